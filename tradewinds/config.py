@@ -1,0 +1,191 @@
+"""Settings: one frozen class per concern, read from the environment, logged (redacted) at start.
+
+Secrets are `SecretStr`, so that a settings object can be logged whole. `load` turns a bad or missing variable into one
+`ConfigurationError` that names the variable and the remedy.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tradewinds.errors import ConfigurationError
+
+
+class Settings(BaseSettings):
+    """Base of every settings class: frozen, from the environment only, unknown variables ignored."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def load(settings_class: type[SettingsT]) -> SettingsT:
+    """Read `settings_class` from the environment; raises `ConfigurationError` naming each bad variable."""
+    try:
+        return settings_class()
+    except ValidationError as e:
+        problems = "; ".join(_describe(error["loc"], error["msg"], settings_class) for error in e.errors())
+        raise ConfigurationError(f"{settings_class.__name__}: {problems}") from e
+
+
+def _describe(location: tuple[int | str, ...], message: str, settings_class: type[Settings]) -> str:
+    name = str(location[0]) if location else "settings"
+    field = settings_class.model_fields.get(name)
+    alias = field.validation_alias if field is not None and isinstance(field.validation_alias, str) else name
+    hint = f" ({field.description})" if field is not None and field.description else ""
+    return f"{alias.upper()}: {message}{hint}"
+
+
+class ServiceSettings(Settings):
+    """What every process has: its name, where it says that it is ready, how it logs."""
+
+    instance_id: str = Field(
+        default="local",
+        validation_alias="INSTANCE_ID",
+        description="the process's stable name, e.g. engine-0",
+    )
+    host: str = Field(default="127.0.0.1", validation_alias="BIND_HOST")
+    metrics_port: int = Field(default=0, ge=0, le=65535, validation_alias="METRICS_PORT")
+    ready_file: Path | None = Field(default=None, validation_alias="READY_FILE")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", validation_alias="LOG_LEVEL"
+    )
+
+
+class DatabaseSettings(Settings):
+    """PostgreSQL, the truth. `postgresql://user:password@host:port/database`."""
+
+    url: SecretStr = Field(
+        validation_alias="DATABASE_URL", description="set it to postgresql://user:password@host:port/database"
+    )
+    pool_size: Annotated[int, Field(ge=2, le=100)] = Field(default=8, validation_alias="DATABASE_POOL_SIZE")
+    connect_deadline_seconds: float = Field(
+        default=30.0, gt=0, validation_alias="DATABASE_CONNECT_DEADLINE_SECONDS"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must start with postgresql://")
+        return value
+
+
+class RedisSettings(Settings):
+    """Redis or Valkey, the nerve. `redis://[:password@]host:port[/db]`."""
+
+    url: SecretStr = Field(
+        validation_alias="REDIS_URL", description="set it to redis://[:password@]host:port/0"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return value
+
+
+class AuthSettings(Settings):
+    """Who may call: the public keys that tokens are checked with, and this process's own token."""
+
+    jwks_file: Path = Field(
+        validation_alias="JWKS_FILE", description="path of a JWKS file with the public keys"
+    )
+    service_token: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="SERVICE_TOKEN",
+        description="the token this process calls others with",
+    )
+
+
+class SealSettings(Settings):
+    """The key that broker credentials and sessions are sealed with (AES-256-GCM)."""
+
+    key: SecretStr = Field(validation_alias="SEAL_KEY", description="32 random bytes in base64")
+
+    @field_validator("key")
+    @classmethod
+    def _is_32_bytes(cls, value: SecretStr) -> SecretStr:
+        try:
+            raw = base64.b64decode(value.get_secret_value(), validate=True)
+        except binascii.Error as e:
+            raise ValueError("is not base64") from e
+        if len(raw) != 32:
+            raise ValueError(f"holds {len(raw)} bytes, 32 are needed")
+        return value
+
+    def key_bytes(self) -> bytes:
+        """The 32 key bytes."""
+        return base64.b64decode(self.key.get_secret_value())
+
+
+class LeaseSettings(Settings):
+    """Times of the lease protocol (design §5.2), all in proportion to the TTL so that a test can scale them at once."""
+
+    ttl_seconds: float = Field(default=6.0, gt=0.1, le=120, validation_alias="LEASE_TTL_SECONDS")
+
+    @property
+    def heartbeat_seconds(self) -> float:
+        """How often a holder renews: 1 s at the default TTL."""
+        return self.ttl_seconds / 6
+
+    @property
+    def grace_seconds(self) -> float:
+        """What is waited beyond the TTL before somebody else gets the work: 2 s at the default TTL."""
+        return self.ttl_seconds / 3
+
+    @property
+    def gate_close_seconds(self) -> float:
+        """Without an acknowledged heartbeat for so long, a runner closes its order gate: 4.5 s at the default TTL."""
+        return self.ttl_seconds * 0.75
+
+    @property
+    def flush_seconds(self) -> float:
+        """How often an engine writes the heartbeats it has collected: 250 ms at the default TTL."""
+        return self.ttl_seconds / 24
+
+
+class BrokerSettings(Settings):
+    """Where the broker is. The defaults are Angel One's own addresses; `tradewinds up` points them at the sandbox."""
+
+    rest_url: str = Field(default="https://apiconnect.angelone.in", validation_alias="BROKER_REST_URL")
+    order_stream_url: str = Field(
+        default="wss://tns.angelone.in/smart-order-update", validation_alias="BROKER_ORDER_STREAM_URL"
+    )
+    market_stream_url: str = Field(
+        default="wss://smartapisocket.angelone.in/smart-stream", validation_alias="BROKER_MARKET_STREAM_URL"
+    )
+    scrip_master_url: str = Field(
+        default="https://margincalculator.angelone.in/OpenAPI_File/files/OpenAPIScripMaster.json",
+        validation_alias="BROKER_SCRIP_MASTER_URL",
+    )
+    clock_url: str = Field(
+        default="",
+        validation_alias="BROKER_CLOCK_URL",
+        description="where a simulated broker publishes its market clock; empty for a real one",
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        validation_alias="BROKER_CA_FILE",
+        description="CA certificate, where the system's do not do",
+    )
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> BrokerSettings:
+        """Credentials never travel in the clear."""
+        for name, url, scheme in (
+            ("BROKER_REST_URL", self.rest_url, "https://"),
+            ("BROKER_ORDER_STREAM_URL", self.order_stream_url, "wss://"),
+            ("BROKER_MARKET_STREAM_URL", self.market_stream_url, "wss://"),
+        ):
+            if not url.startswith(scheme):
+                raise ValueError(f"{name} must start with {scheme}, it is {url!r}")
+        return self

@@ -1,0 +1,51 @@
+"""Every Redis key and channel, with its type, time to live and owner. Nothing here is the truth: all of it can be lost at
+any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2).
+
+| key | type | TTL | owner (the only writer) | holds |
+|---|---|---|---|---|
+| `md:instruments` | hash | none, rewritten daily | feed | canonical key -> msgpack `Instrument` |
+| `md:instruments:version` | string | none | feed | content hash of the scrip master in force |
+| `md:clock` | string | none | feed | JSON market clock reading |
+| `md:quotes` | hash | none | feed | canonical key -> one packed tick record (`tradewinds.ticks`) |
+| `md:ticks:{shard}` | stream, MAXLEN ~ | none | feed | field `t` = packed tick records of one flush |
+| `md:feed` | hash | none | feed | state of the feed (connected, last_tick_ms, subscriptions) |
+| `nt:live:{shard}` | stream, MAXLEN ~ | NOTIFICATION_TTL_SECONDS by trimming | notifier | field `b` = msgpack batch of notifications |
+| `nt:dedupe:{user}:{key}` | string | 300 s | notifier | notification id of the first send |
+| `fl:status` | hash | none | engine | config id -> JSON status (real-time view of PostgreSQL) |
+| channel `md:instruments:changed` | pub/sub | – | feed | new version |
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+INSTRUMENTS: Final = "md:instruments"
+INSTRUMENTS_VERSION: Final = "md:instruments:version"
+INSTRUMENTS_CHANGED: Final = "md:instruments:changed"
+MARKET_CLOCK: Final = "md:clock"
+QUOTES: Final = "md:quotes"
+FEED_STATE: Final = "md:feed"
+STRATEGY_STATUS: Final = "fl:status"
+
+TICK_SHARDS: Final = 4
+TICK_STREAM_LENGTH: Final = (
+    5_000  # entries a shard keeps: seconds of ticks; a late reader takes the latest, not all
+)
+NOTIFICATION_SHARDS: Final = 8
+NOTIFICATION_STREAM_LENGTH: Final = 20_000
+DEDUPE_TTL_SECONDS: Final = 300
+
+
+def tick_stream(shard: int) -> str:
+    """The stream of one tick shard, 0 <= shard < TICK_SHARDS."""
+    return f"md:ticks:{shard}"
+
+
+def notification_stream(shard: int) -> str:
+    """The stream of one notification shard, 0 <= shard < NOTIFICATION_SHARDS."""
+    return f"nt:live:{shard}"
+
+
+def notification_dedupe(user_id: str, key: str) -> str:
+    """The key that remembers a dedupe key of one user."""
+    return f"nt:dedupe:{user_id}:{key}"
