@@ -54,9 +54,7 @@ class ServiceSettings(Settings):
     host: str = Field(default="127.0.0.1", validation_alias="BIND_HOST")
     metrics_port: int = Field(default=0, ge=0, le=65535, validation_alias="METRICS_PORT")
     ready_file: Path | None = Field(default=None, validation_alias="READY_FILE")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", validation_alias="LOG_LEVEL"
-    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", validation_alias="LOG_LEVEL")
 
 
 class DatabaseSettings(Settings):
@@ -66,9 +64,7 @@ class DatabaseSettings(Settings):
         validation_alias="DATABASE_URL", description="set it to postgresql://user:password@host:port/database"
     )
     pool_size: Annotated[int, Field(ge=2, le=100)] = Field(default=8, validation_alias="DATABASE_POOL_SIZE")
-    connect_deadline_seconds: float = Field(
-        default=30.0, gt=0, validation_alias="DATABASE_CONNECT_DEADLINE_SECONDS"
-    )
+    connect_deadline_seconds: float = Field(default=30.0, gt=0, validation_alias="DATABASE_CONNECT_DEADLINE_SECONDS")
 
     @field_validator("url")
     @classmethod
@@ -81,9 +77,7 @@ class DatabaseSettings(Settings):
 class RedisSettings(Settings):
     """Redis or Valkey, the nerve. `redis://[:password@]host:port[/db]`."""
 
-    url: SecretStr = Field(
-        validation_alias="REDIS_URL", description="set it to redis://[:password@]host:port/0"
-    )
+    url: SecretStr = Field(validation_alias="REDIS_URL", description="set it to redis://[:password@]host:port/0")
 
     @field_validator("url")
     @classmethod
@@ -96,9 +90,7 @@ class RedisSettings(Settings):
 class AuthSettings(Settings):
     """Who may call: the public keys that tokens are checked with, and this process's own token."""
 
-    jwks_file: Path = Field(
-        validation_alias="JWKS_FILE", description="path of a JWKS file with the public keys"
-    )
+    jwks_file: Path = Field(validation_alias="JWKS_FILE", description="path of a JWKS file with the public keys")
     service_token: SecretStr = Field(
         default=SecretStr(""),
         validation_alias="SERVICE_TOKEN",

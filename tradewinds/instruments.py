@@ -86,8 +86,4 @@ def resolve(text: str, instruments: Mapping[InstrumentKey, Instrument]) -> Instr
 def _suggest(wanted: str, keys: Iterable[InstrumentKey]) -> str:
     bare = {key.partition(":")[2].removesuffix("-EQ"): key for key in keys}
     near = difflib.get_close_matches(wanted.partition(":")[2] or wanted, bare, n=3, cutoff=0.6)
-    return (
-        f"; did you mean {', '.join(bare[n] for n in near)}?"
-        if near
-        else "; search with GET /v1/instruments:search"
-    )
+    return f"; did you mean {', '.join(bare[n] for n in near)}?" if near else "; search with GET /v1/instruments:search"

@@ -28,9 +28,7 @@ FEED_STATE: Final = "md:feed"
 STRATEGY_STATUS: Final = "fl:status"
 
 TICK_SHARDS: Final = 4
-TICK_STREAM_LENGTH: Final = (
-    5_000  # entries a shard keeps: seconds of ticks; a late reader takes the latest, not all
-)
+TICK_STREAM_LENGTH: Final = 5_000  # entries a shard keeps: seconds of ticks; a late reader takes the latest, not all
 NOTIFICATION_SHARDS: Final = 8
 NOTIFICATION_STREAM_LENGTH: Final = 20_000
 DEDUPE_TTL_SECONDS: Final = 300

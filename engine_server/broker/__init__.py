@@ -1,0 +1,1 @@
+"""The broker behind a small typed port; `angel_one` is the adapter."""

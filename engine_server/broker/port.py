@@ -1,0 +1,176 @@
+"""The port that the OMS knows the broker by. Outcomes are types: nobody guesses what an exception meant.
+
+The four answers to a placement (design §5.4): accepted, refused (definitive), not sent (provably), unknown. An unknown
+one is never sent again and never called rejected; only the broker's books tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from tradewinds.errors import TradewindsError
+from tradewinds.instruments import Instrument
+
+
+@dataclass(frozen=True)
+class OrderTicket:
+    """What is sent to the broker once. `order_type` is LIMIT or SL; prices in rupees on the tick grid."""
+
+    tag: str
+    instrument: Instrument
+    side: str
+    quantity: int
+    order_type: str
+    product: str
+    price: Decimal
+    trigger_price: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The broker took the order; it may still be rejected by the exchange later."""
+
+    broker_order_id: str
+    unique_order_id: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The broker said no, definitively: there is no such order there."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """Provably no byte of the request left: the connection never stood, or the gateway turned it away."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Something may have left and the answer is unclear: time-out, reset, 5xx, a body that is no answer."""
+
+    message: str
+
+
+Outcome = Accepted | Refused | NotSent | Unknown
+
+
+class ReportStatus(StrEnum):
+    """The broker's status vocabulary (protocol §3.18) in the few words that matter."""
+
+    WORKING = "WORKING"  # accepted, resting, armed, being modified; partly filled or not
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+
+
+@dataclass(frozen=True)
+class OrderReport:
+    """The broker's truth about one order, from its stream, its book or its details. Quantities are cumulative."""
+
+    broker_order_id: str
+    unique_order_id: str
+    tag: str
+    exchange: str
+    token: str
+    side: str
+    quantity: int
+    filled_quantity: int
+    average_price: Decimal
+    status: ReportStatus
+    raw_status: str
+    text: str
+    updated_at: datetime | None  # market time
+
+
+@dataclass(frozen=True)
+class PositionReport:
+    """The broker's truth about one position of today."""
+
+    exchange: str
+    token: str
+    product: str
+    net_quantity: int
+    buy_quantity: int
+    sell_quantity: int
+    buy_average: Decimal
+    sell_average: Decimal
+    realised_pnl: Decimal
+
+
+@dataclass(frozen=True)
+class StreamConnected:
+    """The order stream stands (again): what happened before is only in the books, read them now."""
+
+
+@dataclass(frozen=True)
+class StreamLost:
+    """The order stream is down; it is being opened again."""
+
+    reason: str
+
+
+StreamEvent = StreamConnected | StreamLost | OrderReport
+
+
+class BrokerError(TradewindsError):
+    """A read from the broker failed."""
+
+    reason = "BROKER_READ_FAILED"
+
+
+class LoginRefusedError(BrokerError):
+    """The broker refused the login."""
+
+    reason = "BROKER_LOGIN_REFUSED"
+
+
+class SessionExpiredError(BrokerError):
+    """The broker no longer knows the session: log in again."""
+
+    reason = "BROKER_SESSION_EXPIRED"
+
+
+class Broker(Protocol):
+    """One account at the broker. Every call is one request, with a deadline, and is never repeated by itself."""
+
+    async def login(self) -> None:
+        """Open the day's session and hand it over (`broker_sessions`); raises `LoginRefusedError` or `BrokerError`."""
+        ...
+
+    async def place(self, ticket: OrderTicket) -> Outcome:
+        """Send one order, once."""
+        ...
+
+    async def cancel(self, broker_order_id: str, order_type: str) -> Outcome:
+        """Ask for one cancel, once. Accepted means that the request was taken, not that the order is cancelled."""
+        ...
+
+    async def order_book(self) -> Sequence[OrderReport]:
+        """Every order of the day; raises `BrokerError` (a failed read says nothing about any order)."""
+        ...
+
+    async def order_details(self, unique_order_id: str) -> OrderReport | None:
+        """One order; None when the broker does not know it; raises `BrokerError`."""
+        ...
+
+    async def positions(self) -> Sequence[PositionReport]:
+        """Every position of the day; raises `BrokerError`."""
+        ...
+
+    def order_stream(self) -> AsyncIterator[StreamEvent]:
+        """Order reports as they come, for ever: reconnects by itself and says so. A hint; the books are the truth."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...

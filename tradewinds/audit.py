@@ -1,0 +1,46 @@
+"""The audit log: who did what to which thing, from where and why, written in the transaction of what it records.
+
+Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_INSERT = text(
+    """
+    INSERT INTO audit_log (actor, action, subject_type, subject_id, reason, before, after, source)
+    VALUES (:actor, :action, :subject_type, :subject_id, :reason, CAST(:before AS jsonb), CAST(:after AS jsonb), :source)
+    """
+)
+
+
+async def record(
+    session: AsyncSession,
+    *,
+    actor: str,
+    action: str,
+    subject: tuple[str, str],
+    reason: str = "",
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    source: str = "",
+) -> None:
+    """Append one record; `subject` is (type, id). The caller commits it together with its own change."""
+    await session.execute(
+        _INSERT,
+        {
+            "actor": actor,
+            "action": action,
+            "subject_type": subject[0],
+            "subject_id": subject[1],
+            "reason": reason,
+            "before": json.dumps(before, default=str) if before is not None else None,
+            "after": json.dumps(after, default=str) if after is not None else None,
+            "source": source,
+        },
+    )

@@ -1,0 +1,190 @@
+"""Who may call what: tokens (ES256 JWTs checked against a JWKS file) and ONE method table, deny by default.
+
+The gateway checks the same tokens; every service checks them again. Roles are sets: an operator may stop but not place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import jwt
+
+from tradewinds.errors import ConfigurationError, PermissionDeniedError, UnauthenticatedError
+
+ISSUER: Final = "tradewinds"
+AUDIENCE: Final = "tradewinds"
+
+VIEWER, TRADER, OPERATOR, ADMIN, SERVICE, RUNNER = "viewer", "trader", "operator", "admin", "service", "runner"
+ROLES: Final = frozenset({VIEWER, TRADER, OPERATOR, ADMIN, SERVICE, RUNNER})
+
+_READ: Final = frozenset({VIEWER, TRADER, OPERATOR, ADMIN, SERVICE})
+_TRADE: Final = frozenset({TRADER, ADMIN})
+_OPERATE: Final = frozenset({TRADER, OPERATOR, ADMIN})
+PUBLIC: Final[frozenset[str]] = frozenset({"*"})
+
+_V1 = "/tradewinds.v1."
+METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
+    f"{_V1}StrategyManager/ListStrategies": _READ,
+    f"{_V1}StrategyManager/CreateStrategyConfig": _TRADE,
+    f"{_V1}StrategyManager/GetStrategyConfig": _READ,
+    f"{_V1}StrategyManager/ListStrategyConfigs": _READ,
+    f"{_V1}StrategyManager/DeleteStrategyConfig": _TRADE,
+    f"{_V1}StrategyManager/StartStrategy": _OPERATE,
+    f"{_V1}StrategyManager/StopStrategy": _OPERATE,
+    f"{_V1}StrategyManager/RestartStrategy": _OPERATE,
+    f"{_V1}StrategyManager/GetCommand": _READ,
+    f"{_V1}StrategyManager/ListCommands": _READ,
+    f"{_V1}StrategyRunner/Session": frozenset({RUNNER}),
+    f"{_V1}Trading/PlaceOrder": _TRADE | {RUNNER},
+    f"{_V1}Trading/GetOrder": _READ,
+    f"{_V1}Trading/ListOrders": _READ,
+    f"{_V1}Trading/CancelOrder": _OPERATE | {RUNNER},
+    f"{_V1}Trading/WatchOrders": _READ,
+    f"{_V1}Trading/ListTrades": _READ,
+    f"{_V1}Trading/ListPositions": _READ,
+    f"{_V1}MarketData/GetQuotes": _READ,
+    f"{_V1}MarketData/SearchInstruments": _READ,
+    f"{_V1}MarketData/GetMarketClock": _READ,
+    f"{_V1}Notifier/SendNotification": _OPERATE | {SERVICE},
+    f"{_V1}Notifier/BatchSendNotifications": _OPERATE | {SERVICE},
+    f"{_V1}Notifier/ListNotifications": _READ,
+    f"{_V1}Notifier/MarkNotificationRead": _READ,
+    f"{_V1}Notifier/WatchNotifications": _READ,
+    f"{_V1}Notifier/GetNotificationSettings": _READ,
+    f"{_V1}Notifier/UpdateNotificationSettings": _OPERATE,
+    f"{_V1}Operations/GetHealth": _READ,
+    f"{_V1}Operations/ListRunners": _READ,
+    f"{_V1}Operations/ListBrokerAccounts": _READ,
+    f"{_V1}Operations/ListAuditEvents": _READ,
+    # Probes and grpcurl.
+    "/grpc.health.v1.Health/Check": PUBLIC,
+    "/grpc.health.v1.Health/Watch": PUBLIC,
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": PUBLIC,
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": PUBLIC,
+}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls: the token's subject (a user id or a service's name) and its roles."""
+
+    subject: str
+    roles: frozenset[str]
+
+    def has(self, *roles: str) -> bool:
+        """Whether any of `roles` is held."""
+        return bool(self.roles & set(roles))
+
+    @property
+    def sees_everything(self) -> bool:
+        """Operators, admins and services see every user's rows; everybody else their own."""
+        return self.has(OPERATOR, ADMIN, SERVICE)
+
+
+_current: ContextVar[Principal] = ContextVar("principal")
+
+
+def set_principal(principal: Principal) -> None:
+    """Called by the server interceptor, once a call."""
+    _current.set(principal)
+
+
+def principal() -> Principal:
+    """Who makes the current call."""
+    return _current.get()
+
+
+class TokenVerifier:
+    """Checks bearer tokens against the public keys of a JWKS file."""
+
+    def __init__(self, jwks_file: Path) -> None:
+        try:
+            keys = jwt.PyJWKSet.from_dict(json.loads(jwks_file.read_text()))
+        except (OSError, ValueError, jwt.PyJWTError) as e:
+            raise ConfigurationError(f"JWKS_FILE: {jwks_file} cannot be read as a JWKS ({e})") from e
+        self._keys = {key.key_id: key for key in keys.keys}
+
+    def verify(self, token: str) -> Principal:
+        """The principal behind a token; raises `UnauthenticatedError` saying what is wrong with it."""
+        try:
+            key_id = jwt.get_unverified_header(token).get("kid")
+            key = self._keys.get(key_id)
+            if key is None:
+                raise UnauthenticatedError(
+                    "the token was signed with a key that is not ours; get one with `tradewinds token`"
+                )
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=["ES256"],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                options={"require": ["exp", "sub"]},
+                leeway=5,
+            )
+        except jwt.ExpiredSignatureError as e:
+            raise UnauthenticatedError("the token has expired; get a new one with `tradewinds token`") from e
+        except jwt.PyJWTError as e:
+            raise UnauthenticatedError(f"the token is not valid ({e}); get one with `tradewinds token`") from e
+        roles = claims.get("roles")
+        if not isinstance(roles, list):
+            raise UnauthenticatedError("the token has no list of roles; get one with `tradewinds token`")
+        return Principal(str(claims["sub"]), frozenset(str(role) for role in roles))
+
+    def verify_header(self, authorization: str | None) -> Principal:
+        """The principal behind an `Authorization: Bearer …` value."""
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise UnauthenticatedError(
+                "no bearer token: send `Authorization: Bearer TOKEN`; `tradewinds token` prints one"
+            )
+        return self.verify(token.strip())
+
+
+def issue_token(
+    private_key_pem: str,
+    key_id: str,
+    subject: str,
+    roles: Iterable[str],
+    lifetime: timedelta,
+    now: datetime | None = None,
+) -> str:
+    """Sign a token; raises `ConfigurationError` for a role that does not exist."""
+    wanted = sorted(set(roles))
+    if unknown := set(wanted) - ROLES:
+        raise ConfigurationError(f"roles: {', '.join(sorted(unknown))} unknown; choose from {', '.join(sorted(ROLES))}")
+    moment = now or datetime.now(UTC)
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": subject,
+        "roles": wanted,
+        "iat": moment,
+        "exp": moment + lifetime,
+    }
+    return jwt.encode(claims, private_key_pem, algorithm="ES256", headers={"kid": key_id})
+
+
+def authorize(method: str, caller: Principal | None) -> None:
+    """Raise unless `caller` may call `method` (`/tradewinds.v1.Trading/PlaceOrder`). An unmapped method is denied."""
+    allowed = METHOD_ROLES.get(method, frozenset())
+    if allowed == PUBLIC:
+        return
+    if caller is None:
+        raise UnauthenticatedError
+    if not caller.roles & allowed:
+        needed = ", ".join(sorted(allowed)) or "no role at all"
+        raise PermissionDeniedError(
+            f"{method} needs one of: {needed}; the token has: {', '.join(sorted(caller.roles))}"
+        )
+
+
+def bearer(token: str) -> tuple[tuple[str, str], ...]:
+    """gRPC call metadata that carries `token`."""
+    return (("authorization", f"Bearer {token}"),)

@@ -1,0 +1,178 @@
+"""The gRPC server and channel that every service uses: one interceptor for auth, errors, deadlines and metrics.
+
+Keepalive values are matched on both sides: a client that pings faster than its server allows is cut off (GOAWAY).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import Histogram
+
+from tradewinds import auth, errors
+from tradewinds.telemetry import get_logger
+
+log = get_logger("rpc")
+
+_SERVER_OPTIONS: Final = (
+    ("grpc.so_reuseport", 0),  # two servers must never share a port silently
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # without it a frozen peer is noticed only after a minute
+)
+_CHANNEL_OPTIONS: Final = (
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.enable_http_proxy", 0),
+)
+
+_LATENCY = Histogram(
+    "tradewinds_rpc_seconds",
+    "Time to serve one rpc (streams: their whole life)",
+    ["method", "code"],
+    buckets=(0.001, 0.002, 0.004, 0.008, 0.016, 0.05, 0.25, 1, 5, 30),
+)
+
+Handler = Any  # grpc ships no types
+
+
+class EdgeInterceptor(grpc.aio.ServerInterceptor):
+    """The one door: authenticates, authorises by the method table, maps errors to rich statuses, measures."""
+
+    def __init__(self, verifier: auth.TokenVerifier) -> None:
+        self._verifier = verifier
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Handler]], details: Any) -> Handler:
+        """Wrap whichever of the four kinds of handler this method has."""
+        handler = await continuation(details)
+        if handler is None:
+            return None
+        metadata = dict(details.invocation_metadata)
+        method = details.method
+        if handler.response_streaming:
+            wrapped = self._streaming(_inner(handler), method, metadata)
+        else:
+            wrapped = self._unary(_inner(handler), method, metadata)
+        return _rebuild(handler, wrapped)
+
+    def _enter(self, method: str, metadata: dict[str, str]) -> None:
+        if auth.METHOD_ROLES.get(method) == auth.PUBLIC:
+            return
+        caller = self._verifier.verify_header(metadata.get("authorization"))
+        auth.authorize(method, caller)
+        auth.set_principal(caller)
+
+    def _unary(self, inner: Any, method: str, metadata: dict[str, str]) -> Any:
+        async def call(request: Any, context: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                self._enter(method, metadata)
+                response = await inner(request, context)
+            except errors.TradewindsError as e:
+                _observe(method, e.code.name, started)
+                await errors.abort(context, e)
+            except (grpc.aio.AbortError, asyncio.CancelledError):
+                _observe(method, "CANCELLED", started)
+                raise
+            except Exception:
+                await _internal(context, method, started)
+            else:
+                _observe(method, "OK", started)
+                return response
+
+        return call
+
+    def _streaming(self, inner: Any, method: str, metadata: dict[str, str]) -> Any:
+        async def call(request: Any, context: Any) -> AsyncIterator[Any]:
+            started = time.perf_counter()
+            try:
+                self._enter(method, metadata)
+                async for response in inner(request, context):
+                    yield response
+                _observe(method, "OK", started)
+            except errors.TradewindsError as e:
+                _observe(method, e.code.name, started)
+                await errors.abort(context, e)
+            except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
+                _observe(method, "CANCELLED", started)
+                raise
+            except Exception:
+                await _internal(context, method, started)
+
+        return call
+
+
+def _observe(method: str, code: str, started: float) -> None:
+    _LATENCY.labels(method, code).observe(time.perf_counter() - started)
+
+
+async def _internal(context: Any, method: str, started: float) -> None:
+    log.error("failed", method=method, exc_info=True)
+    _observe(method, "INTERNAL", started)
+    await errors.abort(context, errors.TradewindsError("an internal error happened; the service's log has the details"))
+
+
+def _inner(handler: Handler) -> Any:
+    return handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+
+
+def _rebuild(handler: Handler, wrapped: Any) -> Handler:
+    factory = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }[(handler.request_streaming, handler.response_streaming)]
+    return factory(
+        wrapped,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+class GrpcServer:
+    """A grpc.aio server with the interceptor, health and reflection; handlers are added before `start`."""
+
+    def __init__(self, verifier: auth.TokenVerifier) -> None:
+        self.server = grpc.aio.server(interceptors=[EdgeInterceptor(verifier)], options=_SERVER_OPTIONS)
+        self._health = health_aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
+
+    async def start(self, host: str, port: int, services: Sequence[str]) -> str:
+        """Bind and serve; returns the address `host:port`. Raises `ConfigurationError` where the port is taken."""
+        names = (*services, "grpc.health.v1.Health", reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self.server)
+        try:
+            bound = self.server.add_insecure_port(f"{host}:{port}")
+        except RuntimeError as e:
+            raise errors.ConfigurationError(f"GRPC_PORT: {host}:{port} cannot be bound; is it in use? ({e})") from e
+        await self.server.start()
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        for service in services:
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        return f"{host}:{bound}"
+
+    async def stop(self, grace_seconds: float = 2.0) -> None:
+        """Readiness off first, then refuse new calls, then wait at most `grace_seconds` for running ones."""
+        await self._health.enter_graceful_shutdown()
+        await self.server.stop(grace_seconds)
+
+
+def open_channel(address: str) -> Any:
+    """A channel to another service, which reconnects by itself; the caller closes it."""
+    return grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)

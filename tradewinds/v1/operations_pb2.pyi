@@ -1,0 +1,127 @@
+import datetime
+
+from google.api import annotations_pb2 as _annotations_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from tradewinds.v1 import common_pb2 as _common_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Gate(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GATE_UNSPECIFIED: _ClassVar[Gate]
+    GATE_OPEN: _ClassVar[Gate]
+    GATE_CLOSED: _ClassVar[Gate]
+GATE_UNSPECIFIED: Gate
+GATE_OPEN: Gate
+GATE_CLOSED: Gate
+
+class Runner(_message.Message):
+    __slots__ = ("runner_id", "instance_id", "capacity", "running", "heartbeat_at", "draining")
+    RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_AT_FIELD_NUMBER: _ClassVar[int]
+    DRAINING_FIELD_NUMBER: _ClassVar[int]
+    runner_id: str
+    instance_id: str
+    capacity: int
+    running: int
+    heartbeat_at: _timestamp_pb2.Timestamp
+    draining: bool
+    def __init__(self, runner_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draining: _Optional[bool] = ...) -> None: ...
+
+class BrokerAccount(_message.Message):
+    __slots__ = ("account_id", "user_id", "broker", "client_code", "gate", "gate_reason", "session", "session_error", "logged_in_at", "owner_id", "epoch")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    BROKER_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_CODE_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    GATE_REASON_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ERROR_FIELD_NUMBER: _ClassVar[int]
+    LOGGED_IN_AT_FIELD_NUMBER: _ClassVar[int]
+    OWNER_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    user_id: str
+    broker: str
+    client_code: str
+    gate: Gate
+    gate_reason: str
+    session: str
+    session_error: str
+    logged_in_at: _timestamp_pb2.Timestamp
+    owner_id: str
+    epoch: int
+    def __init__(self, account_id: _Optional[str] = ..., user_id: _Optional[str] = ..., broker: _Optional[str] = ..., client_code: _Optional[str] = ..., gate: _Optional[_Union[Gate, str]] = ..., gate_reason: _Optional[str] = ..., session: _Optional[str] = ..., session_error: _Optional[str] = ..., logged_in_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owner_id: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+
+class GetHealthRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetHealthResponse(_message.Message):
+    __slots__ = ("healthy", "database", "redis", "feed", "runners", "accounts", "problems")
+    HEALTHY_FIELD_NUMBER: _ClassVar[int]
+    DATABASE_FIELD_NUMBER: _ClassVar[int]
+    REDIS_FIELD_NUMBER: _ClassVar[int]
+    FEED_FIELD_NUMBER: _ClassVar[int]
+    RUNNERS_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    healthy: bool
+    database: bool
+    redis: bool
+    feed: bool
+    runners: bool
+    accounts: bool
+    problems: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, healthy: _Optional[bool] = ..., database: _Optional[bool] = ..., redis: _Optional[bool] = ..., feed: _Optional[bool] = ..., runners: _Optional[bool] = ..., accounts: _Optional[bool] = ..., problems: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListRunnersRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListRunnersResponse(_message.Message):
+    __slots__ = ("runners",)
+    RUNNERS_FIELD_NUMBER: _ClassVar[int]
+    runners: _containers.RepeatedCompositeFieldContainer[Runner]
+    def __init__(self, runners: _Optional[_Iterable[_Union[Runner, _Mapping]]] = ...) -> None: ...
+
+class ListBrokerAccountsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListBrokerAccountsResponse(_message.Message):
+    __slots__ = ("broker_accounts",)
+    BROKER_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    broker_accounts: _containers.RepeatedCompositeFieldContainer[BrokerAccount]
+    def __init__(self, broker_accounts: _Optional[_Iterable[_Union[BrokerAccount, _Mapping]]] = ...) -> None: ...
+
+class ListAuditEventsRequest(_message.Message):
+    __slots__ = ("subject_type", "subject_id", "page_size", "page_token")
+    SUBJECT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    subject_type: str
+    subject_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, subject_type: _Optional[str] = ..., subject_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListAuditEventsResponse(_message.Message):
+    __slots__ = ("audit_events", "next_page_token")
+    AUDIT_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    audit_events: _containers.RepeatedCompositeFieldContainer[_common_pb2.AuditEvent]
+    next_page_token: str
+    def __init__(self, audit_events: _Optional[_Iterable[_Union[_common_pb2.AuditEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

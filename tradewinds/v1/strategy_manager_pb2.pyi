@@ -1,0 +1,271 @@
+import datetime
+
+from google.api import annotations_pb2 as _annotations_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DesiredState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DESIRED_STATE_UNSPECIFIED: _ClassVar[DesiredState]
+    DESIRED_STATE_STOPPED: _ClassVar[DesiredState]
+    DESIRED_STATE_RUNNING: _ClassVar[DesiredState]
+
+class StrategyState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STRATEGY_STATE_UNSPECIFIED: _ClassVar[StrategyState]
+    STRATEGY_STATE_STOPPED: _ClassVar[StrategyState]
+    STRATEGY_STATE_PENDING: _ClassVar[StrategyState]
+    STRATEGY_STATE_STARTING: _ClassVar[StrategyState]
+    STRATEGY_STATE_RUNNING: _ClassVar[StrategyState]
+    STRATEGY_STATE_STOPPING: _ClassVar[StrategyState]
+    STRATEGY_STATE_BACKOFF: _ClassVar[StrategyState]
+    STRATEGY_STATE_FAILED: _ClassVar[StrategyState]
+
+class CommandVerb(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COMMAND_VERB_UNSPECIFIED: _ClassVar[CommandVerb]
+    COMMAND_VERB_START: _ClassVar[CommandVerb]
+    COMMAND_VERB_STOP: _ClassVar[CommandVerb]
+    COMMAND_VERB_RESTART: _ClassVar[CommandVerb]
+
+class CommandStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COMMAND_STATUS_UNSPECIFIED: _ClassVar[CommandStatus]
+    COMMAND_STATUS_PENDING: _ClassVar[CommandStatus]
+    COMMAND_STATUS_CLAIMED: _ClassVar[CommandStatus]
+    COMMAND_STATUS_DONE: _ClassVar[CommandStatus]
+    COMMAND_STATUS_FAILED: _ClassVar[CommandStatus]
+    COMMAND_STATUS_EXPIRED: _ClassVar[CommandStatus]
+DESIRED_STATE_UNSPECIFIED: DesiredState
+DESIRED_STATE_STOPPED: DesiredState
+DESIRED_STATE_RUNNING: DesiredState
+STRATEGY_STATE_UNSPECIFIED: StrategyState
+STRATEGY_STATE_STOPPED: StrategyState
+STRATEGY_STATE_PENDING: StrategyState
+STRATEGY_STATE_STARTING: StrategyState
+STRATEGY_STATE_RUNNING: StrategyState
+STRATEGY_STATE_STOPPING: StrategyState
+STRATEGY_STATE_BACKOFF: StrategyState
+STRATEGY_STATE_FAILED: StrategyState
+COMMAND_VERB_UNSPECIFIED: CommandVerb
+COMMAND_VERB_START: CommandVerb
+COMMAND_VERB_STOP: CommandVerb
+COMMAND_VERB_RESTART: CommandVerb
+COMMAND_STATUS_UNSPECIFIED: CommandStatus
+COMMAND_STATUS_PENDING: CommandStatus
+COMMAND_STATUS_CLAIMED: CommandStatus
+COMMAND_STATUS_DONE: CommandStatus
+COMMAND_STATUS_FAILED: CommandStatus
+COMMAND_STATUS_EXPIRED: CommandStatus
+
+class Strategy(_message.Message):
+    __slots__ = ("module_path", "class_name", "params_schema", "description", "code_hash", "registered_at")
+    MODULE_PATH_FIELD_NUMBER: _ClassVar[int]
+    CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
+    PARAMS_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    CODE_HASH_FIELD_NUMBER: _ClassVar[int]
+    REGISTERED_AT_FIELD_NUMBER: _ClassVar[int]
+    module_path: str
+    class_name: str
+    params_schema: _struct_pb2.Struct
+    description: str
+    code_hash: str
+    registered_at: _timestamp_pb2.Timestamp
+    def __init__(self, module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., params_schema: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., description: _Optional[str] = ..., code_hash: _Optional[str] = ..., registered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class StrategyConfig(_message.Message):
+    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "desired_state", "state", "state_reason", "runner_id", "epoch", "process_id", "heartbeat_at", "created_at", "updated_at", "metrics", "crash_count")
+    class MetricsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    MODULE_PATH_FIELD_NUMBER: _ClassVar[int]
+    CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    DESIRED_STATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_REASON_FIELD_NUMBER: _ClassVar[int]
+    RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_ID_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_AT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    CRASH_COUNT_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    user_id: str
+    account_id: str
+    module_path: str
+    class_name: str
+    config: _struct_pb2.Struct
+    desired_state: DesiredState
+    state: StrategyState
+    state_reason: str
+    runner_id: str
+    epoch: int
+    process_id: int
+    heartbeat_at: _timestamp_pb2.Timestamp
+    created_at: _timestamp_pb2.Timestamp
+    updated_at: _timestamp_pb2.Timestamp
+    metrics: _containers.ScalarMap[str, float]
+    crash_count: int
+    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., state: _Optional[_Union[StrategyState, str]] = ..., state_reason: _Optional[str] = ..., runner_id: _Optional[str] = ..., epoch: _Optional[int] = ..., process_id: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., crash_count: _Optional[int] = ...) -> None: ...
+
+class StrategyCommand(_message.Message):
+    __slots__ = ("command_id", "config_id", "verb", "issuer", "reason", "status", "result", "created_at", "completed_at")
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    VERB_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_AT_FIELD_NUMBER: _ClassVar[int]
+    command_id: str
+    config_id: str
+    verb: CommandVerb
+    issuer: str
+    reason: str
+    status: CommandStatus
+    result: str
+    created_at: _timestamp_pb2.Timestamp
+    completed_at: _timestamp_pb2.Timestamp
+    def __init__(self, command_id: _Optional[str] = ..., config_id: _Optional[str] = ..., verb: _Optional[_Union[CommandVerb, str]] = ..., issuer: _Optional[str] = ..., reason: _Optional[str] = ..., status: _Optional[_Union[CommandStatus, str]] = ..., result: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListStrategiesRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListStrategiesResponse(_message.Message):
+    __slots__ = ("strategies", "next_page_token")
+    STRATEGIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    strategies: _containers.RepeatedCompositeFieldContainer[Strategy]
+    next_page_token: str
+    def __init__(self, strategies: _Optional[_Iterable[_Union[Strategy, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class CreateStrategyConfigRequest(_message.Message):
+    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "request_id")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    MODULE_PATH_FIELD_NUMBER: _ClassVar[int]
+    CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    user_id: str
+    account_id: str
+    module_path: str
+    class_name: str
+    config: _struct_pb2.Struct
+    request_id: str
+    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class GetStrategyConfigRequest(_message.Message):
+    __slots__ = ("config_id",)
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    def __init__(self, config_id: _Optional[str] = ...) -> None: ...
+
+class ListStrategyConfigsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListStrategyConfigsResponse(_message.Message):
+    __slots__ = ("strategy_configs", "next_page_token")
+    STRATEGY_CONFIGS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    strategy_configs: _containers.RepeatedCompositeFieldContainer[StrategyConfig]
+    next_page_token: str
+    def __init__(self, strategy_configs: _Optional[_Iterable[_Union[StrategyConfig, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class DeleteStrategyConfigRequest(_message.Message):
+    __slots__ = ("config_id",)
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    def __init__(self, config_id: _Optional[str] = ...) -> None: ...
+
+class DeleteStrategyConfigResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StartStrategyRequest(_message.Message):
+    __slots__ = ("config_id", "reason", "request_id")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    reason: str
+    request_id: str
+    def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class StopStrategyRequest(_message.Message):
+    __slots__ = ("config_id", "reason", "request_id")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    reason: str
+    request_id: str
+    def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RestartStrategyRequest(_message.Message):
+    __slots__ = ("config_id", "reason", "request_id")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    reason: str
+    request_id: str
+    def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class GetCommandRequest(_message.Message):
+    __slots__ = ("command_id",)
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    command_id: str
+    def __init__(self, command_id: _Optional[str] = ...) -> None: ...
+
+class ListCommandsRequest(_message.Message):
+    __slots__ = ("config_id", "page_size", "page_token")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, config_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListCommandsResponse(_message.Message):
+    __slots__ = ("commands", "next_page_token")
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    commands: _containers.RepeatedCompositeFieldContainer[StrategyCommand]
+    next_page_token: str
+    def __init__(self, commands: _Optional[_Iterable[_Union[StrategyCommand, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
