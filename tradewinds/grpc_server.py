@@ -54,7 +54,7 @@ Handler = Any  # grpc ships no types
 class EdgeInterceptor(grpc.aio.ServerInterceptor):
     """The one door: authenticates, authorises by the method table, maps errors to rich statuses, measures."""
 
-    def __init__(self, verifier: auth.TokenVerifier) -> None:
+    def __init__(self, verifier: auth.TokenVerifier | None) -> None:
         self._verifier = verifier
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Handler]], details: Any) -> Handler:
@@ -73,6 +73,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
     def _enter(self, method: str, metadata: dict[str, str]) -> None:
         if auth.METHOD_ROLES.get(method) == auth.PUBLIC:
             return
+        if self._verifier is None:
+            raise errors.PermissionDeniedError(f"{method}: this server answers probes only")
         caller = self._verifier.verify_header(metadata.get("authorization"))
         auth.authorize(method, caller)
         auth.set_principal(caller)
@@ -146,9 +148,12 @@ def _rebuild(handler: Handler, wrapped: Any) -> Handler:
 
 
 class GrpcServer:
-    """A grpc.aio server with the interceptor, health and reflection; handlers are added before `start`."""
+    """A grpc.aio server with the interceptor, health and reflection; handlers are added before `start`.
 
-    def __init__(self, verifier: auth.TokenVerifier) -> None:
+    Without a verifier it serves health and reflection alone, for processes that offer no rpc of their own.
+    """
+
+    def __init__(self, verifier: auth.TokenVerifier | None = None) -> None:
         self.server = grpc.aio.server(interceptors=[EdgeInterceptor(verifier)], options=_SERVER_OPTIONS)
         self._health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
