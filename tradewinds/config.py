@@ -37,7 +37,9 @@ def load(settings_class: type[SettingsT]) -> SettingsT:
 
 def _describe(location: tuple[int | str, ...], message: str, settings_class: type[Settings]) -> str:
     name = str(location[0]) if location else "settings"
-    field = settings_class.model_fields.get(name)
+    # pydantic names a missing value by its alias (the variable), a wrong one by either.
+    named = (field for key, field in settings_class.model_fields.items() if name in (key, field.validation_alias))
+    field = next(named, None)
     alias = field.validation_alias if field is not None and isinstance(field.validation_alias, str) else name
     hint = f" ({field.description})" if field is not None and field.description else ""
     return f"{alias.upper()}: {message}{hint}"
