@@ -1,0 +1,46 @@
+"""Every table, one file per aggregate. Importing this package registers all of them on `Base.metadata`."""
+
+from __future__ import annotations
+
+from tradewinds.database.models.accounts import AccountLease, BrokerAccount, BrokerSession, User
+from tradewinds.database.models.audit import AuditEntry
+from tradewinds.database.models.base import Base
+from tradewinds.database.models.books import Position, Trade
+from tradewinds.database.models.fleet import (
+    Assignment,
+    RunnerLease,
+    Strategy,
+    StrategyCommand,
+    StrategyConfig,
+)
+from tradewinds.database.models.market import MarketSubscription
+from tradewinds.database.models.notifications import Notification, NotificationSettings, OutboxEvent
+from tradewinds.database.models.orders import Order, OrderEvent
+from tradewinds.database.models.requests import ApiRequest
+from tradewinds.database.models.runs import StrategyCheckpoint, StrategyMetric, StrategyRun
+
+__all__ = [
+    "AccountLease",
+    "ApiRequest",
+    "Assignment",
+    "AuditEntry",
+    "Base",
+    "BrokerAccount",
+    "BrokerSession",
+    "MarketSubscription",
+    "Notification",
+    "NotificationSettings",
+    "Order",
+    "OrderEvent",
+    "OutboxEvent",
+    "Position",
+    "RunnerLease",
+    "Strategy",
+    "StrategyCheckpoint",
+    "StrategyCommand",
+    "StrategyConfig",
+    "StrategyMetric",
+    "StrategyRun",
+    "Trade",
+    "User",
+]
