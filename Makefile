@@ -1,0 +1,59 @@
+# Tradewinds. Two commands are all that a new user needs: `make up` and `make test`.
+# Everything works on a machine with Python 3.11 or later and nothing else.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help up test install proto contracts lint format types bench lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+up: $(STAMP) ## Start everything on this machine: a strategy trades within seconds (ARGS="--rest-port 0 --replay FILE")
+	@exec $(BIN)/tradewinds up $(ARGS)
+
+test: $(STAMP) ## Run every test against real parts (ARGS="-k orders")
+	@$(BIN)/python -m pytest $(ARGS)
+
+install: $(STAMP) ## Create the virtual environment and install the hash-pinned dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}; set PYTHON=…")'
+	@echo "installing into $(VENV) (once; about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+proto: $(STAMP) ## Regenerate the stubs and the gateway's descriptor from proto/
+	@$(BIN)/python -m tools.proto generate
+
+contracts: $(STAMP) ## Lint the contracts, and check that what is generated is fresh
+	@$(BIN)/python -m tools.proto lint
+	@$(BIN)/python -m tools.proto check
+
+lint: $(STAMP) ## Style, format and layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(STAMP) ## mypy --strict
+	@$(BIN)/mypy .
+
+bench: $(STAMP) ## Measure every speed beside its ceiling, as JSON lines (ARGS="order tick")
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(STAMP) ## Pin the dependencies of pyproject.toml again
+	@$(BIN)/pip-compile --quiet --generate-hashes --extra dev --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --strip-extras --allow-unsafe --no-header --annotation-style=line --output-file requirements.lock pyproject.toml
+
+clean: ## Remove the virtual environment, caches and the default state directory
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info .tradewinds
