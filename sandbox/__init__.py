@@ -1,0 +1,1 @@
+"""A SmartAPI-compatible broker simulator: a separate process that talks to nobody."""

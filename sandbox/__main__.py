@@ -1,0 +1,90 @@
+"""`python -m sandbox`: start the broker simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sandbox.broker import prepare
+from sandbox.errors import BadInputError
+from sandbox.server import bind, serve
+from sandbox.settings import DEFAULT_CASH_RUPEES, Credentials, SandboxSettings
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command()
+def run(
+    client_code: Annotated[str, typer.Option(envvar="SANDBOX_CLIENT_CODE", help="The one client, as D12345.")],
+    pin: Annotated[str, typer.Option(envvar="SANDBOX_PIN", help="Its four-digit PIN.")],
+    totp_secret: Annotated[str, typer.Option(envvar="SANDBOX_TOTP_SECRET", help="Its TOTP secret, base32.")],
+    api_key: Annotated[str, typer.Option(envvar="SANDBOX_API_KEY", help="The API key it must send.")],
+    state_dir: Annotated[
+        Path, typer.Option(help="Folder for the truth log, the CA, and what a restart needs. One sandbox at a time.")
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="HTTP and both WebSockets. 0 = any free port.")] = 0,
+    tls_port: Annotated[int, typer.Option(help="The same over TLS (CA in STATE_DIR/ca.pem). 0 = any free port.")] = 0,
+    replay: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="CSV or .csv.gz of minute bars (ts,symbol,open,high,low,close,volume) or ticks (ts,symbol,ltp,cum_volume). "
+            "Repeat it to merge files. Without it, seeded prices move by themselves."
+        ),
+    ] = None,
+    speed: Annotated[float, typer.Option(help="Market seconds per real second.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of generated prices, touch sizes and latencies.")] = 7,
+    ticks_per_second: Annotated[
+        float | None, typer.Option(help="Generated ticks per market second over all instruments (default 3.5 each).")
+    ] = None,
+    cash: Annotated[int, typer.Option(help="Rupees the client begins with.")] = DEFAULT_CASH_RUPEES,
+    ready_file: Annotated[
+        Path | None, typer.Option(help="Written (JSON: http, https, ca_file, pid) once it really serves.")
+    ] = None,
+) -> None:
+    """A SmartAPI-compatible broker on this machine: login, orders, books, quotes, ticks and order events.
+
+    Point a client at the HTTP port (REST root, ws://.../smart-stream, ws://.../smart-order-update). The market is always open;
+    its clock is at GET /sandbox/clock, everything that happened at GET /sandbox/truth, a summary at GET /sandbox/state.
+
+    Example: python -m sandbox --client-code D12345 --pin 1234 --api-key key1 --state-dir /tmp/sandbox --totp-secret \
+    JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP
+    """
+    settings = SandboxSettings(
+        credentials=Credentials(client_code, pin, totp_secret, api_key),
+        state_dir=state_dir,
+        host=host,
+        port=port,
+        tls_port=tls_port,
+        replay=tuple(replay or ()),
+        speed=speed,
+        seed=seed,
+        ticks_per_second=ticks_per_second,
+        cash_rupees=cash,
+        ready_file=ready_file,
+    )
+    prepared = prepare(settings)
+    ports = bind(settings)
+    prepared.state_dir.claim(prepared.identity)
+    asyncio.run(serve(prepared, ports))
+
+
+def main() -> int:
+    """Exit code 0 after a signal, 2 for bad input (one line on stderr, nothing changed)."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    try:
+        app(standalone_mode=False)
+    except (BadInputError, typer.TyperException) as e:
+        message = str(e) if isinstance(e, BadInputError) else f"{e.format_message()} See --help."
+        sys.stderr.write(f"sandbox: {message}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""The HTTP application: every route of the broker, on one port with both sockets."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from sandbox.broker import Broker
+from sandbox.http import auth, control, market_data, orders, portfolio
+from sandbox.http.envelope import BROKER
+from sandbox.http.gate import gateway, recorded
+
+
+def make_app(broker: Broker) -> web.Application:
+    """REST, `/smart-stream`, `/smart-order-update`, the scrip master and `/sandbox/*`."""
+    app = web.Application(middlewares=[recorded, gateway])
+    app[BROKER] = broker
+    for room in (auth, orders, portfolio, market_data, control):
+        app.add_routes(room.routes)
+    app.router.add_get("/smart-stream", broker.market_stream.serve)
+    app.router.add_get("/smart-order-update", broker.order_stream.serve)
+    return app

@@ -1,0 +1,155 @@
+"""The whole broker, put together: built from settings, checked before it touches anything."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.clock import MarketClock, ist_day, today_open_ms
+from sandbox.market import QuoteBoard
+from sandbox.order_book import OrderBook, OrderNews
+from sandbox.order_desk import OrderDesk
+from sandbox.prices import GeneratedPrices
+from sandbox.recovery import History, read_history
+from sandbox.replay import Replay
+from sandbox.replay_files import Recording, read_recording
+from sandbox.rows import order_row, position_row
+from sandbox.scrip_master import ScripMaster
+from sandbox.sessions import Sessions
+from sandbox.settings import SandboxSettings
+from sandbox.sockets.handshake import Admission
+from sandbox.sockets.market import MarketStream
+from sandbox.sockets.orders import OrderStream
+from sandbox.state_dir import Identity, MarketMemory, StateDir
+from sandbox.ticks import TickSource
+from sandbox.truth import TruthLog
+from sandbox.universe import DEFAULT_UNIVERSE, Universe
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Everything that can be wrong has been looked at; nothing has been written."""
+
+    settings: SandboxSettings
+    universe: Universe
+    recording: Recording | None
+    state_dir: StateDir
+    identity: Identity
+
+
+def prepare(settings: SandboxSettings) -> Preparation:
+    """Read and check all input. Raises BadInputError."""
+    recording = read_recording(settings.replay, DEFAULT_UNIVERSE) if settings.replay else None
+    universe = DEFAULT_UNIVERSE
+    if recording is not None:
+        universe = universe.with_ticks(recording.grids(universe))
+    identity = Identity(settings.credentials.client_code, _source_name(settings))
+    state_dir = StateDir(settings.state_dir)
+    state_dir.check(identity)
+    return Preparation(settings, universe, recording, state_dir, identity)
+
+
+class Broker:
+    """One running broker. Start-up is recovery: a fresh folder is one with an empty history."""
+
+    def __init__(self, prepared: Preparation) -> None:
+        settings = prepared.settings
+        self.settings = settings
+        self.universe = prepared.universe
+        self.scrip_master = ScripMaster.of(prepared.universe)
+        self._state_dir = prepared.state_dir
+        memory = self._state_dir.market_memory()
+        self.truth = TruthLog(self._state_dir.truth_file)
+        history = read_history(self.truth.records())
+        self.board = QuoteBoard(self.universe, settings.seed)
+        if memory is not None:
+            self.board.restore(memory.quotes)
+        self.source, start_ms = _source(prepared, memory, history, self.board)
+        self.clock = MarketClock(start_ms, settings.speed, jump=memory.jump + 1 if memory else 0)
+        self.truth.market_ms = self.clock.now_ms
+        self.sessions = Sessions(settings.credentials, self._state_dir.signing_key(), self._session_changed)
+        self.sessions.recover(history.sessions)
+        self._open_streams()
+        self.book = OrderBook(settings.cash_rupees * 100, self.clock.now_ms, self._order_news)
+        self.desk = OrderDesk(self.book, self.universe, settings.seed, self.board.quote)
+        self.desk.recover(history.orders.values(), history.fills)
+        self.desk.begin_day(ist_day(start_ms))
+
+    def remember(self) -> None:
+        """Write down where the market is, for the next start."""
+        reading = self.clock.reading()
+        self._state_dir.remember_market(MarketMemory(reading.market_ms, reading.jump, self.board.remembered()))
+
+    def close(self) -> None:
+        self.remember()
+        self.truth.close()
+
+    def summary(self) -> dict[str, Any]:
+        """The body of `GET /sandbox/state`."""
+        return {
+            "clock": self.clock.reading().published(),
+            "orders": [order_row(order) for order in self.book.todays_orders()],
+            "positions": self.position_rows(),
+            "market_stream": self.market_stream.summary(),
+            "order_stream": {"connections": self.order_stream.connections},
+            "last_seq": self.truth.last_seq,
+        }
+
+    def position_rows(self) -> list[dict[str, object]]:
+        """The position book at the last prices."""
+        rows = []
+        for position in self.book.positions:
+            quote, instrument = self.board.quote(position.key), self.universe.find(*position.key)
+            ltp, close = (quote.ltp, quote.close) if quote else (0, 0)
+            rows.append(position_row(position, ltp, close, instrument.lot if instrument else 1))
+        return rows
+
+    def _open_streams(self) -> None:
+        known = self.settings.credentials
+        market_door = Admission(self.sessions, known, needs_authorization=False)
+        order_door = Admission(self.sessions, known, needs_authorization=True)
+        self.market_stream = MarketStream(market_door, self.truth)
+        self.order_stream = OrderStream(known.client_code, order_door, self.truth)
+
+    def _order_news(self, news: OrderNews) -> None:
+        """Truth first: what the client hears has been written down."""
+        fields: dict[str, Any] = {"event": news.event.value, "reason": news.reason, "order": news.order.snapshot()}
+        if news.fill is None:
+            self.truth.append("order", **fields)
+        else:
+            self.truth.append("fill", **fields, fill=news.fill.snapshot())
+        self.order_stream.on_news(news)
+
+    def _session_changed(self, event: str, session_id: str) -> None:
+        self.truth.append("session", event=event, session_id=session_id)
+
+
+def _source_name(settings: SandboxSettings) -> str:
+    if not settings.replay:
+        return "generated"
+    names = "|".join(f"{path.name}:{path.stat().st_size}" for path in settings.replay)
+    return f"replay-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
+
+
+def _source(
+    prepared: Preparation, memory: MarketMemory | None, history: History, board: QuoteBoard
+) -> tuple[TickSource, int]:
+    """The price source, and the market time at which it begins or goes on."""
+    settings = prepared.settings
+    known_ms = max(history.market_ms, memory.market_ms if memory else 0)
+    if prepared.recording is not None:
+        grids = {i.key: i.tick for i in prepared.universe}
+        replay = Replay(prepared.recording, grids, settings.seed, after_ms=known_ms)
+        return replay, known_ms or replay.start_ms
+    # A new real day is a new trading day; within one, the market goes on where it was.
+    start_ms = max(today_open_ms(), known_ms)
+    quotes = {i.key: board.quote(i.key) for i in prepared.universe}
+    start_prices = {key: (quote.ltp, quote.volume) for key, quote in quotes.items() if quote}
+    for instrument in prepared.universe:
+        if instrument.key not in start_prices:
+            board.open_at(instrument.key, instrument.base_price, ist_day(start_ms))
+    source = GeneratedPrices(
+        prepared.universe, settings.seed, start_ms, settings.ticks_per_second, start_prices=start_prices
+    )
+    return source, start_ms

@@ -1,0 +1,1 @@
+"""The REST side: one file per group of routes, and the envelope they all answer in."""

@@ -1,0 +1,137 @@
+"""Last price, quotes, symbol search, and the scrip master file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.clock import book_time
+from sandbox.errors import RefusedError
+from sandbox.http.envelope import BODY, BROKER, success
+from sandbox.market import DepthLevel, Quote
+from sandbox.rows import rupees
+from sandbox.sockets.packets import total_quantities
+
+_SECURE = "/rest/secure/angelbroking"
+MAX_QUOTE_TOKENS = 50
+_MODES = ("LTP", "OHLC", "FULL")
+
+routes = web.RouteTableDef()
+
+
+@routes.post(f"{_SECURE}/order/v1/getLtpData")
+@routes.post(f"/order-service{_SECURE}/order/v1/getLtpData")
+async def get_ltp_data(request: web.Request) -> web.Response:
+    body, broker = request[BODY], request.app[BROKER]
+    quote = broker.board.quote((str(body.get("exchange")), str(body.get("symboltoken"))))
+    if quote is None or quote.instrument.symbol != body.get("tradingsymbol"):
+        raise RefusedError("AB1018", "Failed to get symbol details")
+    return success(
+        {
+            "exchange": quote.instrument.exchange,
+            "tradingsymbol": quote.instrument.symbol,
+            "symboltoken": quote.instrument.token,
+            **_ohlc(quote),
+            "ltp": rupees(quote.ltp),
+        }
+    )
+
+
+@routes.post(f"{_SECURE}/market/v1/quote")
+@routes.post(f"{_SECURE}/market/v1/quote/")
+async def get_quotes(request: web.Request) -> web.Response:
+    """Modes LTP, OHLC and FULL; what has no price is listed as unfetched."""
+    body, broker = request[BODY], request.app[BROKER]
+    mode = body.get("mode")
+    if mode not in _MODES:
+        raise RefusedError("AB1007", f"Invalid mode {mode!r}: LTP, OHLC or FULL")
+    wanted = _wanted(body.get("exchangeTokens"))
+    fetched, unfetched = [], []
+    for exchange, token in wanted:
+        quote = broker.board.quote((exchange, token))
+        if quote is None:
+            message = "Symbol unavailable" if token else "Symbol token cannot be empty"
+            unfetched.append({"exchange": exchange, "symbolToken": token, "message": message, "errorCode": "AB4018"})
+        else:
+            fetched.append(_quote_row(quote, mode))
+    return success({"fetched": fetched, "unfetched": unfetched})
+
+
+@routes.post(f"{_SECURE}/order/v1/searchScrip")
+async def search_scrip(request: web.Request) -> web.Response:
+    body = request[BODY]
+    hits = request.app[BROKER].universe.search(str(body.get("exchange")), str(body.get("searchscrip")))
+    return success([{"exchange": i.exchange, "tradingsymbol": i.symbol, "symboltoken": i.token} for i in hits])
+
+
+@routes.get("/OpenAPI_File/files/OpenAPIScripMaster.json")
+async def scrip_master(request: web.Request) -> web.Response:
+    """Public, no login; gzipped for who accepts that."""
+    master = request.app[BROKER].scrip_master
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers = {"Content-Encoding": "gzip"}
+        return web.Response(body=master.gzipped, content_type="application/json", headers=headers)
+    return web.Response(body=master.plain, content_type="application/json")
+
+
+def _wanted(exchange_tokens: Any) -> list[tuple[str, str]]:
+    if not isinstance(exchange_tokens, dict) or not all(isinstance(t, list) for t in exchange_tokens.values()):
+        raise RefusedError("AB1007", 'Invalid exchangeTokens: {"NSE": ["3045"]} is the form')
+    wanted = [(str(exchange), str(token)) for exchange, tokens in exchange_tokens.items() for token in tokens]
+    if len(wanted) > MAX_QUOTE_TOKENS:
+        raise RefusedError("AB4029", "Tokens max limit exceeded")
+    return wanted
+
+
+def _quote_row(quote: Quote, mode: str) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "exchange": quote.instrument.exchange,
+        "tradingSymbol": quote.instrument.symbol,
+        "symbolToken": quote.instrument.token,
+        "ltp": rupees(quote.ltp),
+    }
+    if mode == "LTP":
+        return row
+    row |= _ohlc(quote)
+    return row if mode == "OHLC" else row | _full(quote)
+
+
+def _ohlc(quote: Quote) -> dict[str, float]:
+    """`close` is the previous day's."""
+    return {
+        "open": rupees(quote.open),
+        "high": rupees(quote.high),
+        "low": rupees(quote.low),
+        "close": rupees(quote.close),
+    }
+
+
+def _full(quote: Quote) -> dict[str, Any]:
+    buys, sells = quote.depth()
+    total_buy, total_sell = total_quantities(buys, sells)
+    upper, lower = quote.circuits
+    year_high, year_low = quote.year_range
+    change = quote.ltp - quote.close
+    traded_at = book_time(quote.last_trade_ms) if quote.last_trade_ms else ""
+    return {
+        "lastTradeQty": quote.last_quantity,
+        "exchFeedTime": traded_at,
+        "exchTradeTime": traded_at,
+        "netChange": rupees(change),
+        "percentChange": round(100 * change / quote.close, 2),
+        "avgPrice": rupees(quote.average),
+        "tradeVolume": quote.volume,
+        "opnInterest": 0,
+        "lowerCircuit": rupees(lower),
+        "upperCircuit": rupees(upper),
+        "totBuyQuan": total_buy,
+        "totSellQuan": total_sell,
+        "52WeekLow": rupees(year_low),
+        "52WeekHigh": rupees(year_high),
+        "depth": {"buy": [_level(level) for level in buys], "sell": [_level(level) for level in sells]},
+    }
+
+
+def _level(level: DepthLevel) -> dict[str, Any]:
+    return {"price": rupees(level.price), "quantity": level.quantity, "orders": level.orders}

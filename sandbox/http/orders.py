@@ -1,0 +1,63 @@
+"""Place, modify, cancel; the order book and one order's details."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from sandbox.broker import Broker
+from sandbox.errors import RefusedError
+from sandbox.http.envelope import BODY, BROKER, success
+from sandbox.order_entry import check_change_allowed, read_modification, read_new_order
+from sandbox.orders import Order
+from sandbox.rows import order_row
+
+_ORDER = "/rest/secure/angelbroking/order/v1"
+
+routes = web.RouteTableDef()
+
+
+@routes.post(f"{_ORDER}/placeOrder")
+async def place_order(request: web.Request) -> web.Response:
+    """`status: true` means that the message was taken, no more: the order may still be rejected."""
+    broker = request.app[BROKER]
+    order = broker.desk.place(read_new_order(request[BODY], broker.universe))
+    return success({"script": order.symbol, "orderid": order.order_id, "uniqueorderid": order.unique_order_id})
+
+
+@routes.post(f"{_ORDER}/modifyOrder")
+async def modify_order(request: web.Request) -> web.Response:
+    broker = request.app[BROKER]
+    order = _known(broker, request)
+    broker.desk.request_modify(order, read_modification(request[BODY], order))
+    return success({"orderid": order.order_id, "uniqueorderid": order.unique_order_id})
+
+
+@routes.post(f"{_ORDER}/cancelOrder")
+async def cancel_order(request: web.Request) -> web.Response:
+    broker = request.app[BROKER]
+    order = _known(broker, request)
+    check_change_allowed(order, str(request[BODY].get("variety")))
+    broker.desk.request_cancel(order)
+    return success({"orderid": order.order_id, "uniqueorderid": order.unique_order_id})
+
+
+@routes.get(f"{_ORDER}/getOrderBook")
+async def get_order_book(request: web.Request) -> web.Response:
+    """Today's orders; null when there are none."""
+    return success([order_row(order) for order in request.app[BROKER].book.todays_orders()] or None)
+
+
+@routes.get(f"{_ORDER}/details/{{unique_order_id}}")
+async def order_details(request: web.Request) -> web.Response:
+    """One order-book row. An unknown id is AB1007 here (captured), where modify and cancel say AB1013."""
+    order = request.app[BROKER].book.by_uuid(request.match_info["unique_order_id"])
+    if order is None:
+        raise RefusedError("AB1007", "Order not found")
+    return success(order_row(order))
+
+
+def _known(broker: Broker, request: web.Request) -> Order:
+    order = broker.book.get(str(request[BODY].get("orderid")))
+    if order is None:
+        raise RefusedError("AB1013", "Order not found")
+    return order

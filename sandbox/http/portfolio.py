@@ -1,0 +1,35 @@
+"""Trade book, positions, funds."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from sandbox.http.envelope import BROKER, success
+from sandbox.rows import rms_data, trade_row
+
+_SECURE = "/rest/secure/angelbroking"
+
+routes = web.RouteTableDef()
+
+
+@routes.get(f"{_SECURE}/order/v1/getTradeBook")
+async def get_trade_book(request: web.Request) -> web.Response:
+    """One row per fill of today; null when there are none."""
+    broker = request.app[BROKER]
+    lots = {instrument.key: instrument.lot for instrument in broker.universe}
+    rows = [trade_row(fill, lots.get((fill.exchange, fill.token), 1)) for fill in broker.book.todays_fills()]
+    return success(rows or None)
+
+
+@routes.get(f"{_SECURE}/order/v1/getPosition")
+async def get_position(request: web.Request) -> web.Response:
+    """Open and squared-off positions of today; null when there are none."""
+    return success(request.app[BROKER].position_rows() or None)
+
+
+@routes.get(f"{_SECURE}/user/v1/getRMS")
+async def get_rms(request: web.Request) -> web.Response:
+    broker = request.app[BROKER]
+    quotes = ((position, broker.board.quote(position.key)) for position in broker.book.positions)
+    unrealised = sum(position.unrealised(quote.ltp) for position, quote in quotes if quote)
+    return success(rms_data(broker.book.funds(), unrealised))

@@ -1,0 +1,86 @@
+"""What the person who starts the sandbox decides, checked before anything is touched."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyotp
+
+from sandbox.errors import BadInputError
+
+DEFAULT_CASH_RUPEES = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The one client of this broker."""
+
+    client_code: str
+    pin: str
+    totp_secret: str
+    api_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """`speed` is market seconds per real second; `ticks_per_second` is over the whole universe, None = 3.5 each."""
+
+    credentials: Credentials
+    state_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    tls_port: int = 0
+    replay: tuple[Path, ...] = ()
+    speed: float = 1.0
+    seed: int = 7
+    ticks_per_second: float | None = None
+    cash_rupees: int = DEFAULT_CASH_RUPEES
+    ready_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        _check_credentials(self.credentials)
+        _check_numbers(self)
+        if self.state_dir.exists() and not self.state_dir.is_dir():
+            raise BadInputError("--state-dir", f"{self.state_dir} is a file", "give a folder")
+        if self.ready_file is not None and not self.ready_file.absolute().parent.is_dir():
+            raise BadInputError(
+                "--ready-file", f"its folder {self.ready_file.absolute().parent} does not exist", "create it first"
+            )
+
+
+def _check_credentials(credentials: Credentials) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9]{1,20}", credentials.client_code):
+        raise BadInputError(
+            "--client-code", f"{credentials.client_code!r} is not a client code", "give letters and digits, as D12345"
+        )
+    if not re.fullmatch(r"\d{4}", credentials.pin):
+        raise BadInputError("--pin", "it is not four digits", "give the four-digit PIN, as 1234")
+    if not credentials.api_key:
+        raise BadInputError("--api-key", "it is empty", "give any text without spaces")
+    try:
+        pyotp.TOTP(credentials.totp_secret).now()
+    except ValueError as e:
+        raise BadInputError(
+            "--totp-secret",
+            f"it cannot be used ({e})",
+            "use 32 letters A-Z and digits 2-7, as pyotp.random_base32() gives",
+        ) from e
+
+
+def _check_numbers(settings: SandboxSettings) -> None:
+    if not 0.01 <= settings.speed <= 10_000:
+        raise BadInputError("--speed", f"{settings.speed} is out of range", "give a number from 0.01 to 10000")
+    for option, port in (("--port", settings.port), ("--tls-port", settings.tls_port)):
+        if not 0 <= port <= 65_535:
+            raise BadInputError(option, f"{port} is not a port", "give 0 (any free port) to 65535")
+    rate = settings.ticks_per_second
+    if rate is not None and not 0.1 <= rate <= 20_000:
+        raise BadInputError("--ticks-per-second", f"{rate} is out of range", "give a number from 0.1 to 20000")
+    if rate is not None and settings.replay:
+        raise BadInputError(
+            "--ticks-per-second", "recorded data have their own rate", "leave it out, or leave out --replay"
+        )
+    if settings.cash_rupees < 0:
+        raise BadInputError("--cash", f"{settings.cash_rupees} is negative", "give whole rupees, 0 or more")

@@ -1,0 +1,1 @@
+"""The two WebSockets: market ticks (binary) and order updates (text)."""

@@ -1,0 +1,59 @@
+"""What waits to be sent on one WebSocket, bounded.
+
+Ready frames are joined into one write per flush: at thousands of ticks a second, one system call per frame would cost more
+than everything else together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+_HIGH_WATER_BYTES = 256 * 1024
+_FINAL = 0x80
+TEXT, BINARY = 0x1, 0x2
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """A whole unmasked server frame (RFC 6455 section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((_FINAL | opcode, size)) + payload
+    if size < 65_536:
+        return bytes((_FINAL | opcode, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((_FINAL | opcode, 127)) + size.to_bytes(8, "big") + payload
+
+
+class Outbox:
+    """Frames go out when the transport takes them. When `capacity` frames wait, `on_full` is asked whether the oldest goes."""
+
+    def __init__(self, transport: asyncio.Transport, capacity: int, on_full: Callable[[], bool]) -> None:
+        """`on_full` returns True: drop the oldest and go on; False: this reader is given up and cut off."""
+        self._transport = transport
+        self._capacity = capacity
+        self._on_full = on_full
+        self._waiting: deque[bytes] = deque()
+        self.dropped = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def push(self, ready: bytes) -> None:
+        if len(self._waiting) >= self._capacity:
+            self._waiting.popleft()
+            self.dropped += 1
+            if not self._on_full():
+                self._waiting.clear()
+                self._transport.abort()
+                return
+        self._waiting.append(ready)
+
+    def flush(self) -> None:
+        """Write everything that waits, unless the peer is behind: then it waits on, up to the capacity."""
+        if not self._waiting or self._transport.get_write_buffer_size() > _HIGH_WATER_BYTES:
+            return
+        if not self._transport.is_closing():
+            self._transport.write(b"".join(self._waiting))
+        self._waiting.clear()
