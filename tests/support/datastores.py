@@ -20,12 +20,14 @@ from tradewinds.embedded.valkey import EmbeddedValkey
 # The data of a test run is thrown away: a crash of the machine may lose it. synchronous_commit stays on, services assert it.
 _NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 _TEMPLATE = "tradewinds_template"
+_MEMORY_FOLDER = Path("/dev/shm")
+_MEMORY_NEEDED_BYTES = 1024**3
 
 
 @contextmanager
-def temporary_state_dir() -> Iterator[Path]:
+def temporary_state_dir(parent: Path | None = None) -> Iterator[Path]:
     """A folder that is removed afterwards, which a server under another user may pass through (pytest's `tmp_path` it may not)."""
-    folder = Path(tempfile.mkdtemp(prefix="tradewinds-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="tradewinds-tests-", dir=parent))
     folder.chmod(0o711)
     try:
         yield folder
@@ -33,10 +35,17 @@ def temporary_state_dir() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+def _folder_of_many_files() -> Path | None:
+    """A database is 300 files: a copy takes 20 ms in memory and 300 ms on a disk. A container's small /dev/shm is not used."""
+    if _MEMORY_FOLDER.is_dir() and shutil.disk_usage(_MEMORY_FOLDER).free > _MEMORY_NEEDED_BYTES:
+        return _MEMORY_FOLDER
+    return None
+
+
 @contextmanager
 def running_postgres(runner: asyncio.Runner) -> Iterator[PostgresForTests]:
     """The shared server with its migrated template database; gone afterwards."""
-    with temporary_state_dir() as folder:
+    with temporary_state_dir(_folder_of_many_files()) as folder:
         server = EmbeddedPostgres(folder / "postgres", settings=_NOT_DURABLE)
         runner.run(server.start())
         try:
@@ -75,7 +84,8 @@ class PostgresForTests:
     def fresh_database(self, *, migrated: bool = True) -> Iterator[str]:
         """The URL of a database of its own, dropped afterwards whoever is still connected."""
         name = f"test_{secrets.token_hex(6)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE if migrated else 'template0'}")
+        template = _TEMPLATE if migrated else "template0"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         try:
             yield self._url_of(name)
         finally:

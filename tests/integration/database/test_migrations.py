@@ -103,9 +103,7 @@ async def _migrate_command(url: str | None) -> tuple[int | None, str]:
     return process.returncode, errors.decode()
 
 
-async def test_the_command_migrates_the_database_of_the_environment(
-    empty_database_url: str, database_url: str
-) -> None:
+async def test_the_command_migrates_the_database_of_the_environment(empty_database_url: str, database_url: str) -> None:
     assert await _migrate_command(empty_database_url) == (0, "")
     assert await schema_of(empty_database_url) == await schema_of(database_url)
 
