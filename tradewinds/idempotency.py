@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tradewinds.errors import RequestIdReusedError
+from tradewinds.errors import InvalidArgumentError, RequestIdReusedError
 
 ResponseT = TypeVar("ResponseT", bound=Message)
 
@@ -29,6 +29,28 @@ _STORE = text(
     VALUES (:caller, :method, :request_id, :body_sha256, :response)
     """
 )
+
+
+IDEMPOTENCY_KEY: Final = "idempotency-key"
+
+
+class HasRequestId(Protocol):
+    """A request message with the field `request_id`."""
+
+    request_id: str
+
+
+def request_id_of(request: HasRequestId, context: Any) -> str:
+    """The id of a mutation: its field `request_id`, or what REST callers sent as the header `idempotency-key`; may be empty.
+
+    `context` is the servicer's. Raises `InvalidArgumentError` when both are there and differ: which one was meant?
+    """
+    header = next((str(value) for key, value in context.invocation_metadata() or () if key == IDEMPOTENCY_KEY), "")
+    if request.request_id and header and request.request_id != header:
+        raise InvalidArgumentError.field(
+            "request_id", f"is {request.request_id!r}, the header {IDEMPOTENCY_KEY} says {header!r}; send one of them"
+        )
+    return request.request_id or header
 
 
 def body_hash(request: Message) -> str:
