@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +48,18 @@ class ServerProcess:
 
     @classmethod
     async def start(
-        cls, command: Sequence[str], *, log_file: Path, death_signal: signal.Signals, run_as: RunAs | None = None
+        cls,
+        command: Sequence[str],
+        *,
+        log_file: Path,
+        death_signal: signal.Signals,
+        run_as: RunAs | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> ServerProcess:
-        """Start `command` (an absolute path and arguments); stdout and stderr are appended to `log_file`."""
+        """Start `command` (an absolute path and arguments); stdout and stderr are appended to `log_file`.
+
+        `environment` is all that it gets beyond a default PATH and the C locale.
+        """
         uid, gid = (run_as.uid, run_as.gid) if run_as is not None else (-1, -1)
         tether = [sys.executable, "-I", "-S", str(_TETHER)]
         numbers = [str(number) for number in (os.getpid(), int(death_signal), uid, gid)]
@@ -65,7 +74,7 @@ class ServerProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={"PATH": os.defpath, "LC_ALL": "C"},
+                env={"PATH": os.defpath, "LC_ALL": "C", **(environment or {})},
             )
         return cls(process, log_file, log_start)
 

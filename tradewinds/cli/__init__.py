@@ -1,0 +1,1 @@
+"""The command line: tables for people, in rupees and IST; `--json` for scripts."""

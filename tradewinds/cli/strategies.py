@@ -1,0 +1,139 @@
+"""`tradewinds strategies`: create, start, stop, restart and look at configured strategies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tradewinds.cli.output import ago, print_json, print_table, to_dict
+from tradewinds.cli.running import AsJson, StateDir, with_connection
+from tradewinds.client import acts
+from tradewinds.client.connection import Connection
+from tradewinds.errors import InvalidArgumentError
+from tradewinds.v1 import strategy_manager_pb2
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+ConfigId = Annotated[str, typer.Argument(help="The configured strategy, see `tradewinds strategies list`.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit.")]
+
+
+@app.command("list")
+def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
+    """Show every configured strategy and what it does."""
+    configs = with_connection(state_dir, acts.list_strategy_configs)
+    if as_json:
+        print_json([to_dict(config) for config in configs])
+        return
+    print_strategies(configs)
+
+
+def print_strategies(configs: list[strategy_manager_pb2.StrategyConfig]) -> None:
+    """The table of configured strategies."""
+    rows = []
+    for config in configs:
+        status = acts.strategy_status(config)
+        rows.append(
+            (
+                config.config_id,
+                f"{config.module_path}.{config.class_name}",
+                config.account_id,
+                status["status"],
+                config.runner_id or "–",
+                str(config.process_id or "–"),
+                str(config.crash_count),
+                ago(status["heartbeat"]),
+                config.state_reason,
+            )
+        )
+    columns = ("config", "strategy", "account", "state", "runner", ">pid", ">crashes", "heartbeat", "")
+    print_table(
+        "Strategies", columns, rows, empty="No strategies yet: create one with `tradewinds strategies create --help`."
+    )
+
+
+@app.command()
+def create(
+    strategy: Annotated[str, typer.Argument(help="MODULE.CLASS, e.g. strategies.momentum.MomentumStrategy")],
+    config: Annotated[str, typer.Option("--config", help="Parameters: JSON, or @FILE with JSON.")] = "{}",
+    config_id: Annotated[str, typer.Option("--id", help="Its id; generated when left out.")] = "",
+    account: Annotated[str, typer.Option(help="Broker account; your only one when left out.")] = "",
+    start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Configure a strategy; its class, parameters and symbols are checked before anything is stored."""
+    module_path, _, class_name = strategy.rpartition(".")
+
+    async def act(connection: Connection) -> str:
+        created = await acts.create_strategy_config(
+            "",
+            class_name,
+            module_path,
+            _parameters(config),
+            config_id=config_id,
+            account_id=account,
+            connection=connection,
+        )
+        if start:
+            await acts.start_strategy(created, connection=connection)
+        return created
+
+    created = with_connection(state_dir, act)
+    typer.echo(
+        f"{created} created{' and running' if start else f'; start it with `tradewinds strategies start {created}`'}"
+    )
+
+
+@app.command()
+def start(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
+    """Start one and wait until it runs."""
+    with_connection(state_dir, lambda link: acts.start_strategy(config_id, reason=reason, connection=link))
+    typer.echo(f"{config_id} is running")
+
+
+@app.command()
+def stop(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
+    """Stop one and wait until its process has ended. Its positions stay open."""
+    with_connection(state_dir, lambda link: acts.stop_strategy(config_id, reason=reason, connection=link))
+    typer.echo(f"{config_id} is stopped; its positions stay open")
+
+
+@app.command()
+def restart(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
+    """Restart one in a new process, with its saved state."""
+    with_connection(state_dir, lambda link: acts.restart_strategy(config_id, reason=reason, connection=link))
+    typer.echo(f"{config_id} runs in a new process")
+
+
+@app.command()
+def show(config_id: ConfigId, state_dir: StateDir = None) -> None:
+    """Show one whole, as JSON: parameters, state, metrics."""
+    request = strategy_manager_pb2.GetStrategyConfigRequest(config_id=config_id)
+    found = with_connection(state_dir, lambda link: link.call(link.strategies.GetStrategyConfig, request))
+    print_json(to_dict(found))
+
+
+@app.command()
+def delete(config_id: ConfigId, state_dir: StateDir = None) -> None:
+    """Delete a stopped one. Its orders stay on record."""
+    request = strategy_manager_pb2.DeleteStrategyConfigRequest(config_id=config_id)
+    with_connection(state_dir, lambda link: link.call(link.strategies.DeleteStrategyConfig, request))
+    typer.echo(f"{config_id} is deleted")
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text()
+        except OSError as e:
+            raise InvalidArgumentError.field("--config", f"{text[1:]} cannot be read ({e.strerror})") from e
+    try:
+        value = json.loads(text)
+    except ValueError as e:
+        raise InvalidArgumentError.field("--config", f'is not JSON ({e}); write \'{{"symbols": ["RELIANCE"]}}\'') from e
+    if not isinstance(value, dict):
+        raise InvalidArgumentError.field("--config", 'is not a JSON object; write \'{"symbols": ["RELIANCE"]}\'')
+    return value

@@ -1,0 +1,149 @@
+"""`tradewinds orders` and `tradewinds positions`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tradewinds.cli.output import print_json, print_table, rupees, short, to_dict, when
+from tradewinds.cli.running import AsJson, StateDir, with_connection
+from tradewinds.client.connection import Connection
+from tradewinds.ids import new_id
+from tradewinds.v1 import common_pb2, trading_pb2
+
+orders = typer.Typer(no_args_is_help=True, help="Place, cancel and look at orders.")
+
+ConfigFilter = Annotated[str, typer.Option("--config", help="Of this configured strategy only.")]
+OrderId = Annotated[str, typer.Argument(help="The order, see `tradewinds orders list`.")]
+
+
+@orders.command("list")
+def list_orders(
+    config: ConfigFilter = "",
+    state: Annotated[str, typer.Option(help="In this state only, e.g. OPEN.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 20,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show orders, newest first."""
+    request = trading_pb2.ListOrdersRequest(config_id=config, page_size=limit)
+    if state:
+        request.state = _enum(trading_pb2.OrderState, "ORDER_STATE", state, "--state")
+    page = with_connection(state_dir, lambda link: link.call(link.trading.ListOrders, request))
+    if as_json:
+        print_json([to_dict(order) for order in page.orders])
+        return
+    print_orders(page.orders)
+
+
+def print_orders(listed: list[trading_pb2.Order]) -> None:
+    """The table of orders."""
+    rows = [
+        (
+            when(order.created_at),
+            order.order_id,
+            order.config_id or order.user_id,
+            short(common_pb2.Side, order.side),
+            order.instrument,
+            f"{order.filled_quantity}/{order.quantity}",
+            rupees(order.price),
+            rupees(order.average_price),
+            short(trading_pb2.OrderState, order.state),
+            order.message,
+        )
+        for order in listed
+    ]
+    columns = ("IST", "order", "by", "side", "instrument", ">filled", ">price ₹", ">average ₹", "state", "")
+    print_table("Orders", columns, rows, empty="No orders yet.")
+
+
+@orders.command()
+def place(
+    side: Annotated[str, typer.Argument(help="BUY or SELL")],
+    instrument: Annotated[str, typer.Argument(help="RELIANCE, or NSE:RELIANCE-EQ")],
+    quantity: Annotated[int, typer.Argument(min=1, help="Units, a multiple of the lot.")],
+    price: Annotated[str, typer.Option(help="Limit price in rupees; without it a protected market order.")] = "",
+    trigger: Annotated[str, typer.Option(help="Trigger price in rupees: makes it a stop-loss limit order.")] = "",
+    product: Annotated[str, typer.Option(help="MIS, NRML or CNC")] = "MIS",
+    account: Annotated[str, typer.Option(help="Broker account; your only one when left out.")] = "",
+    request_id: Annotated[str, typer.Option(help="Repeat with the same id to be sure that it is one order.")] = "",
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Place an order by hand."""
+    kind = "SL" if trigger else "LIMIT" if price else "MARKET"
+    request = trading_pb2.PlaceOrderRequest(
+        request_id=request_id or new_id("cli"),
+        account_id=account,
+        instrument=instrument,
+        side=_enum(common_pb2.Side, "SIDE", side, "SIDE"),
+        quantity=quantity,
+        order_type=_enum(common_pb2.OrderType, "ORDER_TYPE", kind, "--price"),
+        product=_enum(common_pb2.Product, "PRODUCT", product, "--product"),
+        price=price,
+        trigger_price=trigger,
+    )
+    order = with_connection(state_dir, lambda link: link.call(link.trading.PlaceOrder, request))
+    print_json(to_dict(order)) if as_json else print_orders([order])
+
+
+@orders.command()
+def show(order_id: OrderId, state_dir: StateDir = None) -> None:
+    """Show one order whole, as JSON."""
+    request = trading_pb2.GetOrderRequest(order_id=order_id)
+    print_json(to_dict(with_connection(state_dir, lambda link: link.call(link.trading.GetOrder, request))))
+
+
+@orders.command()
+def cancel(
+    order_id: OrderId,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the audit.")] = "",
+    state_dir: StateDir = None,
+) -> None:
+    """Ask the broker to cancel a working order."""
+    request = trading_pb2.CancelOrderRequest(order_id=order_id, reason=reason)
+    order = with_connection(state_dir, lambda link: link.call(link.trading.CancelOrder, request))
+    print_orders([order])
+
+
+def positions(
+    config: ConfigFilter = "",
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show positions: the account's totals, or with --config one strategy's book."""
+
+    async def act(connection: Connection) -> list[trading_pb2.Position]:
+        request = trading_pb2.ListPositionsRequest(config_id=config)
+        response = await connection.call(connection.trading.ListPositions, request)
+        return list(response.positions)
+
+    found = with_connection(state_dir, act)
+    print_json([to_dict(position) for position in found]) if as_json else print_positions(found)
+
+
+def print_positions(listed: list[trading_pb2.Position]) -> None:
+    """The table of positions."""
+    rows = [
+        (
+            position.instrument,
+            short(common_pb2.Product, position.product),
+            str(position.net_quantity),
+            rupees(position.average_price),
+            rupees(position.last_price),
+            rupees(position.unrealised_pnl),
+            rupees(position.realised_pnl),
+        )
+        for position in listed
+    ]
+    columns = ("instrument", "product", ">net", ">average ₹", ">last ₹", ">unrealised ₹", ">realised ₹")
+    print_table("Positions", columns, rows, empty="No positions.")
+
+
+def _enum(enum: Any, prefix: str, word: str, field: str) -> Any:
+    names = {name.removeprefix(f"{prefix}_"): number for name, number in enum.items()}
+    names.pop("UNSPECIFIED", None)
+    if word.upper() not in names:
+        raise typer.BadParameter(f"{field}: {word!r} is not one of {', '.join(names)}")
+    return names[word.upper()]

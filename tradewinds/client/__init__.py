@@ -1,0 +1,38 @@
+"""The Python client: a few async functions for everyday acts, and `Connection` for everything else.
+
+    from tradewinds import client
+
+    config_id = await client.create_strategy_config(
+        "trader", "MomentumStrategy", "strategies.momentum",
+        {"symbols": ["RELIANCE", "TCS"], "execution_interval": 5, "capital_allocated": 100000},
+    )
+    await client.start_strategy(config_id)
+    print(await client.get_all_strategies_status())
+    await client.stop_strategy(config_id)
+
+Where to: TRADEWINDS_ADDRESS and TRADEWINDS_TOKEN, or the stack that runs in TRADEWINDS_STATE_DIR (default `.tradewinds`).
+Errors are `tradewinds.errors.TradewindsError`: branch on `reason`, show `message`.
+"""
+
+from tradewinds.client.acts import (
+    create_strategy_config,
+    get_all_strategies_status,
+    send_notification,
+    start_strategy,
+    stop_strategy,
+)
+from tradewinds.client.connection import Connection
+from tradewinds.client.target import Target, find_target
+from tradewinds.database.manager import db_manager
+
+__all__ = [
+    "Connection",
+    "Target",
+    "create_strategy_config",
+    "db_manager",
+    "find_target",
+    "get_all_strategies_status",
+    "send_notification",
+    "start_strategy",
+    "stop_strategy",
+]

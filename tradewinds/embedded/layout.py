@@ -1,0 +1,145 @@
+"""Which processes make up the stack, and the environment that each of them gets: the edges of design §2, on loopback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from tradewinds import auth
+from tradewinds.embedded.installation import SERVICE_TOKEN_LIFETIME, Installation
+from tradewinds.embedded.options import UpOptions
+from tradewinds.embedded.supervised import ProcessSpec, python
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Ports of the parts, chosen before anything starts, so that a part that is started again is found again."""
+
+    rest: int
+    engine: int
+    notifier: int
+    notifier_http: int
+    egress: int
+    sandbox: int
+    sandbox_tls: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Everything needed to write down the processes."""
+
+    options: UpOptions
+    installation: Installation
+    addresses: Addresses
+    database_url: str
+    redis_url: str
+
+    def sandbox(self) -> ProcessSpec:
+        """The simulated broker."""
+        secrets = self.installation.secrets()
+        arguments = [
+            *("--port", str(self.addresses.sandbox), "--tls-port", str(self.addresses.sandbox_tls)),
+            *("--client-code", secrets.sandbox_client_code, "--api-key", secrets.sandbox_api_key),
+            *("--pin", secrets.sandbox_pin, "--totp-secret", secrets.sandbox_totp_secret),
+            *("--speed", str(self.options.speed), "--state-dir", str(self._sandbox_dir)),
+            *("--ready-file", str(self.installation.state_dir / "ready" / "sandbox.json")),
+        ]
+        for file in self.options.replay:
+            arguments += ["--replay", str(file.absolute())]
+        return ProcessSpec("sandbox", python("-m", "sandbox", *arguments), {})
+
+    def egress(self) -> ProcessSpec:
+        """The way out to the broker."""
+        environment = {"EGRESS_PORT": str(self.addresses.egress), "EGRESS_ALLOWED": self._broker_address}
+        return self._service("egress", ("-m", "engine_server", "egress"), environment)
+
+    def feed(self) -> ProcessSpec:
+        """Ticks and the scrip master."""
+        environment = {
+            **self._stores(),
+            **self._broker(),
+            "SEAL_KEY": self.installation.secrets().seal_key,
+            "SCRIP_MASTER_MINIMUM_ROWS": "1",
+        }
+        return self._service("feed", ("-m", "engine_server", "feed"), environment)
+
+    def engine(self) -> ProcessSpec:
+        """API, fleet and order management."""
+        environment = {
+            **self._stores(),
+            **self._broker(),
+            "SEAL_KEY": self.installation.secrets().seal_key,
+            "JWKS_FILE": str(self.installation.jwks_file),
+            "SERVICE_TOKEN": self._token("engine", auth.SERVICE),
+            "EGRESS_URL": f"http://127.0.0.1:{self.addresses.egress}",
+            "NOTIFIER_ADDRESS": f"127.0.0.1:{self.addresses.notifier}",
+            "GRPC_PORT": str(self.addresses.engine),
+        }
+        return self._service("engine-0", ("-m", "engine_server", "engine"), environment)
+
+    def runner(self, number: int) -> ProcessSpec:
+        """Hosts strategies; gets no credentials but its own token."""
+        environment = {
+            "REDIS_URL": self.redis_url,
+            "ENGINE_ADDRESS": f"127.0.0.1:{self.addresses.engine}",
+            "SERVICE_TOKEN": self._token(f"runner-{number}", auth.RUNNER),
+            "STRATEGY_FOLDERS": str(self.options.strategies.resolve()) if self.options.strategies else "",
+        }
+        return self._service(f"runner-{number}", ("-m", "strategy_runner"), environment)
+
+    def notifier(self) -> ProcessSpec:
+        """Notifications."""
+        environment = {
+            **self._stores(),
+            "JWKS_FILE": str(self.installation.jwks_file),
+            "GRPC_PORT": str(self.addresses.notifier),
+            "HTTP_PORT": str(self.addresses.notifier_http),
+        }
+        return self._service("notifier", ("-m", "notifier"), environment)
+
+    def gateway_environment(self) -> dict[str, str]:
+        """What the gateway's configuration is rendered from."""
+        return {
+            "GATEWAY_PORT": str(self.addresses.rest),
+            "ENGINE_ADDRESSES": f"127.0.0.1:{self.addresses.engine}",
+            "NOTIFIER_ADDRESS": f"127.0.0.1:{self.addresses.notifier}",
+            "NOTIFIER_HTTP_ADDRESS": f"127.0.0.1:{self.addresses.notifier_http}",
+            "JWKS_FILE": str(self.installation.jwks_file),
+        }
+
+    def _service(self, name: str, arguments: tuple[str, ...], environment: Mapping[str, str]) -> ProcessSpec:
+        common = {"INSTANCE_ID": name, "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO")}
+        if ttl := os.environ.get("LEASE_TTL_SECONDS"):
+            common["LEASE_TTL_SECONDS"] = ttl
+        return ProcessSpec(name, python(*arguments), {**common, **environment})
+
+    def _stores(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+
+    def _broker(self) -> dict[str, str]:
+        tls = self._broker_address
+        return {
+            "BROKER_REST_URL": f"https://{tls}",
+            "BROKER_ORDER_STREAM_URL": f"wss://{tls}/smart-order-update",
+            "BROKER_MARKET_STREAM_URL": f"wss://{tls}/smart-stream",
+            "BROKER_SCRIP_MASTER_URL": f"https://{tls}/OpenAPI_File/files/OpenAPIScripMaster.json",
+            "BROKER_CLOCK_URL": f"https://{tls}/sandbox/clock",
+            "BROKER_CA_FILE": str(self._sandbox_dir / "ca.pem"),
+        }
+
+    def _token(self, subject: str, role: str, lifetime: timedelta = SERVICE_TOKEN_LIFETIME) -> str:
+        return self.installation.token(subject, (role,), lifetime)
+
+    @property
+    def _broker_address(self) -> str:
+        return f"127.0.0.1:{self.addresses.sandbox_tls}"
+
+    @property
+    def _sandbox_dir(self) -> Path:
+        """A replay is another market than the generated one: its broker has books of its own."""
+        if not self.options.replay:
+            return self.installation.state_dir / "sandbox" / "generated"
+        return self.installation.state_dir / "sandbox" / "replay"

@@ -1,0 +1,198 @@
+"""The whole system on one machine: every part started as early as what it needs allows, and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tradewinds.database import migrations
+from tradewinds.embedded.envoy import gateway
+from tradewinds.embedded.installation import OWNER, OWNER_ROLES, Installation
+from tradewinds.embedded.layout import Addresses, Layout
+from tradewinds.embedded.options import DEFAULT_REST_PORT, UpOptions
+from tradewinds.embedded.ports import free_ports, rest_port
+from tradewinds.embedded.postgres import EmbeddedPostgres
+from tradewinds.embedded.seeding import seed
+from tradewinds.embedded.server_process import EmbeddedServerError
+from tradewinds.embedded.state_dir import StateDir
+from tradewinds.embedded.supervised import ProcessSpec, SupervisedProcess
+from tradewinds.embedded.valkey import EmbeddedValkey
+from tradewinds.service import write_json_atomically
+
+OWNER_TOKEN_LIFETIME = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class StackFacts:
+    """Where everything is, for people and for READY files."""
+
+    rest: str
+    token: str
+    sandbox: str
+    account_id: str
+    database_url: str
+    redis_url: str
+    grpc: dict[str, str]
+    processes: dict[str, int]
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that `--ready-file` promises."""
+        return {
+            "rest": self.rest,
+            "grpc": self.grpc,
+            "token": self.token,
+            "sandbox": self.sandbox,
+            "account_id": self.account_id,
+            "database_url": self.database_url,
+            "redis_url": self.redis_url,
+            "processes": self.processes,
+        }
+
+
+class Stack:
+    """`progress(name, what)` is called as parts come up, go down and are started again."""
+
+    def __init__(self, options: UpOptions, progress: Callable[[str, str], None]) -> None:
+        self._options = options
+        self._progress = progress
+        self._installation = Installation(options.state_dir)
+        self._owner_lock = StateDir(options.state_dir)
+        self._processes: dict[str, SupervisedProcess] = {}
+        self._postgres: EmbeddedPostgres | None = None
+        self._valkey: EmbeddedValkey | None = None
+        self._layout: Layout | None = None
+        self._account_id = ""
+
+    async def start(self) -> None:
+        """Bring everything up; raises `TradewindsError` with the reason (the caller stops what had started)."""
+        self._options.check()
+        wanted = self._options.rest_port
+        rest = rest_port(DEFAULT_REST_PORT if wanted is None else wanted, asked_for=wanted is not None)
+        self._owner_lock.acquire()
+        self._installation.prepare()
+        addresses = Addresses(rest, *free_ports(6))
+        database_url, redis_url = await self._start_stores(addresses)
+        layout = self._layout = Layout(self._options, self._installation, addresses, database_url, redis_url)
+        await self._together(
+            self._prepare_database(database_url),
+            self._start(layout.sandbox()),
+            self._start(layout.egress()),
+        )
+        await self._together(
+            self._start(layout.notifier()),
+            self._start(layout.feed()),
+            self._start(layout.engine()),
+            self._start(gateway(layout.gateway_environment(), self._installation.state_dir)),
+            *(self._start(layout.runner(number)) for number in range(self._options.runners)),
+        )
+        self._tell()
+
+    async def stop(self) -> None:
+        """End everything in order: who makes work first, who keeps it last. Safe to call whatever had started."""
+        self._installation.facts_file.unlink(missing_ok=True)
+        runners = [name for name in self._processes if name.startswith("runner-")]
+        for group in (["gateway"], runners, ["engine-0", "feed"], ["notifier"], ["egress"], ["sandbox"]):
+            await asyncio.gather(*(self._stop(name) for name in group if name in self._processes))
+        for store in (self._valkey, self._postgres):
+            if store is not None:
+                await store.stop()
+        self._owner_lock.release()
+
+    def facts(self) -> StackFacts:
+        """Where everything is now (pids change when a part was started again)."""
+        if self._layout is None:
+            raise EmbeddedServerError("the stack has not been started: call start() first")
+        addresses = self._layout.addresses
+        processes = {name: process.pid for name, process in self._processes.items()}
+        if self._postgres is not None:
+            processes["postgres"] = self._postgres.pid
+        if self._valkey is not None:
+            processes["valkey"] = self._valkey.pid
+        return StackFacts(
+            rest=f"http://127.0.0.1:{addresses.rest}",
+            token=self._installation.token(OWNER, OWNER_ROLES, OWNER_TOKEN_LIFETIME),
+            sandbox=f"http://127.0.0.1:{addresses.sandbox}",
+            account_id=self._account_id,
+            database_url=self._layout.database_url,
+            redis_url=self._layout.redis_url,
+            grpc={
+                "engine-0": f"127.0.0.1:{addresses.engine}",
+                "notifier": f"127.0.0.1:{addresses.notifier}",
+            },
+            processes=processes,
+        )
+
+    async def _start_stores(self, addresses: Addresses) -> tuple[str, str]:
+        async def postgres() -> str:
+            if self._options.database_url:
+                return self._options.database_url
+            self._postgres = EmbeddedPostgres(self._installation.state_dir / "postgres")
+            await self._named("postgres", self._postgres.start())
+            return self._postgres.url
+
+        async def valkey() -> str:
+            if self._options.redis_url:
+                return self._options.redis_url
+            self._valkey = EmbeddedValkey(self._installation.state_dir / "valkey")
+            await self._named("valkey", self._valkey.start())
+            return self._valkey.url
+
+        database_url, redis_url = await self._together(postgres(), valkey())
+        return database_url, redis_url
+
+    async def _prepare_database(self, database_url: str) -> None:
+        await self._named("migrations", migrations.upgrade(database_url))
+        self._account_id = await seed(database_url, self._installation.secrets(), is_replay=bool(self._options.replay))
+
+    async def _start(self, spec: ProcessSpec) -> None:
+        state_dir = self._installation.state_dir
+        process = SupervisedProcess(spec, state_dir / "logs", state_dir / "ready")
+        self._processes[spec.name] = process
+        await self._named(spec.name, process.start(self._restarted))
+
+    def _restarted(self, process: SupervisedProcess, exit_code: int) -> None:
+        """A part has died; it is being started again."""
+        self._progress(process.spec.name, f"ended with exit code {exit_code}, starting it again")
+        asyncio.get_running_loop().call_later(1.0, self._tell)
+
+    def _tell(self) -> None:
+        """Write the facts where the CLI and `--ready-file` want them."""
+        facts = self.facts().as_json()
+        for file in (self._installation.facts_file, self._options.ready_file):
+            if file is not None:
+                _write_private_json(file, facts)
+
+    async def _named(self, name: str, starting: Awaitable[None]) -> None:
+        began = asyncio.get_running_loop().time()
+        self._progress(name, "starting")
+        await starting
+        self._progress(name, f"up in {asyncio.get_running_loop().time() - began:.1f} s")
+
+    async def _stop(self, name: str) -> None:
+        await self._processes[name].stop()
+        self._progress(name, "stopped")
+
+    @staticmethod
+    async def _together(*work: Awaitable[Any]) -> list[Any]:
+        """All at once; the first failure ends the others and is raised alone, as a person wants to read it."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(_awaited(one)) for one in work]
+        except BaseExceptionGroup as e:
+            raise e.exceptions[0] from e
+        return [task.result() for task in tasks]
+
+
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
+
+
+def _write_private_json(file: Path, facts: dict[str, Any]) -> None:
+    write_json_atomically(file, facts)
+    with contextlib.suppress(OSError):
+        file.chmod(0o600)  # it holds a token and passwords
