@@ -1,0 +1,115 @@
+"""Operations: protobuf to domain and back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from engine_server.operations.health import HealthCheck
+from engine_server.operations.listings import AccountListing, Listings
+from tradewinds import auth
+from tradewinds.paging import decode_token, encode_token, page_size
+from tradewinds.v1 import common_pb2, operations_pb2, operations_pb2_grpc
+
+
+class OperationsServicer(operations_pb2_grpc.OperationsServicer):
+    """Shows how the system is."""
+
+    def __init__(self, health: HealthCheck, listings: Listings) -> None:
+        self._health = health
+        self._listings = listings
+
+    async def GetHealth(  # noqa: N802
+        self, request: operations_pb2.GetHealthRequest, context: Any
+    ) -> operations_pb2.GetHealthResponse:
+        """What is well and what is not."""
+        health = await self._health.look()
+        return operations_pb2.GetHealthResponse(
+            healthy=health.healthy,
+            database=health.database,
+            redis=health.redis,
+            feed=health.feed,
+            runners=health.runners,
+            accounts=health.accounts,
+            problems=health.problems,
+        )
+
+    async def ListRunners(  # noqa: N802
+        self, request: operations_pb2.ListRunnersRequest, context: Any
+    ) -> operations_pb2.ListRunnersResponse:
+        """The runners that hold a lease."""
+        runners = [
+            operations_pb2.Runner(
+                runner_id=row["runner_id"],
+                instance_id=row["instance_id"],
+                capacity=row["capacity"],
+                running=row["running"],
+                heartbeat_at=_timestamp(row["heartbeat_at"]),
+                draining=row["draining"],
+            )
+            for row in await self._listings.runners()
+        ]
+        return operations_pb2.ListRunnersResponse(runners=runners)
+
+    async def ListBrokerAccounts(  # noqa: N802
+        self, request: operations_pb2.ListBrokerAccountsRequest, context: Any
+    ) -> operations_pb2.ListBrokerAccountsResponse:
+        """The caller's accounts."""
+        caller = auth.principal()
+        listed = await self._listings.accounts(None if caller.sees_everything else caller.subject)
+        return operations_pb2.ListBrokerAccountsResponse(broker_accounts=[_account(one) for one in listed])
+
+    async def ListAuditEvents(  # noqa: N802
+        self, request: operations_pb2.ListAuditEventsRequest, context: Any
+    ) -> operations_pb2.ListAuditEventsResponse:
+        """A page of the audit log; those who do not see everything see what they did themselves."""
+        caller = auth.principal()
+        after = decode_token(request.page_token, 1)
+        limit = page_size(request.page_size)
+        rows = await self._listings.audit(
+            before=int(after[0]) if after else None,
+            subject_type=request.subject_type,
+            subject_id=request.subject_id,
+            actor=None if caller.sees_everything else caller.subject,
+            limit=limit + 1,
+        )
+        events = [
+            common_pb2.AuditEvent(
+                audit_id=row["audit_id"],
+                recorded_at=_timestamp(row["recorded_at"]),
+                actor=row["actor"],
+                action=row["action"],
+                subject_type=row["subject_type"],
+                subject_id=row["subject_id"],
+                reason=row["reason"],
+            )
+            for row in rows[:limit]
+        ]
+        token = encode_token(str(events[-1].audit_id)) if len(rows) > limit else ""
+        return operations_pb2.ListAuditEventsResponse(audit_events=events, next_page_token=token)
+
+
+def _account(listing: AccountListing) -> operations_pb2.BrokerAccount:
+    return operations_pb2.BrokerAccount(
+        account_id=listing.account_id,
+        user_id=listing.user_id,
+        broker=listing.broker,
+        client_code=listing.client_code,
+        gate=operations_pb2.Gate.GATE_OPEN if listing.gate_open else operations_pb2.Gate.GATE_CLOSED,
+        gate_reason=listing.gate_reason,
+        session=listing.session,
+        session_error=listing.session_error,
+        logged_in_at=_timestamp(listing.logged_in_at),
+        owner_id=listing.owner_id,
+        epoch=listing.epoch,
+    )
+
+
+def _timestamp(moment: datetime | None) -> Timestamp | None:
+    if moment is None:
+        return None
+    timestamp = Timestamp()
+    timestamp.FromDatetime(moment)
+    return timestamp
