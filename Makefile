@@ -31,10 +31,12 @@ $(STAMP): requirements.lock pyproject.toml
 
 proto: $(STAMP) ## Regenerate the stubs and the gateway's descriptor from proto/
 	@$(BIN)/python -m tools.proto generate
+	@$(BIN)/python -m tools.manifests generate
 
 contracts: $(STAMP) ## Lint the contracts, and check that what is generated is fresh
 	@$(BIN)/python -m tools.proto lint
 	@$(BIN)/python -m tools.proto check
+	@$(BIN)/python -m tools.manifests check
 
 lint: $(STAMP) ## Style, format and layers
 	@$(BIN)/ruff check .

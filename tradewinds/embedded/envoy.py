@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
 
+from gateway.launch import envoy_command
 from gateway.render import render
 from gateway.settings import GatewaySettings
 from tradewinds.embedded.supervised import ProcessSpec
-
-_DRAIN_SECONDS = "1"
 
 
 def gateway(environment: Mapping[str, str], folder: Path) -> ProcessSpec:
@@ -27,9 +25,8 @@ def gateway(environment: Mapping[str, str], folder: Path) -> ProcessSpec:
     config = folder / "envoy.yaml"
     config.write_text(render(settings))
     command = (
-        str(Path(sys.executable).with_name("envoy")),
-        *("--config-path", str(config), "--disable-hot-restart", "--concurrency", "1"),
-        *("--log-level", "warning", "--drain-time-s", _DRAIN_SECONDS, "--parent-shutdown-time-s", "2"),
+        *envoy_command(config, folder / "envoy-admin"),
+        *("--concurrency", "1", "--drain-time-s", "1", "--parent-shutdown-time-s", "2"),
     )
 
     async def is_serving() -> bool:

@@ -1,0 +1,84 @@
+"""The Kubernetes base renders, is valid, and every process has its place in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tools import manifests
+from tradewinds.config import LeaseSettings
+
+BASE = Path(__file__).resolve().parents[2] / "deploy" / "k8s" / "base"
+KUBERNETES = "1.34"
+WORKLOADS = {"Deployment", "StatefulSet", "Job"}
+
+
+@pytest.fixture(scope="module")
+def documents() -> list[dict[str, Any]]:
+    kubectl = Path(sys.executable).with_name("kubectl")
+    rendered = subprocess.run([kubectl, "kustomize", BASE], capture_output=True, text=True, check=False)
+    assert rendered.returncode == 0, rendered.stderr
+    return [document for document in yaml.safe_load_all(rendered.stdout) if document]
+
+
+def pods(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {d["metadata"]["name"]: d["spec"]["template"]["spec"] for d in documents if d["kind"] in WORKLOADS}
+
+
+def test_every_document_is_valid_strictly(documents: list[dict[str, Any]]) -> None:
+    for document in documents:
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+
+
+def test_every_process_of_the_design_has_its_place(documents: list[dict[str, Any]]) -> None:
+    expected = {"engine", "egress", "feed", "strategy-runner", "notifier", "gateway", "migrations"}
+    assert set(pods(documents)) == expected
+
+
+def test_the_sandbox_is_never_deployed_to_production(documents: list[dict[str, Any]]) -> None:
+    assert not any("sandbox" in name for name in pods(documents))
+
+
+def test_every_container_is_locked_down_and_bounded(documents: list[dict[str, Any]]) -> None:
+    for name, pod in pods(documents).items():
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["automountServiceAccountToken"] is False, name
+        for container in pod["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, name
+            assert container["resources"]["limits"]["memory"], name
+
+
+def test_every_long_running_container_has_the_three_probes(documents: list[dict[str, Any]]) -> None:
+    for name, pod in pods(documents).items():
+        if name == "migrations":
+            continue
+        assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(pod["containers"][0]), name
+
+
+def test_only_the_runner_is_scaled_by_its_number_and_keeps_its_name(documents: list[dict[str, Any]]) -> None:
+    runner = next(d for d in documents if d["kind"] == "StatefulSet")
+    assert runner["metadata"]["name"] == "strategy-runner"
+    assert runner["spec"]["podManagementPolicy"] == "Parallel"
+
+
+def test_a_runner_has_time_to_stop_its_strategies_and_say_goodbye(documents: list[dict[str, Any]]) -> None:
+    lease = LeaseSettings.model_construct(ttl_seconds=6.0)
+    grace = pods(documents)["strategy-runner"]["terminationGracePeriodSeconds"]
+    assert grace > 10 * (lease.ttl_seconds + lease.grace_seconds)
+
+
+def test_runners_get_no_credentials_of_the_broker_or_the_database(documents: list[dict[str, Any]]) -> None:
+    runner = pods(documents)["strategy-runner"]["containers"][0]
+    secrets = {source["secretRef"]["name"] for source in runner["envFrom"] if "secretRef" in source}
+    assert secrets == {"tradewinds-redis", "runner-token"}
+
+
+def test_the_gateway_files_are_fresh() -> None:
+    assert manifests.stale() == [], "run `make proto` and commit the result"
