@@ -1,0 +1,192 @@
+"""Binary packets of the market socket, decoded in bulk: one numpy view per layout, no Python per tick.
+
+Little endian, one tick per WebSocket frame, 51 (LTP), 123 (QUOTE) or 379 (SNAP_QUOTE) bytes (SmartAPI WebSocket 2.0).
+Prices are integers of paise; of ten-millionths of a rupee in the currency segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewinds.instruments import EXCHANGE_TYPE
+from tradewinds.ticks import TICK_DTYPE, TickArray
+
+_TOKEN_BYTES: Final = 25
+_LTP_FIELDS: Final[list[Any]] = [
+    ("mode", "u1"),
+    ("exchange_type", "u1"),
+    ("token", "u1", _TOKEN_BYTES),
+    ("sequence", "<i8"),
+    ("exchange_ms", "<i8"),
+    ("last_price", "<i8"),
+]
+_QUOTE_FIELDS: Final[list[Any]] = [
+    *_LTP_FIELDS,
+    ("last_quantity", "<i8"),
+    ("average_price", "<i8"),
+    ("volume", "<i8"),
+    ("total_buy_quantity", "<f8"),
+    ("total_sell_quantity", "<f8"),
+    ("open", "<i8"),
+    ("high", "<i8"),
+    ("low", "<i8"),
+    ("close", "<i8"),
+]
+_LEVEL: Final = np.dtype([("flag", "<i2"), ("quantity", "<i8"), ("price", "<i8"), ("orders", "<i2")])
+_SNAP_FIELDS: Final[list[Any]] = [
+    *_QUOTE_FIELDS,
+    ("last_traded_seconds", "<i8"),
+    ("open_interest", "<i8"),
+    ("open_interest_change", "<f8"),  # the broker fills it with garbage
+    ("buys", _LEVEL, 5),
+    ("sells", _LEVEL, 5),
+    ("upper_circuit", "<i8"),
+    ("lower_circuit", "<i8"),
+    ("year_high", "<i8"),
+    ("year_low", "<i8"),
+]
+LTP, QUOTE, SNAP_QUOTE = 1, 2, 3
+LAYOUTS: Final[Mapping[int, np.dtype[Any]]] = {
+    LTP: np.dtype(_LTP_FIELDS),
+    QUOTE: np.dtype(_QUOTE_FIELDS),
+    SNAP_QUOTE: np.dtype(_SNAP_FIELDS),
+}
+MODE_OF_LENGTH: Final[Mapping[int, int]] = {layout.itemsize: mode for mode, layout in LAYOUTS.items()}
+
+_BUY_FLAG, _SELL_FLAG = 1, 0
+_CURRENCY: Final = EXCHANGE_TYPE["CDS"]
+_KNOWN_EXCHANGE = np.zeros(256, dtype=bool)
+_KNOWN_EXCHANGE[list(EXCHANGE_TYPE.values())] = True
+# A ten-digit token is the widest that fits the tick record's u4.
+_TOKEN_DIGITS: Final = 10
+_PLACES: Final = 10 ** np.arange(_TOKEN_DIGITS - 1, -1, -1, dtype=np.int64)
+_SHIFT_BACK: Final = 10 ** np.arange(_TOKEN_DIGITS, -1, -1, dtype=np.int64)
+_MAX_TOKEN: Final = 2**32 - 1
+# Beyond these a field is noise, not a market: a crore rupees a unit, the year 2100.
+_MAX_PRICE_E4: Final = 10**7 * 10_000
+_MAX_PAISE: Final = _MAX_PRICE_E4 // 100
+_MAX_CURRENCY_UNITS: Final = _MAX_PRICE_E4 * 1000
+_MAX_EXCHANGE_MS: Final = 4_102_444_800_000
+_MAX_I4: Final = 2**31 - 1
+
+Int64Array = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedTicks:
+    """Good ticks in order of arrival, their sequence numbers beside them, and how many frames were garbage."""
+
+    ticks: TickArray
+    sequences: Int64Array
+    garbage: int
+
+
+NOTHING: Final = DecodedTicks(np.empty(0, TICK_DTYPE), np.empty(0, np.int64), 0)
+
+
+def decode(frames: Sequence[bytes], received_ns: Sequence[int]) -> DecodedTicks:
+    """Decode what the socket delivered, whatever mixture of layouts, in order of arrival.
+
+    Garbage is a frame of an unknown length, mode, exchange or token, without a positive price or with an absurd price or time.
+    """
+    mode = MODE_OF_LENGTH.get(len(frames[0])) if frames else None
+    joined = b"".join(frames)
+    if mode is not None and len(joined) == len(frames) * len(frames[0]) and _same_length(frames):
+        return decode_layout(mode, joined, np.array(received_ns, dtype=np.int64))
+    return _decode_mixed(frames, received_ns)
+
+
+def _same_length(frames: Sequence[bytes]) -> bool:
+    length = len(frames[0])
+    return all(len(frame) == length for frame in frames)
+
+
+def _decode_mixed(frames: Sequence[bytes], received_ns: Sequence[int]) -> DecodedTicks:
+    received = np.array(received_ns, dtype=np.int64)
+    ticks, sequences, arrivals = [NOTHING.ticks], [NOTHING.sequences], [np.empty(0, np.int64)]
+    for mode, layout in LAYOUTS.items():
+        where = np.array([i for i, frame in enumerate(frames) if len(frame) == layout.itemsize], dtype=np.int64)
+        raw = np.frombuffer(b"".join(frames[i] for i in where), dtype=layout)
+        tokens, good = _tokens_and_plausible(raw, mode)
+        ticks.append(_tick_records(raw[good], mode, tokens[good], received[where][good]))
+        sequences.append(raw["sequence"][good])
+        arrivals.append(where[good])
+    order = np.argsort(np.concatenate(arrivals), kind="stable")
+    return DecodedTicks(np.concatenate(ticks)[order], np.concatenate(sequences)[order], len(frames) - len(order))
+
+
+def decode_layout(mode: int, joined: bytes, received_ns: Int64Array) -> DecodedTicks:
+    """Decode packets of one layout laid end to end; raises `ValueError` where the length is not a whole number of them."""
+    raw = np.frombuffer(joined, dtype=LAYOUTS[mode])
+    tokens, good = _tokens_and_plausible(raw, mode)
+    garbage = len(raw) - int(np.count_nonzero(good))
+    if garbage:
+        raw, tokens, received_ns = raw[good], tokens[good], received_ns[good]
+    return DecodedTicks(_tick_records(raw, mode, tokens, received_ns), raw["sequence"].copy(), garbage)
+
+
+def _tokens_and_plausible(raw: npt.NDArray[Any], mode: int) -> tuple[Int64Array, BoolArray]:
+    price, exchange_ms = raw["last_price"], raw["exchange_ms"]
+    most = np.where(raw["exchange_type"] == _CURRENCY, _MAX_CURRENCY_UNITS, _MAX_PAISE)
+    tokens, well_formed = _tokens(raw["token"])
+    plausible: BoolArray = (
+        (raw["mode"] == mode)
+        & _KNOWN_EXCHANGE[raw["exchange_type"]]
+        & well_formed
+        & (tokens <= _MAX_TOKEN)
+        & (price > 0)
+        & (price <= most)
+        & (exchange_ms > 0)
+        & (exchange_ms < _MAX_EXCHANGE_MS)
+    )
+    return tokens, plausible
+
+
+def _tokens(text: npt.NDArray[np.uint8]) -> tuple[Int64Array, BoolArray]:
+    """The numbers in NUL-padded decimal digits, and whether that is what they are."""
+    digits = text[:, :_TOKEN_DIGITS] - np.uint8(ord("0"))  # wraps: whatever is no digit becomes more than 9
+    is_digit = digits <= 9
+    lengths = is_digit.sum(axis=1)
+    # Digits up to the first NUL and nothing behind it: as many bytes are not NUL as are digits, and the first gap follows them.
+    well_formed = (np.count_nonzero(text, axis=1) == lengths) & (lengths > 0)
+    well_formed &= is_digit.argmin(axis=1) == lengths % _TOKEN_DIGITS
+    return (np.where(is_digit, digits, 0) @ _PLACES) // _SHIFT_BACK[lengths], well_formed
+
+
+def _tick_records(raw: npt.NDArray[Any], mode: int, tokens: Int64Array, received_ns: Int64Array) -> TickArray:
+    ticks = np.zeros(len(raw), dtype=TICK_DTYPE)
+    currency = raw["exchange_type"] == _CURRENCY
+    ticks["exchange_type"] = raw["exchange_type"]
+    ticks["token"] = tokens
+    ticks["last_price_e4"] = _to_e4(raw["last_price"], currency)
+    ticks["exchange_ms"] = raw["exchange_ms"]
+    ticks["received_ns"] = received_ns
+    if mode >= QUOTE:
+        ticks["last_quantity"] = np.clip(raw["last_quantity"], 0, _MAX_I4)
+        ticks["volume"] = np.maximum(raw["volume"], 0)
+        ticks["close_price_e4"] = _to_e4(raw["close"], currency)
+    if mode == SNAP_QUOTE:
+        ticks["open_interest"] = np.maximum(raw["open_interest"], 0)
+        ticks["bid_price_e4"] = _best_e4(raw["buys"][:, 0], _BUY_FLAG, currency)
+        ticks["ask_price_e4"] = _best_e4(raw["sells"][:, 0], _SELL_FLAG, currency)
+    return ticks
+
+
+def _best_e4(level: npt.NDArray[Any], flag: int, currency: BoolArray) -> Int64Array:
+    """The price of the best level; 0 where nobody stands there."""
+    there = (level["flag"] == flag) & (level["quantity"] > 0)
+    return np.where(there, _to_e4(level["price"], currency), 0)
+
+
+def _to_e4(price: Int64Array, currency: BoolArray) -> Int64Array:
+    """Ten-thousandths of a rupee; 0 for what is no price."""
+    if currency.any():
+        scaled = np.where(currency, price // 1000, np.clip(price, 0, _MAX_PAISE) * 100)
+        return np.where((price > 0) & (scaled <= _MAX_PRICE_E4), scaled, 0)
+    return np.where((price > 0) & (price <= _MAX_PAISE), price, 0) * 100

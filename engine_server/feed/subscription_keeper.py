@@ -1,0 +1,79 @@
+"""Keeps the plan of what to subscribe to: from the table, on every notification, and every two seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from engine_server.feed.database_errors import DATABASE_ERRORS
+from engine_server.feed.subscription_table import CHANNEL, SubscriptionTable
+from engine_server.feed.subscriptions import SOCKET_LIMIT, SubscriptionPlan, Wish, plan
+from tradewinds.database.reconnecting import describe
+from tradewinds.database.session import Database
+from tradewinds.instruments import Instrument, InstrumentKey
+from tradewinds.telemetry import get_logger
+
+log = get_logger("feed.subscriptions")
+
+_POLL_SECONDS = 2.0
+_SHOWN = 10
+
+
+class SubscriptionKeeper:
+    """`plan` is what holds now; `on_change` is called with every new one. A database that is away changes nothing."""
+
+    def __init__(self, table: SubscriptionTable, on_change: Callable[[SubscriptionPlan], None]) -> None:
+        self._table = table
+        self._on_change = on_change
+        self._wishes: Sequence[Wish] = ()
+        self._instruments: Mapping[InstrumentKey, Instrument] = {}
+        self.plan = SubscriptionPlan({})
+
+    async def follow(self, database: Database) -> None:
+        """Keep, for ever."""
+        heard = asyncio.Event()
+
+        async def hear(_payload: str | None) -> None:
+            heard.set()
+
+        listener = await database.listen(CHANNEL, hear)
+        try:
+            while True:
+                heard.clear()
+                await self._read_again()
+                try:
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await heard.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            await listener.close()
+
+    def use(self, instruments: Mapping[InstrumentKey, Instrument]) -> None:
+        """Another scrip master is in force."""
+        self._instruments = instruments
+        self._plan_again()
+
+    async def _read_again(self) -> None:
+        try:
+            self._wishes = await self._table.wishes()
+        except DATABASE_ERRORS as e:
+            log.warning_throttled("unreadable", error=describe(e))
+            return
+        self._plan_again()
+
+    def _plan_again(self) -> None:
+        if not self._instruments:
+            return  # nothing can be judged before the first scrip master
+        new = plan(self._wishes, self._instruments, self.plan.subscribed.keys())
+        if new.unknown:
+            log.warning_throttled(
+                "unknown_instruments", seconds=60, instruments=new.unknown[:_SHOWN], count=len(new.unknown)
+            )
+        if new.refused:
+            log.warning_throttled(
+                "over_the_limit", seconds=60, limit=SOCKET_LIMIT, refused=new.refused[:_SHOWN], count=len(new.refused)
+            )
+        if new != self.plan:
+            self.plan = new
+            self._on_change(new)
