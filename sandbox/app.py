@@ -14,8 +14,16 @@ def make_app(broker: Broker) -> web.Application:
     """REST, `/smart-stream`, `/smart-order-update`, the scrip master and `/sandbox/*`."""
     app = web.Application(middlewares=[recorded, gateway])
     app[BROKER] = broker
+    orders.prepare(app)
     for room in (auth, orders, portfolio, market_data, control):
         app.add_routes(room.routes)
     app.router.add_get("/smart-stream", broker.market_stream.serve)
     app.router.add_get("/smart-order-update", broker.order_stream.serve)
+    app.on_shutdown.append(_close_sockets)
     return app
+
+
+async def _close_sockets(app: web.Application) -> None:
+    """Clients hear a close (1001, going away), not a cut line."""
+    await app[BROKER].market_stream.close()
+    await app[BROKER].order_stream.close()

@@ -76,10 +76,14 @@ class Broker:
         self.desk.recover(history.orders.values(), history.fills)
         self.desk.begin_day(ist_day(start_ms))
 
-    def remember(self) -> None:
-        """Write down where the market is, for the next start."""
+    def remember(self, ahead_seconds: float = 0.0) -> None:
+        """Write down where the market is, for the next start.
+
+        A running broker writes a little `ahead` (real seconds): after a kill, market time must not go back behind what was published.
+        """
         reading = self.clock.reading()
-        self._state_dir.remember_market(MarketMemory(reading.market_ms, reading.jump, self.board.remembered()))
+        market_ms = reading.market_ms + int(ahead_seconds * 1000 * reading.rate)
+        self._state_dir.remember_market(MarketMemory(market_ms, reading.jump, self.board.remembered()))
 
     def close(self) -> None:
         self.remember()

@@ -20,3 +20,7 @@ class RefusedError(Exception):
         super().__init__(f"{code} {message}")
         self.code = code
         self.message = message
+
+
+class GatewayRefusedError(RefusedError):
+    """Refused before it reached an application: the gateway answers in its own dialect."""

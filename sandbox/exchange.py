@@ -31,8 +31,6 @@ class Exchange:
             working.resting = True
             book.add(working)
             return []
-        if book.is_empty:
-            book.show(_touch(quote, traded=0))
         return book.on_arrival(working, _touch(quote, traded=0))
 
     def change(self, order: Order, quote: Quote | None) -> list[Execution]:
@@ -66,4 +64,4 @@ def would_trigger(stop: Order, quote: Quote) -> bool:
 
 
 def _touch(quote: Quote, traded: int) -> Touch:
-    return Touch(quote.bid, quote.bid_size, quote.ask, quote.ask_size, quote.ltp, traded)
+    return Touch(quote.sequence, quote.bid, quote.bid_size, quote.ask, quote.ask_size, quote.ltp, traded)

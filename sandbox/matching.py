@@ -28,6 +28,8 @@ class FillReason(StrEnum):
 class Touch:
     """The market at one instant: paise and shares. `traded` at `ltp` is what this print moved, 0 between prints."""
 
+    print_number: int
+
     bid: int
     bid_size: int
     ask: int
@@ -76,7 +78,8 @@ class OwnBook:
     """Our orders in one instrument, best first."""
 
     _sides: dict[Side, list[WorkingOrder]] = field(default_factory=lambda: {Side.BUY: [], Side.SELL: []})
-    _offers: dict[Side, _Offer] = field(default_factory=lambda: {Side.BUY: _Offer(0), Side.SELL: _Offer(0)})
+    _offers: dict[Side, _Offer] = field(default_factory=dict)
+    _offers_of_print: int | None = None
 
     def __iter__(self) -> Iterator[WorkingOrder]:
         for orders in self._sides.values():
@@ -94,7 +97,7 @@ class OwnBook:
 
     def on_print(self, touch: Touch) -> list[Execution]:
         """A new print: displayed sizes are fresh, and what traded may reach resting orders."""
-        self._offers = {Side.BUY: _Offer(touch.ask_size), Side.SELL: _Offer(touch.bid_size)}
+        self._show(touch)
         executions: list[Execution] = []
         for side, orders in self._sides.items():
             for order in orders:
@@ -104,18 +107,21 @@ class OwnBook:
 
     def on_arrival(self, order: WorkingOrder, touch: Touch) -> list[Execution]:
         """An order arrives (or comes back modified) between prints: it gets what the last print has left displayed."""
+        self._show(touch)
         executions = _match(order, touch, self._offers[order.side])
         if order.open_quantity:
             self.add(order)
         return executions
 
-    def show(self, touch: Touch) -> None:
-        """The displayed sizes at the time the first order comes to an instrument that had none."""
-        self._offers = {Side.BUY: _Offer(touch.ask_size), Side.SELL: _Offer(touch.bid_size)}
-
     @property
     def is_empty(self) -> bool:
         return not (self._sides[Side.BUY] or self._sides[Side.SELL])
+
+    def _show(self, touch: Touch) -> None:
+        """Displayed sizes are offered once per print, however many orders come to take them."""
+        if self._offers_of_print != touch.print_number:
+            self._offers_of_print = touch.print_number
+            self._offers = {Side.BUY: _Offer(touch.ask_size), Side.SELL: _Offer(touch.bid_size)}
 
 
 def _match(order: WorkingOrder, touch: Touch, offer: _Offer) -> list[Execution]:

@@ -12,7 +12,7 @@ from sandbox.matching import Execution
 from sandbox.order_entry import NewOrder
 from sandbox.orders import Order, OrderEvent, advance
 from sandbox.positions import Fill, PositionBook
-from sandbox.risk import Funds, funds
+from sandbox.risk import Funds, OpenExposure, funds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class OrderBook:
         self._fills: list[Fill] = []
         self._last_number = 0
         self.positions = PositionBook()
+        self.exposure = OpenExposure()
 
     def now_ms(self) -> int:
         """Market time."""
@@ -75,7 +76,7 @@ class OrderBook:
         return self._cash + self.positions.banked
 
     def funds(self) -> Funds:
-        return funds(self.cash, self.positions, self.live())
+        return funds(self.cash, self.positions.by_key, self.exposure)
 
     def open(self, new: NewOrder) -> Order:
         """Enter an accepted placement."""
@@ -131,6 +132,7 @@ class OrderBook:
         self.positions = PositionBook.rebuilt(self._fills)
 
     def _keep(self, order: Order) -> Order:
+        self.exposure.change(self._orders.get(order.order_id), order)
         self._orders[order.order_id] = order
         self._ids_by_uuid[order.unique_order_id] = order.order_id
         if order.state.is_terminal:

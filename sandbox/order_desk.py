@@ -137,7 +137,7 @@ class OrderDesk:
                 self._modify(replace(order, pending=rest), change, quote)
 
     def _arrive(self, order: Order, quote: Quote | None) -> None:
-        if reason := self._rejection(order, self._book.live()):
+        if reason := self._rejection(order, order):
             self._book.record(order, OrderEvent.REJECTED, reason, text=reason)
             return
         event = OrderEvent.ARMED if order.is_stop else OrderEvent.ACCEPTED
@@ -167,10 +167,10 @@ class OrderDesk:
             "price": change.price,
             "trigger_price": change.trigger_price,
             "quantity": change.quantity,
+            "text": "",
         }
         candidate = advance(order, OrderEvent.MODIFIED, order.updated_ms, **wanted)
-        others = [o for o in self._book.live() if o.order_id != order.order_id]
-        reason = self._rejection(candidate, [*others, candidate])
+        reason = self._rejection(candidate, order)
         if change.quantity <= order.filled:
             reason = f"Quantity {change.quantity} is not above the {order.filled} already traded"
         if reason:
@@ -189,11 +189,12 @@ class OrderDesk:
             opened = self._book.record(order, OrderEvent.TRIGGERED, "modified to LIMIT")
             self._book_fills(self._exchange.work(opened, quote))
 
-    def _rejection(self, order: Order, live: list[Order]) -> str | None:
+    def _rejection(self, order: Order, before: Order) -> str | None:
         instrument = self._universe.find(*order.key)
         if instrument is None:
             return f"{order.symbol} is no longer listed"
-        return rejection(order, instrument, self._book.cash, list(self._book.positions), live)
+        book = self._book
+        return rejection(order, before, instrument, book.cash, book.positions.by_key, book.exposure)
 
     def _book_fills(self, executions: list[Execution]) -> None:
         for execution in executions:

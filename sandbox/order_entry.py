@@ -14,6 +14,7 @@ from sandbox.universe import Instrument, Universe
 MAX_TAG_LENGTH = 20
 NOT_FOR_ALGOS = "AB4038"
 """No captured answer says which code the broker uses for MARKET and IOC orders of algos: this one is the sandbox's own."""
+_MAX_PAISE = 10**9
 _PRODUCTS = frozenset({"DELIVERY", "CARRYFORWARD", "MARGIN", "INTRADAY"})
 _ORDER_TYPE_OF_VARIETY: Mapping[str, str] = {"NORMAL": "LIMIT", "STOPLOSS": "STOPLOSS_LIMIT"}
 
@@ -135,10 +136,10 @@ def _paise(body: dict[str, Any], name: str) -> int:
     text = _text(body, name)
     try:
         paise = Decimal(text) * 100
-        exact = paise == paise.to_integral_value()
+        usable = 0 < paise < _MAX_PAISE and paise == paise.to_integral_value()
     except InvalidOperation:
         raise RefusedError("AB1007", f"Invalid {name} {text!r}") from None
-    if not exact or paise <= 0:
+    if not usable:
         raise RefusedError("AB1007", f"Invalid {name} {text!r}: rupees above 0 with at most two decimals")
     return int(paise)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
@@ -108,9 +108,9 @@ class PositionBook:
     def __iter__(self) -> Iterator[Position]:
         return iter(self._positions.values())
 
-    def net(self, key: PositionKey) -> int:
-        position = self._positions.get(key)
-        return position.net if position else 0
+    @property
+    def by_key(self) -> Mapping[PositionKey, Position]:
+        return self._positions
 
     def apply(self, fill: Fill) -> None:
         """Take a fill in; one of a later day begins that day first."""

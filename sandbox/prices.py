@@ -13,7 +13,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sandbox.clock import ist_day
+from sandbox.clock import ist_day, ms_of_day
 from sandbox.ticks import Tick
 from sandbox.universe import Instrument, InstrumentKey, Universe
 
@@ -57,7 +57,7 @@ class GeneratedPrices:
         known = start_prices or {}
         for n, instrument in enumerate(universe):
             price, volume = known.get(instrument.key, (instrument.base_price, 0))
-            rng = random.Random(f"{seed}:{instrument.token}:{start_ms}")
+            rng = random.Random(f"{seed}:{instrument.token}:{ms_of_day(start_ms)}")
             walk = _Walk(instrument, rng, float(price), float(start_ms), volume=volume, day=ist_day(start_ms))
             self._walks.append(walk)
             heapq.heappush(self._due, (start_ms + rng.random() * self._gap_ms, n))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -83,10 +82,9 @@ async def _until_stopped(floor: TradingFloor, stop: asyncio.Event) -> None:
         if trading.done():
             trading.result()
     finally:
-        for task in (trading, stopping):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        trading.cancel()
+        stopping.cancel()
+        await asyncio.gather(trading, stopping, return_exceptions=True)
 
 
 def _announce(settings: SandboxSettings, ports: Ports) -> None:

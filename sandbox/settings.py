@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,9 +45,9 @@ class SandboxSettings:
         _check_numbers(self)
         if self.state_dir.exists() and not self.state_dir.is_dir():
             raise BadInputError("--state-dir", f"{self.state_dir} is a file", "give a folder")
-        if self.ready_file is not None and not self.ready_file.absolute().parent.is_dir():
+        if self.ready_file is not None and not os.access(self.ready_file.absolute().parent, os.W_OK):
             raise BadInputError(
-                "--ready-file", f"its folder {self.ready_file.absolute().parent} does not exist", "create it first"
+                "--ready-file", f"its folder {self.ready_file.absolute().parent} cannot be written", "create it first"
             )
 
 

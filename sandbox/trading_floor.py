@@ -30,13 +30,13 @@ class TradingFloor:
         """Do what is due now. True when more ticks are due already."""
         broker = self._broker
         now_ms = broker.clock.now_ms()
+        broker.desk.begin_day(ist_day(now_ms))  # before its first print: yesterday's orders must not trade in it
         ticks = broker.source.take(now_ms, _BATCH)
         for tick in ticks:
             quote = broker.board.apply(tick)
             broker.desk.on_quote(quote)
             broker.market_stream.on_quote(quote)
         broker.desk.run_due()
-        broker.desk.begin_day(ist_day(now_ms))
         self._jump(now_ms)
         broker.market_stream.flush()
         broker.order_stream.flush()
@@ -64,4 +64,4 @@ class TradingFloor:
         now = time.monotonic()
         if now >= self._remember_at:
             self._remember_at = now + _REMEMBER_EVERY_SECONDS
-            self._broker.remember()
+            self._broker.remember(ahead_seconds=2 * _REMEMBER_EVERY_SECONDS)

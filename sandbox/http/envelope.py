@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.broker import Broker
-from sandbox.errors import RefusedError
+from sandbox.errors import GatewayRefusedError, RefusedError
 
 BROKER: web.AppKey[Broker] = web.AppKey("broker", Broker)
 BODY: web.RequestKey[dict[str, Any]] = web.RequestKey("body", dict)
@@ -25,9 +25,7 @@ def failure(code: str, message: str, status: int = 200) -> web.Response:
 
 
 def refused(error: RefusedError) -> web.Response:
+    """In the dialect of who refused. The gateway's has other keys, and its data is an empty string."""
+    if isinstance(error, GatewayRefusedError):
+        return web.json_response({"success": False, "message": error.message, "errorCode": error.code, "data": ""})
     return failure(error.code, error.message)
-
-
-def gateway_failure(code: str, message: str) -> web.Response:
-    """The gateway's dialect: other keys, and data is an empty string."""
-    return web.json_response({"success": False, "message": message, "errorCode": code, "data": ""})

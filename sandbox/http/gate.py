@@ -9,8 +9,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from sandbox.errors import RefusedError
-from sandbox.http.envelope import BODY, BROKER, SESSION, failure, gateway_failure, refused
+from sandbox.errors import GatewayRefusedError, RefusedError
+from sandbox.http.envelope import BODY, BROKER, SESSION, failure, refused
 from sandbox.sessions import TokenUse
 from sandbox.truth import redacted
 
@@ -50,14 +50,14 @@ async def gateway(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     sessions = request.app[BROKER].sessions
     if not sessions.knows_api_key(request.headers.get("X-PrivateKey", "")):
-        return gateway_failure("AG8004", "Invalid API Key")
+        raise GatewayRefusedError("AG8004", "Invalid API Key")
     if _SECURE in request.path:
         token = request.headers.get("Authorization", "")
         if not token:
-            return gateway_failure("AG8003", "Token missing")
+            raise GatewayRefusedError("AG8003", "Token missing")
         session_id = sessions.session_of(token, TokenUse.ACCESS)
         if session_id is None:
-            return gateway_failure("AG8001", "Invalid Token")
+            raise GatewayRefusedError("AG8001", "Invalid Token")
         request[SESSION] = session_id
     return await handler(request)
 

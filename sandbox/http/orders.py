@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from aiohttp import web
 
 from sandbox.broker import Broker
@@ -14,6 +16,29 @@ from sandbox.rows import order_row
 _ORDER = "/rest/secure/angelbroking/order/v1"
 
 routes = web.RouteTableDef()
+
+
+class EncodedRows:
+    """Order rows as JSON, each encoded once per change: a book of thousands is read every second, and most of it rests."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[Order, str]] = {}
+
+    def encoded(self, orders: list[Order]) -> list[str]:
+        self._rows = {order.order_id: self._row(order) for order in orders}
+        return [text for _, text in self._rows.values()]
+
+    def _row(self, order: Order) -> tuple[Order, str]:
+        known = self._rows.get(order.order_id)
+        return known if known and known[0] is order else (order, json.dumps(order_row(order)))
+
+
+_ROWS: web.AppKey[EncodedRows] = web.AppKey("order_rows", EncodedRows)
+
+
+def prepare(app: web.Application) -> None:
+    """Give the application what these routes keep between requests."""
+    app[_ROWS] = EncodedRows()
 
 
 @routes.post(f"{_ORDER}/placeOrder")
@@ -44,7 +69,10 @@ async def cancel_order(request: web.Request) -> web.Response:
 @routes.get(f"{_ORDER}/getOrderBook")
 async def get_order_book(request: web.Request) -> web.Response:
     """Today's orders; null when there are none."""
-    return success([order_row(order) for order in request.app[BROKER].book.todays_orders()] or None)
+    rows = request.app[_ROWS].encoded(request.app[BROKER].book.todays_orders())
+    data = f"[{','.join(rows)}]" if rows else "null"
+    text = f'{{"status":true,"message":"SUCCESS","errorcode":"","data":{data}}}'
+    return web.Response(text=text, content_type="application/json")
 
 
 @routes.get(f"{_ORDER}/details/{{unique_order_id}}")

@@ -10,6 +10,8 @@ from sandbox.sessions import Sessions, TokenUse
 from sandbox.settings import Credentials
 
 MAX_CONNECTIONS = 3
+CLOSE_SECONDS = 0.5
+"""How long a closing socket waits for the other side's goodbye."""
 
 
 class Admission:

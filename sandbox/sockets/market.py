@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from sandbox.market import Quote
-from sandbox.sockets.handshake import Admission, transport_of
+from sandbox.sockets.handshake import CLOSE_SECONDS, Admission, transport_of
 from sandbox.sockets.outbox import BINARY, TEXT, Outbox, frame
 from sandbox.sockets.packets import PACKET_OF_MODE
 from sandbox.sockets.subscriptions import BadStreamRequestError, Subscriptions, Wanted, read_stream_request
@@ -22,7 +22,8 @@ _WAITING_TICKS = 8192
 class MarketConnection:
     """One subscriber."""
 
-    def __init__(self, outbox: Outbox, client_ip: str) -> None:
+    def __init__(self, socket: web.WebSocketResponse, outbox: Outbox, client_ip: str) -> None:
+        self.socket = socket
         self.outbox = outbox
         self.client_ip = client_ip
         self.subscriptions = Subscriptions()
@@ -66,6 +67,11 @@ class MarketStream:
             "dropped_ticks": self._dropped_before + sum(c.outbox.dropped for c in self._connections.values()),
         }
 
+    async def close(self) -> None:
+        """Say goodbye to everybody."""
+        for connection in list(self._connections.values()):
+            await connection.socket.close(code=WSCloseCode.GOING_AWAY)
+
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The route handler: handshake, then requests until the client leaves."""
         refusal = self._admission.refusal(request, len(self._connections))
@@ -73,10 +79,10 @@ class MarketStream:
             self._truth.append("socket", stream="market", event="refused", client_ip=request.remote)
             return refusal
         connection_id, self._next_id = self._next_id, self._next_id + 1
-        socket = web.WebSocketResponse(compress=False)
+        socket = web.WebSocketResponse(compress=False, timeout=CLOSE_SECONDS)
         await socket.prepare(request)
         outbox = Outbox(transport_of(request), _WAITING_TICKS, on_full=lambda: True)
-        connection = self._connections[connection_id] = MarketConnection(outbox, request.remote or "")
+        connection = self._connections[connection_id] = MarketConnection(socket, outbox, request.remote or "")
         self._truth.append("socket", stream="market", event="opened", client_ip=request.remote, id=connection_id)
         try:
             async for message in socket:

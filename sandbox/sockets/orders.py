@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from sandbox.order_book import OrderNews
-from sandbox.orders import OrderEvent
+from sandbox.orders import OrderEvent, OrderState
 from sandbox.rows import empty_order_data, order_data
-from sandbox.sockets.handshake import Admission, transport_of
+from sandbox.sockets.handshake import CLOSE_SECONDS, Admission, transport_of
 from sandbox.sockets.outbox import TEXT, Outbox, frame
 from sandbox.truth import TruthLog
 
@@ -42,44 +42,49 @@ class OrderStream:
         self._client_code = client_code
         self._admission = admission
         self._truth = truth
-        self._outboxes: dict[int, Outbox] = {}
+        self._connections: dict[int, tuple[web.WebSocketResponse, Outbox]] = {}
         self._next_id = 1
 
     @property
     def connections(self) -> int:
-        return len(self._outboxes)
+        return len(self._connections)
 
     def on_news(self, news: OrderNews) -> None:
         """Tell every connection, at once."""
-        code = STREAM_CODES.get(news.event)
-        if code is None or not self._outboxes:
+        code = _code(news)
+        if code is None or not self._connections:
             return
         data = order_data(news.order)
         if news.event is OrderEvent.MODIFIED:
             data["status"] = data["orderstatus"] = "modified"
         message = self._frame(code, data)
-        for outbox in list(self._outboxes.values()):
+        for _, outbox in list(self._connections.values()):
             outbox.push(message)
             outbox.flush()
 
     def flush(self) -> None:
         """Send what a slow reader has not taken yet."""
-        for outbox in list(self._outboxes.values()):
+        for _, outbox in list(self._connections.values()):
             outbox.flush()
+
+    async def close(self) -> None:
+        """Say goodbye to everybody."""
+        for socket, _ in list(self._connections.values()):
+            await socket.close(code=WSCloseCode.GOING_AWAY)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The route handler: handshake, greeting, then events until the client leaves."""
-        refusal = self._admission.refusal(request, len(self._outboxes))
+        refusal = self._admission.refusal(request, len(self._connections))
         if refusal is not None:
             self._truth.append("socket", stream="orders", event="refused", client_ip=request.remote)
             return refusal
         connection_id, self._next_id = self._next_id, self._next_id + 1
-        socket = web.WebSocketResponse(compress=False)
+        socket = web.WebSocketResponse(compress=False, timeout=CLOSE_SECONDS)
         await socket.prepare(request)
         outbox = Outbox(transport_of(request), _WAITING_EVENTS, on_full=lambda: False)
         outbox.push(self._frame(CONNECTED, empty_order_data()))
         outbox.flush()
-        self._outboxes[connection_id] = outbox
+        self._connections[connection_id] = (socket, outbox)
         self._truth.append("socket", stream="orders", event="opened", client_ip=request.remote, id=connection_id)
         try:
             async for message in socket:
@@ -87,7 +92,7 @@ class OrderStream:
                     outbox.push(frame(TEXT, b"pong"))
                     outbox.flush()
         finally:
-            del self._outboxes[connection_id]
+            del self._connections[connection_id]
             self._truth.append("socket", stream="orders", event="closed", id=connection_id)
         return socket
 
@@ -100,3 +105,9 @@ class OrderStream:
             "orderData": data,
         }
         return frame(TEXT, json.dumps(message).encode())
+
+
+def _code(news: OrderNews) -> str | None:
+    if news.event is OrderEvent.MODIFY_REFUSED and news.order.state is OrderState.TRIGGER_PENDING:
+        return STREAM_CODES[OrderEvent.ARMED]
+    return STREAM_CODES.get(news.event)

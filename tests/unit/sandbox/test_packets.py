@@ -1,0 +1,72 @@
+"""Byte-exact layout of the market socket's packets, against bytes written out by hand from the protocol's table."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from sandbox.market import Quote
+from sandbox.sockets.outbox import BINARY, frame
+from sandbox.sockets.packets import ltp_packet, quote_packet, snap_quote_packet
+from sandbox.universe import DEFAULT_UNIVERSE
+
+
+@pytest.fixture
+def quote() -> Quote:
+    sbin = DEFAULT_UNIVERSE.find("NSE", "3045")
+    assert sbin is not None
+    made = Quote(sbin, ltp=94_010, close=93_000, day=20_000, open=94_000, high=94_500, low=93_900)
+    made.last_quantity, made.volume, made.traded_value, made.traded_quantity = 12, 3_400, 188_000, 2
+    made.last_trade_ms, made.sequence = 1_795_319_105_123, 77
+    made.bid, made.bid_size, made.ask, made.ask_size = 94_000, 800, 94_020, 400
+    return made
+
+
+LTP_GOLDEN = bytes.fromhex(
+    "01 01"  # mode, exchange type nse_cm
+    "33303435 000000 00000000 00000000 00000000 0000 00000000"  # token "3045" in 25 bytes
+    "4d00000000000000"  # sequence 77
+    "63865b01a2010000"  # 1795319105123 ms
+    "3a6f010000000000"  # 94010 paise
+)
+
+
+def test_an_ltp_packet_is_the_51_golden_bytes(quote: Quote) -> None:
+    assert len(LTP_GOLDEN) == 51
+    assert ltp_packet(quote) == LTP_GOLDEN
+
+
+def test_a_quote_packet_adds_the_day_at_its_offsets(quote: Quote) -> None:
+    packet = quote_packet(quote)
+    assert len(packet) == 123
+    assert packet[0] == 2
+    assert packet[1:51] == ltp_packet(quote)[1:]
+    assert struct.unpack_from("<qqq", packet, 51) == (12, 94_000, 3_400)
+    total_buy, total_sell = struct.unpack_from("<dd", packet, 75)
+    assert total_buy > 800
+    assert total_sell > 400
+    assert struct.unpack_from("<qqqq", packet, 91) == (94_000, 94_500, 93_900, 93_000)
+
+
+def test_a_snap_quote_packet_adds_best_five_circuits_and_the_year(quote: Quote) -> None:
+    packet = snap_quote_packet(quote)
+    assert len(packet) == 379
+    assert packet[0] == 3
+    assert packet[1:123] == quote_packet(quote)[1:]
+    assert struct.unpack_from("<qqd", packet, 123) == (1_795_319_105, 0, 0.0)
+    best_five = [struct.unpack_from("<hqqh", packet, 147 + 20 * n) for n in range(10)]
+    assert [(flag, price) for flag, _, price, _ in best_five] == [
+        *((1, 94_000 - 10 * n) for n in range(5)),
+        *((0, 94_020 + 10 * n) for n in range(5)),
+    ]
+    assert (best_five[0][1], best_five[5][1]) == (800, 400)
+    assert struct.unpack_from("<qq", packet, 347) == (102_300, 83_700)
+    assert struct.unpack_from("<qq", packet, 363) == (116_250, 69_750)
+
+
+@pytest.mark.parametrize(
+    ("size", "header"), [(51, "8233"), (125, "827d"), (379, "827e017b"), (70_000, "827f" + "0" * 11 + "11170")]
+)
+def test_frames_use_the_shortest_length_form(size: int, header: str) -> None:
+    assert frame(BINARY, b"x" * size) == bytes.fromhex(header) + b"x" * size

@@ -1,0 +1,88 @@
+"""Login and tokens."""
+
+from __future__ import annotations
+
+import pyotp
+import pytest
+
+from sandbox.errors import BadInputError, RefusedError
+from sandbox.sessions import Sessions, TokenUse
+from sandbox.settings import Credentials, SandboxSettings
+
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+KNOWN = Credentials("D12345", "1234", SECRET, "key")
+NOW = 1_800_000_000
+
+
+def sessions(key: bytes = b"k" * 32) -> Sessions:
+    return Sessions(KNOWN, key, lambda event, session_id: None, now_seconds=lambda: NOW)
+
+
+def code(at: int = NOW) -> str:
+    return str(pyotp.TOTP(SECRET).at(at))
+
+
+def test_a_login_gives_three_tokens_each_good_for_its_use_only() -> None:
+    desk = sessions()
+    tokens = desk.login("D12345", "1234", code())
+    assert desk.session_of(tokens.jwt_token, TokenUse.ACCESS)
+    assert desk.session_of(f"Bearer {tokens.jwt_token}", TokenUse.ACCESS)
+    assert desk.session_of(tokens.feed_token, TokenUse.ACCESS) is None
+    assert desk.session_of(tokens.refresh_token, TokenUse.REFRESH)
+
+
+@pytest.mark.parametrize("skew", [-30, 0, 30])
+def test_one_step_of_clock_skew_is_forgiven(skew: int) -> None:
+    sessions().login("D12345", "1234", code(NOW + skew))
+
+
+@pytest.mark.parametrize(
+    ("client", "pin", "at", "answer"),
+    [
+        ("D12345", "1234", NOW + 90, "AB1050"),
+        ("D12345", "12", NOW, "AB1050"),
+        ("D12345", "9999", NOW, "AB1007"),
+        ("X1", "1234", NOW, "AB1007"),
+    ],
+)
+def test_wrong_credentials_are_refused(client: str, pin: str, at: int, answer: str) -> None:
+    with pytest.raises(RefusedError, match=answer):
+        sessions().login(client, pin, code(at))
+
+
+def test_logout_ends_its_session_and_no_other() -> None:
+    desk = sessions()
+    first, second = desk.login("D12345", "1234", code()), desk.login("D12345", "1234", code())
+    session_id = desk.session_of(first.jwt_token, TokenUse.ACCESS)
+    assert session_id
+    desk.logout(session_id)
+    assert desk.session_of(first.feed_token, TokenUse.FEED) is None
+    assert desk.session_of(second.jwt_token, TokenUse.ACCESS)
+    with pytest.raises(RefusedError, match="AB8050"):
+        desk.renew(first.refresh_token)
+
+
+def test_tokens_of_another_signing_key_are_worth_nothing() -> None:
+    desk, stranger = sessions(), sessions(b"x" * 32)
+    tokens = stranger.login("D12345", "1234", code())
+    assert desk.session_of(tokens.jwt_token, TokenUse.ACCESS) is None
+    assert desk.session_of("rubbish", TokenUse.ACCESS) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "option"),
+    [
+        ({"client_code": "no good"}, "--client-code"),
+        ({"pin": "12a4"}, "--pin"),
+        ({"totp_secret": "not base32!"}, "--totp-secret"),
+        ({"totp_secret": "JBSWY3DP"}, "--totp-secret"),
+        ({"api_key": ""}, "--api-key"),
+    ],
+)
+def test_unusable_credentials_are_refused_at_the_start(changes: dict[str, str], option: str, tmp_path: object) -> None:
+    from pathlib import Path
+
+    known = {"client_code": "D1", "pin": "1234", "totp_secret": SECRET, "api_key": "k", **changes}
+    with pytest.raises(BadInputError) as caught:
+        SandboxSettings(Credentials(**known), Path("/nonexistent"))
+    assert caught.value.option == option
