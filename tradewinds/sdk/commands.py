@@ -1,0 +1,60 @@
+"""What a strategy asks of the world. Its runner carries these out; the test harness does it in scripted form."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tradewinds.sdk.vocabulary import OrderType, Product, Side
+
+
+class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Place an order. The same `request_id` never makes a second one. Prices are decimal strings, empty for none."""
+
+    request_id: str
+    instrument: str
+    side: Side
+    quantity: int
+    order_type: OrderType
+    product: Product
+    price: str
+    trigger_price: str
+
+
+class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Cancel an order; `order_id` is empty while the engine has not answered its placing yet."""
+
+    request_id: str
+    order_id: str
+
+
+class Notify(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Tell the strategy's user something."""
+
+    title: str
+    text: str
+    dedupe_key: str
+
+
+class RecordMetric(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One value of one metric, at market time `recorded_ms` (epoch milliseconds)."""
+
+    name: str
+    value: float
+    recorded_ms: int
+
+
+class ChangeSubscription(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Begin (or end) to follow an instrument, as the strategy wrote it."""
+
+    symbol: str
+    follow: bool
+
+
+class SaveCheckpoint(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """State and order events taken so far: one fact."""
+
+    last_event_sequence: int
+    state_json: str
+
+
+Command = PlaceOrder | CancelOrder | Notify | RecordMetric | ChangeSubscription | SaveCheckpoint
