@@ -1,0 +1,1 @@
+"""Sample strategies, written as a user would write them."""
