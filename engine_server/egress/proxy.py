@@ -94,7 +94,7 @@ class EgressProxy:
         target = str(request.target)
         upstream = await _connect(request.target)
         who = {"target": target, "account_id": request.account, "epoch": request.epoch}
-        log.info("tunnel.opened", **who)
+        log.debug("tunnel.opened", **who)
         _TUNNELS.labels(target, "200").inc()
         started = time.monotonic()
         passed = TunnelBytes(_BYTES.labels(target, "out").inc, _BYTES.labels(target, "back").inc)

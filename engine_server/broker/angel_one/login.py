@@ -1,0 +1,73 @@
+"""The login: what goes out, and what the broker's answer means to a person. Pure, but for the clock that is passed in."""
+
+from __future__ import annotations
+
+import binascii
+from datetime import datetime
+from typing import Any, Final
+
+import pyotp
+
+from engine_server.broker.angel_one.credentials import Credentials
+from engine_server.broker.angel_one.envelope import Envelope
+from engine_server.broker.angel_one.evidence import Evidence
+from engine_server.broker.angel_one.outcomes import UNCLEAR_CODES
+from engine_server.broker.angel_one.sessions import SessionTokens
+from engine_server.broker.port import BrokerError, LoginRefusedError
+
+_PIN: Final = "check the account's client code and PIN"
+# Protocol §2.1: the broker answers a malformed PIN as a wrong one-time password, too.
+_WHAT_TO_CHECK: Final = {
+    "AB1050": "check that this machine's clock is right, the account's TOTP secret, and that the PIN has four digits",
+    "AB1000": _PIN,
+    "AB1001": _PIN,
+    "AB1002": _PIN,
+    "AB1007": _PIN,
+    "AB1032": _PIN,
+    "AB1006": "the broker has blocked this client: ask it why",
+    "AG7002": "register this machine's IP address with the broker",
+    "AG8004": "check the account's API key",
+}
+_OTHERWISE: Final = "check the account's client code, PIN, TOTP secret and API key"
+
+
+def one_time_password(credentials: Credentials, now: datetime) -> str:
+    """Six digits of RFC 6238 for this instant of real time; raises `LoginRefusedError` for a secret that is not base32."""
+    try:
+        return pyotp.TOTP(credentials.totp_secret.replace(" ", "")).at(now)
+    except (binascii.Error, ValueError):
+        # Not chained: its text could quote the secret.
+        raise LoginRefusedError("the login was not tried: the account's TOTP secret is not base32 text") from None
+
+
+def tokens_of(evidence: Evidence, credentials: Credentials) -> SessionTokens:
+    """The tokens in the answer to loginByPassword. Raises `LoginRefusedError` where the broker said no (with its words and
+    what to check), `BrokerError` where it did not say.
+    """
+    envelope = evidence.envelope if evidence.begun else None
+    if envelope is None or envelope.ok is None or evidence.http_status >= 500:
+        raise BrokerError(f"no clear answer to the login: {evidence.describe()}")
+    if not envelope.ok:
+        raise _refusal(envelope)
+    return SessionTokens(
+        jwt=_token(envelope.data, "jwtToken"),
+        refresh_token=_token(envelope.data, "refreshToken"),
+        feed_token=_token(envelope.data, "feedToken"),
+        client_code=credentials.client_code,
+        api_key=credentials.api_key,
+    )
+
+
+def _refusal(envelope: Envelope) -> BrokerError:
+    words = f"{envelope.message or 'no reason given'} ({envelope.code or 'no code'})"
+    if envelope.code in UNCLEAR_CODES:
+        return BrokerError(f"no clear answer to the login: {words}")
+    remedy = _WHAT_TO_CHECK.get(envelope.code, _OTHERWISE)
+    return LoginRefusedError(f"the broker refused the login: {words}; {remedy}", metadata={"code": envelope.code})
+
+
+def _token(data: Any, name: str) -> str:
+    value = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(value, str) or not value or not (value.isascii() and value.isprintable()):
+        raise BrokerError(f"the broker accepted the login and gave no usable {name}")
+    return value.removeprefix("Bearer ")
