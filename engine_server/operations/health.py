@@ -68,7 +68,7 @@ class HealthCheck:
         return ""
 
     async def _redis_problem(self) -> str:
-        await self._redis.execute_command("PING")
+        await self._redis.get(redis_keys.MARKET_CLOCK)  # any read proves that it answers
         return ""
 
     async def _feed_problem(self) -> str:
