@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -14,6 +15,15 @@ from tests.support.datastores import PostgresForTests, running_postgres, running
 from tradewinds.config import DatabaseSettings, RedisSettings
 from tradewinds.database.redis_connection import RedisConnection
 from tradewinds.database.session import Database
+
+# Plain lines: structlog's default draws every exception with its locals, which takes half a second each.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(),
+    ]
+)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import psutil
 
 from tradewinds.database import migrations
 from tradewinds.embedded.postgres import EmbeddedPostgres
@@ -19,23 +21,33 @@ from tradewinds.embedded.valkey import EmbeddedValkey
 
 # The data of a test run is thrown away: a crash of the machine may lose it. synchronous_commit stays on, services assert it.
 _NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+_PREFIX = "tradewinds-tests-"
 _TEMPLATE = "tradewinds_template"
 _MEMORY_FOLDER = Path("/dev/shm")
 _MEMORY_NEEDED_BYTES = 1024**3
 
 
 @contextmanager
-def temporary_state_dir(parent: Path | None = None) -> Iterator[Path]:
+def temporary_state_dir() -> Iterator[Path]:
     """A folder that is removed afterwards, which a server under another user may pass through (pytest's `tmp_path` it may not)."""
-    folder = Path(tempfile.mkdtemp(prefix="tradewinds-tests-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_parent_of_many_files()))
     folder.chmod(0o711)
+    _remove_abandoned(folder.parent)
     try:
         yield folder
     finally:
         shutil.rmtree(folder)
 
 
-def _folder_of_many_files() -> Path | None:
+def _remove_abandoned(parent: Path) -> None:
+    """A test run that was killed could not clean up; its servers died with it."""
+    for folder in parent.glob(f"{_PREFIX}*-*"):
+        owner = folder.name.removeprefix(_PREFIX).split("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _parent_of_many_files() -> Path | None:
     """A database is 300 files: a copy takes 20 ms in memory and 300 ms on a disk. A container's small /dev/shm is not used."""
     if _MEMORY_FOLDER.is_dir() and shutil.disk_usage(_MEMORY_FOLDER).free > _MEMORY_NEEDED_BYTES:
         return _MEMORY_FOLDER
@@ -45,7 +57,7 @@ def _folder_of_many_files() -> Path | None:
 @contextmanager
 def running_postgres(runner: asyncio.Runner) -> Iterator[PostgresForTests]:
     """The shared server with its migrated template database; gone afterwards."""
-    with temporary_state_dir(_folder_of_many_files()) as folder:
+    with temporary_state_dir() as folder:
         server = EmbeddedPostgres(folder / "postgres", settings=_NOT_DURABLE)
         runner.run(server.start())
         try:

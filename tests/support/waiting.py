@@ -6,14 +6,27 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def eventually(
-    condition: Callable[[], Awaitable[T] | T], *, timeout: float = 5.0, interval: float = 0.01, what: str = ""
-) -> T:
+    condition: Callable[[], Awaitable[T]], *, timeout: float = 5.0, interval: float = 0.01, what: str = ""
+) -> T: ...
+
+
+@overload
+async def eventually(
+    condition: Callable[[], T], *, timeout: float = 5.0, interval: float = 0.01, what: str = ""
+) -> T: ...
+
+
+async def eventually(
+    condition: Callable[[], Any], *, timeout: float = 5.0, interval: float = 0.01, what: str = ""
+) -> Any:
     """Call `condition` until it returns something true, and return that.
 
     An `AssertionError` in it counts as not yet. Fails after `timeout` seconds, naming `what` (default: the condition's source),
@@ -23,25 +36,28 @@ async def eventually(
     asked = 0
     while True:
         asked += 1
-        answer, last = await _ask(condition)
-        if last is None:
+        answer = await _ask(condition)
+        if answer and not isinstance(answer, _NotYet):
             return answer
         if time.monotonic() >= deadline:
-            raise AssertionError(
-                f"not within {timeout:g} s ({asked} tries): {what or _source(condition)}; last: {last}"
-            )
+            named = what or _source(condition)
+            raise AssertionError(f"not within {timeout:g} s ({asked} tries): {named}; last: {answer!r}")
         await asyncio.sleep(interval)
 
 
-async def _ask(condition: Callable[[], Awaitable[T] | T]) -> tuple[T, str | None]:
-    """The answer, and how it was not true yet."""
+@dataclass(frozen=True)
+class _NotYet:
+    """An assertion in the condition did not hold."""
+
+    error: str
+
+
+async def _ask(condition: Callable[[], Any]) -> Any:
     try:
         answer = condition()
-        if inspect.isawaitable(answer):
-            answer = await answer
+        return await answer if inspect.isawaitable(answer) else answer
     except AssertionError as e:
-        return None, f"AssertionError: {e}"  # type: ignore[return-value] # never returned to the caller: not true yet
-    return answer, None if answer else repr(answer)
+        return _NotYet(str(e))
 
 
 def _source(condition: Callable[[], object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -9,7 +10,7 @@ import msgspec
 
 from tradewinds.config import DatabaseSettings
 from tradewinds.database.addresses import redacted
-from tradewinds.errors import ConfigurationError
+from tradewinds.errors import ConfigurationError, UnavailableError
 
 MINIMUM_SERVER_VERSION = 140000
 
@@ -29,7 +30,7 @@ _CONNECT_TIMEOUT_SECONDS = 5.0
 REMEDY = "check that the server is up and that DATABASE_URL (postgresql://user:password@host:port/database) names it"
 
 
-class NotPrimaryError(Exception):
+class NotPrimaryError(UnavailableError):
     """The server is in recovery: a replica, or a primary that is being promoted. Decisions read the primary."""
 
 
@@ -48,8 +49,13 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (
 
 
 async def open_connection(settings: DatabaseSettings, *, role: str) -> asyncpg.Connection[Any]:
-    """One connection with our timeouts; `role` says in pg_stat_activity what it is for."""
+    """One connection with our timeouts to a checked server; `role` says in pg_stat_activity what it is for."""
     connection: asyncpg.Connection[Any] = await asyncpg.connect(**connect_arguments(settings, role=role))
+    try:
+        await check_server(connection, settings)
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
 
 
@@ -74,8 +80,17 @@ def to_json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+@dataclass(frozen=True)
+class ServerState:
+    """What a server says about itself."""
+
+    version: int  # server_version_num: 180006
+    in_recovery: bool
+    synchronous_commit: str
+
+
 async def check_server(connection: asyncpg.Connection[Any], settings: DatabaseSettings) -> None:
-    """Raises `NotPrimaryError` (may pass) or `ConfigurationError` (will not): version, recovery, synchronous_commit."""
+    """Ask the server, and raise what `judge` raises. Every new connection asks: it may lead to another server than the last."""
     row = await connection.fetchrow(
         """
         SELECT current_setting('server_version_num')::int AS version,
@@ -84,14 +99,18 @@ async def check_server(connection: asyncpg.Connection[Any], settings: DatabaseSe
         """
     )
     assert row is not None, "a SELECT without FROM has one row"  # noqa: S101 - for the type checker
-    target = redacted(settings.url.get_secret_value())
-    if row["version"] < MINIMUM_SERVER_VERSION:
-        raise ConfigurationError(f"{target} runs PostgreSQL {row['version'] // 10000}, 14 or newer is needed")
-    if row["in_recovery"]:
-        raise NotPrimaryError(f"{target} is in recovery")
-    if row["synchronous_commit"] not in ("on", "remote_apply"):
+    judge(ServerState(**row), target=redacted(settings.url.get_secret_value()))
+
+
+def judge(state: ServerState, *, target: str) -> None:
+    """Raises `NotPrimaryError` for what may pass, `ConfigurationError` for what will not."""
+    if state.version < MINIMUM_SERVER_VERSION:
+        raise ConfigurationError(f"{target} runs PostgreSQL {state.version // 10000}, 14 or newer is needed")
+    if state.in_recovery:
+        raise NotPrimaryError(f"{target} is in recovery: a replica, or not promoted yet")
+    if state.synchronous_commit not in ("on", "remote_apply"):
         raise ConfigurationError(
-            f"{target} has synchronous_commit = {row['synchronous_commit']}: an acknowledged order could be lost; "
+            f"{target} has synchronous_commit = {state.synchronous_commit}: an acknowledged order could be lost; "
             "run ALTER ROLE … SET synchronous_commit = on"
         )
 

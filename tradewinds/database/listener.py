@@ -21,32 +21,41 @@ log = get_logger("database.listen")
 
 Handler = Callable[[str | None], Awaitable[None]]
 _INBOX_LIMIT = 1000
-# A connection that a network partition has cut says nothing: ask now and then.
 _PROBE_SECONDS = 5.0
-_PROBE_TIMEOUT_SECONDS = 2.0
 
 
-class _ConnectionLostError(Exception):
+class ConnectionLostError(Exception):
     """The LISTEN connection has ended."""
 
 
 class Listener:
     """One channel, one connection, one task. Handlers run one after the other; one that raises is logged and called again with None
-    after a delay, for as long as it takes."""
+    after a delay, for as long as it takes.
+
+    A connection that a network partition has cut says nothing: it is asked after every `probe_seconds` of silence, and is lost
+    when it does not answer for as long.
+    """
 
     def __init__(
-        self, channel: str, handler: Handler, connect: Callable[[], Awaitable[asyncpg.Connection[Any]]]
+        self,
+        channel: str,
+        handler: Handler,
+        connect: Callable[[], Awaitable[asyncpg.Connection[Any]]],
+        *,
+        probe_seconds: float = _PROBE_SECONDS,
     ) -> None:
         self._channel = channel
         self._handler = handler
         self._connect = connect
-        self._inbox = _Inbox()
+        self._probe_seconds = probe_seconds
+        self._inbox = Inbox()
+        self._connection: asyncpg.Connection[Any] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """LISTEN now (what is notified after this returns is heard), then serve in the background."""
-        connection = await self._listening_connection()
-        self._task = asyncio.create_task(self._run(connection), name=f"listen {self._channel}")
+        self._connection = await self._listening_connection()
+        self._task = asyncio.create_task(self._run(self._connection), name=f"listen {self._channel}")
         self._task.add_done_callback(self._report_end)
 
     async def wait(self) -> None:
@@ -60,16 +69,19 @@ class Listener:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
+        # A task that is cancelled before its first step never reaches its own `finally`.
+        if self._connection is not None:
+            self._connection.terminate()
 
     async def _run(self, connection: asyncpg.Connection[Any]) -> None:
         while True:
             try:
                 await self._serve(connection)
-            except (_ConnectionLostError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as e:
+            except (ConnectionLostError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as e:
                 log.warning_throttled("lost", channel=self._channel, error=describe(e))
             finally:
                 connection.terminate()
-            connection = await self._reconnected()
+            connection = self._connection = await self._reconnected()
 
     async def _serve(self, connection: asyncpg.Connection[Any]) -> None:
         backoff = Backoff()
@@ -86,10 +98,10 @@ class Listener:
     async def _next_payloads(self, connection: asyncpg.Connection[Any]) -> list[str | None]:
         while True:
             try:
-                async with asyncio.timeout(_PROBE_SECONDS):
+                async with asyncio.timeout(self._probe_seconds):
                     return await self._inbox.take()
             except TimeoutError:
-                await connection.execute("SELECT 1", timeout=_PROBE_TIMEOUT_SECONDS)
+                await connection.execute("SELECT 1", timeout=self._probe_seconds)
 
     async def _handled(self, payload: str | None) -> bool:
         try:
@@ -114,7 +126,7 @@ class Listener:
 
     async def _listening_connection(self) -> asyncpg.Connection[Any]:
         connection = await self._connect()
-        inbox = self._inbox = _Inbox()
+        inbox = self._inbox = Inbox()
         try:
             connection.add_termination_listener(inbox.lost)
             await connection.add_listener(self._channel, inbox.notified)
@@ -128,7 +140,7 @@ class Listener:
             log.error("died", channel=self._channel, error=describe(error))
 
 
-class _Inbox:
+class Inbox:
     """What one connection has heard. At most 1000 payloads: beyond that they become one "look at everything"."""
 
     def __init__(self) -> None:
@@ -161,7 +173,7 @@ class _Inbox:
         await self._changed.wait()
         self._changed.clear()
         if self._lost:
-            raise _ConnectionLostError("the server closed the connection")
+            raise ConnectionLostError("the server closed the connection")
         taken: list[str | None] = [None] if self._overflowed else list(self._payloads)
         self._payloads.clear()
         self._overflowed = False

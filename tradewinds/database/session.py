@@ -123,16 +123,18 @@ class Database:
             **connect_arguments(self._settings, role="pool"),
             min_size=1,
             max_size=self._settings.pool_size,
-            init=use_json_codecs,
+            init=self._prepare,
         )
         try:
             await pool
-            async with pool.acquire() as connection:
-                await check_server(connection, self._settings)  # type: ignore[arg-type] # a proxy with the same methods
         except BaseException:
             pool.terminate()
             raise
         return pool
+
+    async def _prepare(self, connection: asyncpg.Connection[Any]) -> None:
+        await check_server(connection, self._settings)
+        await use_json_codecs(connection)
 
     def _create_engine(self) -> AsyncEngine:
         async def connect() -> asyncpg.Connection[Any]:
