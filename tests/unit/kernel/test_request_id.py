@@ -34,6 +34,6 @@ def test_neither_is_an_empty_id() -> None:
 
 
 def test_a_field_and_a_header_that_differ_are_refused() -> None:
-    with pytest.raises(InvalidArgumentError, match="'a'.*'b'") as refused:
+    with pytest.raises(InvalidArgumentError, match=r"'a'.*'b'") as refused:
         request_id_of(PlaceOrderRequest(request_id="a"), Context((("idempotency-key", "b"),)))
     assert refused.value.violations[0].field == "request_id"

@@ -1,0 +1,56 @@
+"""The market clock follows the broker; the day is India's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tradewinds.clock import ClockReading, MarketClock, day_key, format_ist
+
+
+class FrozenClock:
+    """A real clock that stands where it is put."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def monotonic(self) -> float:
+        return self.moment.timestamp()
+
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def test_without_a_reading_market_time_is_real_time() -> None:
+    assert MarketClock(FrozenClock(NOON)).now() == NOON
+
+
+def test_a_replay_runs_at_its_own_rate_from_its_own_moment() -> None:
+    clock = FrozenClock(NOON)
+    market = MarketClock(clock)
+    opening = datetime(2021, 6, 8, 3, 45, tzinfo=UTC)
+    market.set(ClockReading(milliseconds(opening), milliseconds(NOON), 60.0))
+    clock.moment = NOON + timedelta(seconds=10)
+    assert market.now() == opening + timedelta(minutes=10)
+    assert market.rate == 60.0
+
+
+def test_a_reading_from_the_future_does_not_turn_the_clock_back() -> None:
+    reading = ClockReading(market_ms=1_000, real_ms=5_000, rate=2.0)
+    assert reading.at(4_000) == 1_000
+
+
+def test_the_trading_day_begins_at_midnight_in_india() -> None:
+    assert day_key(datetime(2026, 11, 21, 18, 29, tzinfo=UTC)) == "2026-11-21"
+    assert day_key(datetime(2026, 11, 21, 18, 30, tzinfo=UTC)) == "2026-11-22"
+
+
+def test_people_read_ist() -> None:
+    assert format_ist(datetime(2026, 11, 22, 3, 45, tzinfo=UTC)) == "2026-11-22 09:15:00"
+    assert format_ist(None) == "–"
