@@ -35,7 +35,7 @@ def test_half_of_it_is_refused_naming_the_other_half(monkeypatch: pytest.MonkeyP
 
 
 def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no stack is running.*tradewinds up"):
+    with pytest.raises(ConfigurationError, match=r"no stack is running.*tradewinds up"):
         find_target(tmp_path)
 
 
