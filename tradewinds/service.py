@@ -22,6 +22,8 @@ from tradewinds.errors import ConfigurationError
 
 log = telemetry.get_logger("service")
 
+_CANCEL_AGAIN_SECONDS = 1.0
+
 
 class Service:
     """A running process: its settings, its tasks, and the event that ends it."""
@@ -65,10 +67,13 @@ class Service:
 
     async def close(self) -> None:
         """Cancel what still runs and wait for it; then raise what made us stop, if anything did."""
-        pending = [task for task in self._tasks if not task.done()]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        pending = {task for task in self._tasks if not task.done()}
+        while pending:
+            # More than once: before Python 3.12 `asyncio.wait_for`, in which redis-py sends, loses a cancellation that comes
+            # just as it ends (python/cpython#86296), and the task would run on for ever.
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
         if self._failure is not None:
             raise self._failure
 
