@@ -1,0 +1,160 @@
+"""What the feed survives: the broker, its session, and Redis going away and coming back."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import certifi
+import pytest
+
+from engine_server.instruments.catalog import InstrumentCatalog
+from tests.integration.feed.feed_process import (
+    FeedProcess,
+    TickReader,
+    Valkey,
+    feed_state,
+    is_state,
+    log_in,
+    quoted,
+    wish,
+    write_session,
+)
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.waiting import eventually
+from tradewinds import redis_keys
+from tradewinds.database.session import Database
+
+
+@pytest.fixture
+async def sandbox(unused_tcp_port: int) -> AsyncIterator[SandboxProcess]:
+    """On a port that it keeps over a restart."""
+    async with SandboxProcess(arguments=("--tls-port", str(unused_tcp_port))) as sandbox:
+        yield sandbox
+
+
+async def test_it_waits_for_a_session_and_says_so(
+    sandbox: SandboxProcess, database_url: str, database: Database, redis_url: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    async with FeedProcess(database_url, redis_url, sandbox, tmp_path) as feed:
+        await is_state(valkey, "WAITING_FOR_SESSION")
+        assert "feed.state.waiting_for_session" in feed.log_actions()
+        await wish(database, "NSE:SBIN-EQ")
+        await write_session(database, feed.seal_key, await log_in(sandbox))
+        await is_state(valkey, "LIVE")
+
+
+async def test_a_refused_session_is_said_and_the_next_one_is_taken(
+    sandbox: SandboxProcess, database_url: str, database: Database, redis_url: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    feed = FeedProcess(database_url, redis_url, sandbox, tmp_path)
+    await write_session(database, feed.seal_key, await log_in(sandbox) | {"feed_token": "not-a-token"})
+    async with feed:
+
+        async def names_the_reason() -> bool:
+            return "Invalid Feed Token" in (await feed_state(valkey)).get("problem", "")
+
+        await eventually(names_the_reason, timeout=15)
+        await write_session(database, feed.seal_key, await log_in(sandbox))
+        await is_state(valkey, "IDLE")
+
+
+async def test_a_new_session_is_taken_without_losing_subscriptions(
+    feed: FeedProcess, database: Database, valkey: Valkey
+) -> None:
+    await wish(database, "NSE:SBIN-EQ")
+    await is_state(valkey, "LIVE")
+    await write_session(database, feed.seal_key, await log_in(feed.sandbox))
+
+    async def reconnected() -> bool:
+        opened = [r for r in await feed.sandbox.truth("socket") if r["stream"] == "market" and r["event"] == "opened"]
+        return len(opened) == 2
+
+    await eventually(reconnected, timeout=10)
+    reader = TickReader(valkey)
+    assert await reader.read(5000)
+
+
+async def test_a_broker_that_dies_and_returns_is_subscribed_again(
+    feed: FeedProcess, database: Database, valkey: Valkey
+) -> None:
+    await wish(database, "NSE:SBIN-EQ", "NSE:TCS-EQ")
+    await is_state(valkey, "LIVE")
+    await feed.sandbox.kill()
+    await is_state(valkey, "CONNECTING")
+    await feed.sandbox.restart()
+    # Its tokens died with it or not: the engine would log in again.
+    await write_session(database, feed.seal_key, await log_in(feed.sandbox))
+    await is_state(valkey, "LIVE")
+    reader = TickReader(valkey)
+    assert await reader.read(5000)
+
+
+async def test_a_frozen_broker_is_stale_within_seconds_and_live_when_it_thaws(
+    feed: FeedProcess, database: Database, valkey: Valkey
+) -> None:
+    await wish(database, "NSE:SBIN-EQ")
+    await is_state(valkey, "LIVE")
+    os.kill(feed.sandbox.pid, signal.SIGSTOP)
+    try:
+        await is_state(valkey, "STALE")
+    finally:
+        os.kill(feed.sandbox.pid, signal.SIGCONT)
+    await is_state(valkey, "LIVE")
+
+
+async def test_what_redis_lost_comes_back(feed: FeedProcess, database: Database, valkey: Valkey) -> None:
+    catalog = InstrumentCatalog(valkey)
+    await wish(database, "NSE:SBIN-EQ", "NSE:NIFTY BANK")
+    await eventually(catalog.load, timeout=10)
+    await is_state(valkey, "LIVE")
+    await valkey.flushall()
+
+    async def is_back() -> bool:
+        assert await quoted(valkey) == {"NSE:SBIN-EQ", "NSE:NIFTY BANK"}
+        there = await valkey.exists(redis_keys.INSTRUMENTS, redis_keys.INSTRUMENTS_VERSION, redis_keys.MARKET_CLOCK)
+        return there == 3 and (await feed_state(valkey)).get("state") == "LIVE"
+
+    await eventually(is_back, timeout=5)
+    again = InstrumentCatalog(valkey)
+    await again.load()
+    assert again.instruments == catalog.instruments
+
+
+async def test_without_redis_the_socket_is_read_on_and_ticks_are_dropped_not_kept(
+    feed: FeedProcess, database: Database, valkey: Valkey
+) -> None:
+    await wish(database, "NSE:SBIN-EQ")
+    await is_state(valkey, "LIVE")
+    await valkey.config_set("maxmemory", "1")  # every write is refused from now on, as a full Redis does
+    await eventually(lambda: "feed.ticks.write.failed" in feed.log_actions(), timeout=10)
+    await valkey.config_set("maxmemory", "0")
+    await is_state(valkey, "LIVE")
+
+    async def counted() -> bool:
+        return int((await feed_state(valkey))["dropped"]) > 0
+
+    await eventually(counted, timeout=5)
+    assert await TickReader(valkey).read(5000)
+    opened = [r for r in await feed.sandbox.truth("socket") if r["stream"] == "market" and r["event"] == "opened"]
+    assert len(opened) == 1
+
+
+async def test_a_certificate_of_another_authority_is_refused(
+    sandbox: SandboxProcess, database_url: str, database: Database, redis_url: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    feed = FeedProcess(database_url, redis_url, sandbox, tmp_path, environment={"BROKER_CA_FILE": certifi.where()})
+    await write_session(database, feed.seal_key, await log_in(sandbox))
+    async with feed:
+
+        async def names_the_reason() -> bool:
+            return "CERTIFICATE_VERIFY_FAILED" in (await feed_state(valkey)).get("problem", "")
+
+        await eventually(names_the_reason, timeout=15)
+    assert not await feed.sandbox.truth("socket")
+
+
+async def test_it_stops_when_it_is_told_to(feed: FeedProcess) -> None:
+    assert await feed.stop() == 0
