@@ -80,7 +80,7 @@ def main() -> int:
     try:
         app(standalone_mode=False)
     except (BadInputError, typer.TyperException) as e:
-        message = str(e) if isinstance(e, BadInputError) else f"{e.format_message()} See --help."
+        message = str(e) if isinstance(e, BadInputError) else f"{e.format_message().rstrip('.')}; see --help"
         sys.stderr.write(f"sandbox: {message}\n")
         return 2
     return 0

@@ -44,12 +44,16 @@ def bind(settings: SandboxSettings) -> Ports:
 
 def _bound(option: str, host: str, port: int) -> socket.socket:
     try:
+        socket.getaddrinfo(host, port)
+    except (socket.gaierror, UnicodeError) as e:
+        raise BadInputError("--host", f"{host!r} is no address ({e})", "use 127.0.0.1") from e
+    try:
         return socket.create_server((host, port), backlog=1024)
-    except socket.gaierror as e:
-        raise BadInputError("--host", f"{host!r} is no address of this machine ({e.strerror})", "use 127.0.0.1") from e
     except OSError as e:
         raise BadInputError(
-            option, f"cannot listen on {host}:{port} ({e.strerror})", "give a free port, or 0 for any free one"
+            option,
+            f"cannot listen on {host}:{port} ({os.strerror(e.errno or 0)})",
+            "give a free port, or 0 for any free one",
         ) from e
 
 

@@ -1,0 +1,165 @@
+"""The sockets under conditions that the stock client does not make."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.support.sandbox_client import SandboxClient, subscription
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[SandboxProcess]:
+    async with SandboxProcess() as process:
+        yield process
+
+
+@pytest.fixture
+async def client(sandbox: SandboxProcess) -> AsyncIterator[SandboxClient]:
+    async with SandboxClient(sandbox) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "problem"),
+    [
+        ("Authorization", "Bearer nonsense", "Invalid Auth token"),
+        ("x-client-code", "X1", "Invalid Client Code"),
+        ("x-api-key", "other", "Invalid API Key"),
+        ("x-feed-token", "nonsense", "Invalid Feed Token"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/smart-stream", "/smart-order-update"])
+async def test_bad_headers_are_401_with_the_reason(
+    client: SandboxClient, path: str, header: str, value: str, problem: str
+) -> None:
+    headers = {**client.stream_headers, header: value}
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+        await client.http.ws_connect(f"{client.root}{path}", headers=headers)
+    assert refusal.value.status == 401
+    assert refusal.value.headers is not None
+    assert refusal.value.headers["x-error-message"] == f"Invalid Header - {problem}"
+
+
+async def test_a_fourth_connection_is_refused_until_one_has_left(client: SandboxClient) -> None:
+    held = [await client.market_stream() for _ in range(3)]
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+        await client.market_stream()
+    assert refusal.value.status == 429
+    await held[0].close()
+
+    async def again() -> bool:
+        state = await client.process.get("/sandbox/state")
+        return len(state["market_stream"]["connections"]) == 2
+
+    await eventually(again)
+    held.append(await client.market_stream())
+
+
+async def test_text_and_protocol_pings_are_both_answered(client: SandboxClient) -> None:
+    for stream in (await client.market_stream(), await client.order_stream()):
+        await stream.send_str("ping")
+        answer = await stream.receive()
+        if "AB00" in str(answer.data):
+            answer = await stream.receive()
+        assert answer.data == "pong"
+        for payload in (b"", b"ping"):
+            await stream.ping(payload)
+            pong = await stream.receive()
+            assert (pong.type, pong.data) == (aiohttp.WSMsgType.PONG, payload)
+
+
+async def test_errors_leave_the_subscriptions_intact_and_unsubscribing_ends_the_ticks(client: SandboxClient) -> None:
+    stream = await client.market_stream()
+    await stream.send_json(subscription(["3045"], mode=1))
+    await stream.send_str("rubbish")
+    await stream.send_json(subscription([str(n) for n in range(1000)], mode=2))
+    answers: list[str] = []
+    while len(answers) < 2:
+        message = await stream.receive()
+        if message.type is aiohttp.WSMsgType.TEXT:
+            answers.append(json.loads(message.data)["errorCode"])
+    assert answers == ["E1001", "E1002"]
+    message = await stream.receive()
+    assert (message.type, len(message.data)) == (aiohttp.WSMsgType.BINARY, 51)
+    await stream.send_json(subscription(["3045"], mode=1, action=0))
+
+    async def unsubscribed() -> bool:
+        state = await client.process.get("/sandbox/state")
+        return bool(state["market_stream"]["connections"][0]["subscriptions"] == [])
+
+    await eventually(unsubscribed)
+    await stream.send_str("ping")
+    while (message := await stream.receive()).type is aiohttp.WSMsgType.BINARY:
+        pass
+    assert message.data == "pong"
+
+
+async def test_order_events_reach_every_connection_in_the_same_order(client: SandboxClient) -> None:
+    streams = [await client.order_stream() for _ in range(3)]
+    placed = await client.place(price="980.00")
+    for stream in streams:
+        events = [await stream.receive_json() for _ in range(4)]
+        assert [event["order-status"] for event in events] == ["AB00", "AB09", "AB01", "AB05"]
+        assert events[-1]["orderData"]["orderid"] == placed["orderid"]
+
+
+async def test_the_scrip_master_is_served_plain_and_gzipped_and_agrees_with_the_prices(client: SandboxClient) -> None:
+    url = client.process.scrip_master_url
+    async with client.http.get(url, headers={"Accept-Encoding": "identity"}) as plain:
+        rows: list[dict[str, Any]] = await plain.json()
+    async with aiohttp.ClientSession(auto_decompress=False) as raw, raw.get(url) as zipped:
+        assert zipped.headers["Content-Encoding"] == "gzip"
+        assert json.loads(gzip.decompress(await zipped.read())) == rows
+    assert all(isinstance(value, str) for row in rows for value in row.values())
+    ticks = {row["token"]: int(float(row["tick_size"])) for row in rows if row["instrumenttype"] == ""}
+    assert ticks["3045"] == 10
+    stream = await client.market_stream()
+    await stream.send_json(subscription(list(ticks), mode=1))
+    for _ in range(200):
+        packet = (await stream.receive()).data
+        token = packet[2:27].rstrip(b"\0").decode()
+        assert int.from_bytes(packet[43:51], "little") % ticks[token] == 0
+
+
+async def test_five_thousand_ticks_a_second_reach_one_subscriber_whole() -> None:
+    async with SandboxProcess(("--ticks-per-second", "5000")) as sandbox, SandboxClient(sandbox) as client:
+        rows = await (await client.http.get(sandbox.scrip_master_url)).json(content_type=None)
+        stream = await client.market_stream()
+        await stream.send_json(subscription([row["token"] for row in rows]))
+        frames, sequences, began = 0, dict[bytes, int](), time.monotonic()
+        while time.monotonic() - began < 2.0:
+            packet = (await stream.receive()).data
+            sequence = int.from_bytes(packet[27:35], "little")
+            assert sequence == sequences.get(packet[2:27], sequence - 1) + 1
+            sequences[packet[2:27]] = sequence
+            frames += 1
+        assert frames / 2.0 > 4_000
+        state = await sandbox.get("/sandbox/state")
+        assert state["market_stream"]["dropped_ticks"] == 0
+
+
+async def test_a_reader_that_stops_reading_is_bounded_and_its_losses_counted() -> None:
+    async with SandboxProcess(("--ticks-per-second", "5000")) as sandbox, SandboxClient(sandbox) as client:
+        rows = await (await client.http.get(sandbox.scrip_master_url)).json(content_type=None)
+        stream = await client.market_stream()
+        for mode in (1, 2, 3):
+            await stream.send_json(subscription([row["token"] for row in rows], mode))
+
+        async def losing() -> bool:
+            summary = (await sandbox.get("/sandbox/state"))["market_stream"]
+            return bool(summary["dropped_ticks"] > 0 and summary["connections"][0]["waiting"] <= 8192)
+
+        await eventually(losing, timeout=20, interval=0.2)
+        await client.place()  # the broker itself is well
+        sizes = {len((await asyncio.wait_for(stream.receive(), 5)).data) for _ in range(3000)}
+        assert sizes == {51, 123, 379}
