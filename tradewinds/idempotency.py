@@ -58,6 +58,31 @@ def body_hash(request: Message) -> str:
     return hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()
 
 
+async def first_answer(
+    session: AsyncSession,
+    *,
+    caller: str,
+    method: str,
+    request_id: str,
+    request: Message,
+    response_type: type[ResponseT],
+) -> ResponseT | None:
+    """What this request was answered the first time; None when it is new or has no id.
+
+    For a mutation that must ask others before it can open its transaction: look here, ask, then `once`.
+    Raises `RequestIdReusedError` when the body is another.
+    """
+    if not request_id:
+        return None
+    key = {"caller": caller, "method": method, "request_id": request_id}
+    row = (await session.execute(_FIND, key)).one_or_none()
+    if row is None:
+        return None
+    if row.body_sha256 != body_hash(request):
+        raise RequestIdReusedError(f"request_id {request_id!r} was used before with another body; take a new one")
+    return response_type.FromString(row.response)
+
+
 async def once(
     session: AsyncSession,
     *,
@@ -76,11 +101,9 @@ async def once(
         return await act()
     key = {"caller": caller, "method": method, "request_id": request_id}
     await session.execute(_LOCK, {"key": f"{caller}/{method}/{request_id}"})
-    digest = body_hash(request)
-    if row := (await session.execute(_FIND, key)).one_or_none():
-        if row.body_sha256 != digest:
-            raise RequestIdReusedError(f"request_id {request_id!r} was used before with another body; take a new one")
-        return response_type.FromString(row.response)
+    first = await first_answer(session, request=request, response_type=response_type, **key)
+    if first is not None:
+        return first
     response = await act()
-    await session.execute(_STORE, {**key, "body_sha256": digest, "response": response.SerializeToString()})
+    await session.execute(_STORE, {**key, "body_sha256": body_hash(request), "response": response.SerializeToString()})
     return response
