@@ -49,15 +49,36 @@ class KeptInMemory:
         self.failures.append(error)
 
 
+class EgressForTests:
+    """A real egress on a port of its own, which can go down and come back there."""
+
+    def __init__(self, allowed: frozenset[Target]) -> None:
+        self._allowed = allowed
+        self._proxy = EgressProxy(allowed)
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        self._proxy = EgressProxy(self._allowed)
+        address = await self._proxy.start("127.0.0.1", self._port)
+        self._port = int(address.rpartition(":")[2])
+
+    async def stop(self) -> None:
+        await self._proxy.stop()
+
+
 @asynccontextmanager
-async def running_egress(*urls: str) -> AsyncIterator[str]:
-    """An egress that opens tunnels to the hosts of `urls`; gives its own URL."""
-    proxy = EgressProxy(frozenset(Target.parse(urlsplit(url).netloc) for url in urls))
-    address = await proxy.start("127.0.0.1", 0)
+async def running_egress(*urls: str) -> AsyncIterator[EgressForTests]:
+    """An egress that opens tunnels to the hosts of `urls`."""
+    egress = EgressForTests(frozenset(Target.parse(urlsplit(url).netloc) for url in urls))
+    await egress.start()
     try:
-        yield f"http://{address}"
+        yield egress
     finally:
-        await proxy.stop()
+        await egress.stop()
 
 
 def broker_settings(https_url: str, ca_file: Path | None) -> BrokerSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, TypeVar
 
 from engine_server.broker.angel_one.connections import Connections
@@ -155,7 +155,7 @@ class AngelOneBroker:
         data = read_data(await self._read(lambda client: client.position()), "the positions")
         return _parsed(position_reports, data, "the positions")
 
-    def order_stream(self) -> AsyncIterator[StreamEvent]:
+    def order_stream(self) -> AsyncGenerator[StreamEvent, None]:
         """Reports as they come, for ever, with `StreamConnected` and `StreamLost` around outages. Waits for a login."""
         return self._stream.events()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +59,7 @@ class OrderStream:
         self._times = times or StreamTimes()
         self._jitter = jitter
 
-    async def events(self) -> AsyncIterator[StreamEvent]:
+    async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """`StreamConnected` and reports while it stands, one `StreamLost` per outage."""
         failures = 0
         lost = False
