@@ -1,0 +1,123 @@
+"""`python -m notifier`: gRPC and SSE in one process and one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from redis.asyncio import Redis
+
+from notifier.following import Following
+from notifier.http_server import HttpServer
+from notifier.preference_store import PreferenceStore
+from notifier.realtime.dedupe import Claims
+from notifier.realtime.hub import Hub
+from notifier.realtime.publisher import Publisher
+from notifier.realtime.reader import Reader
+from notifier.realtime.replay import LiveStreams
+from notifier.realtime.stream_store import STREAM_ERRORS, StreamStore, connect
+from notifier.rpc.servicer import NotifierServicer
+from notifier.sending import Sender
+from notifier.settings import NotifierSettings
+from notifier.store import NotificationStore
+from tradewinds import auth, ids, service
+from tradewinds.clock import SystemClock
+from tradewinds.config import AuthSettings, DatabaseSettings, RedisSettings, load
+from tradewinds.database.reconnecting import describe
+from tradewinds.database.session import Database
+from tradewinds.grpc_server import GrpcServer
+from tradewinds.telemetry import get_logger
+from tradewinds.v1.notifier_pb2_grpc import add_NotifierServicer_to_server
+
+log = get_logger("notifier")
+
+_TRIM_EVERY_SECONDS: Final = 60.0
+# How long streams have to take their last word.
+_LAST_WORD_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What lives as long as the process."""
+
+    settings: NotifierSettings
+    hub: Hub
+    store: StreamStore
+    database: Database
+    grpc: GrpcServer
+    http: HttpServer
+
+
+async def main(running: service.Service) -> None:
+    """Connect, serve, and stop in order: streams end in-band, what was taken is finished, then the connections close."""
+    settings, authentication = load(NotifierSettings), load(AuthSettings)
+    database_settings, redis_settings = load(DatabaseSettings), load(RedisSettings)
+    service.log_settings(settings, authentication, database_settings, redis_settings)
+    verifier = auth.TokenVerifier(authentication.jwks_file)
+    database = Database(database_settings)
+    await database.connect()
+    redis = connect(redis_settings)
+    try:
+        parts = await _assemble(running, settings, verifier, database, redis)
+        await _serve(running, parts)
+    finally:
+        await redis.aclose()
+        await database.close()
+
+
+async def _assemble(
+    running: service.Service, settings: NotifierSettings, verifier: auth.TokenVerifier, database: Database, redis: Redis
+) -> _Parts:
+    hub, streams = Hub(), StreamStore(redis)
+    publisher = Publisher(streams, hub)
+    preferences = PreferenceStore(database)
+    await preferences.start()
+    store = NotificationStore(database)
+    sender = Sender(store, publisher, Claims(streams), preferences, SystemClock(), ids.new_id)
+    following = Following(LiveStreams(streams, hub), settings.heartbeat_seconds)
+    grpc_server = GrpcServer(verifier)
+    add_NotifierServicer_to_server(NotifierServicer(sender, store, preferences, following), grpc_server.server)
+    running.spawn("reader", Reader(streams, hub).run())
+    running.spawn("publisher", publisher.run())
+    running.spawn("gap marker", publisher.mark_gaps())
+    running.spawn("trimmer", _trim(streams, settings.ttl_seconds))
+    return _Parts(settings, hub, streams, database, grpc_server, HttpServer(following, verifier))
+
+
+async def _serve(running: service.Service, parts: _Parts) -> None:
+    host = running.settings.host
+    http_address = await parts.http.start(host, parts.settings.http_port)
+    try:
+        grpc_address = await parts.grpc.start(host, parts.settings.grpc_port, ["tradewinds.v1.Notifier"])
+        metrics = f"{host}:{service.serve_metrics(running)}"
+        running.ready(grpc=grpc_address, http=http_address, metrics=metrics)
+        await running.run_until_stopped()
+        await _end_streams(parts.hub)
+    finally:
+        await parts.grpc.stop()
+        await parts.http.stop()
+
+
+async def _end_streams(hub: Hub) -> None:
+    hub.close()
+    try:
+        async with asyncio.timeout(_LAST_WORD_SECONDS):
+            await hub.emptied()
+    except TimeoutError:
+        log.warning("streams.cut", after_seconds=_LAST_WORD_SECONDS)
+
+
+async def _trim(streams: StreamStore, ttl_seconds: float) -> None:
+    """Forget what is too old to be resumed."""
+    while True:
+        await asyncio.sleep(_TRIM_EVERY_SECONDS)
+        try:
+            await streams.trim(int((time.time() - ttl_seconds) * 1000))
+        except STREAM_ERRORS as e:
+            log.warning_throttled("trim.failed", error=describe(e))
+
+
+if __name__ == "__main__":
+    service.run("notifier", main)

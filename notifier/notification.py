@@ -1,0 +1,74 @@
+"""A notification, and what makes a new one acceptable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from notifier.types import Severity, type_of
+from tradewinds.errors import FieldViolation, InvalidArgumentError
+
+MAXIMUM_TITLE: Final = 200
+MAXIMUM_MESSAGE: Final = 4_000
+MAXIMUM_DATA_BYTES: Final = 8 * 1024
+MAXIMUM_DEDUPE_KEY: Final = 200
+MAXIMUM_USER_ID: Final = 128
+MAXIMUM_BATCH: Final = 1_000
+
+
+class Notification(msgspec.Struct, frozen=True, array_like=True):
+    """One accepted notification. Array-like: this is also its form on the streams, where every byte is carried N times."""
+
+    notification_id: str
+    user_id: str
+    type: str
+    severity: Severity
+    title: str
+    message: str
+    data: dict[str, Any]
+    created_us: int  # epoch microseconds, real time
+    persisted: bool
+    read_us: int | None = None
+
+
+@dataclass(frozen=True)
+class NewNotification:
+    """What a caller asks to be told to `user_id`; `dedupe_key` is empty where it may be told twice."""
+
+    user_id: str
+    type: str
+    title: str
+    message: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    dedupe_key: str = ""
+
+
+def check(new: NewNotification, prefix: str = "") -> None:
+    """Raise `InvalidArgumentError` with every wrong field of `new`; `prefix` (`requests[3].`) says which one of a batch it is."""
+    type_of(new.type, f"{prefix}type")
+    violations = tuple(FieldViolation(f"{prefix}{name}", what) for name, what in _problems(new))
+    if violations:
+        first = violations[0]
+        raise InvalidArgumentError(f"{first.field}: {first.description}", violations=violations)
+
+
+def _problems(new: NewNotification) -> Iterator[tuple[str, str]]:
+    if not new.title.strip():
+        yield "title", "is empty; say in one line what happened"
+    limits = (
+        ("user_id", new.user_id, MAXIMUM_USER_ID),
+        ("title", new.title, MAXIMUM_TITLE),
+        ("message", new.message, MAXIMUM_MESSAGE),
+        ("dedupe_key", new.dedupe_key, MAXIMUM_DEDUPE_KEY),
+    )
+    for name, value, maximum in limits:
+        if len(value) > maximum:
+            yield name, f"has {len(value)} characters, at most {maximum} are allowed"
+        if "\x00" in value:
+            yield name, "holds a NUL character, which PostgreSQL cannot keep; leave it out"
+    size = len(msgspec.json.encode(new.data))
+    if size > MAXIMUM_DATA_BYTES:
+        yield "data", f"has {size} bytes as JSON, at most {MAXIMUM_DATA_BYTES} are allowed; send ids, not documents"

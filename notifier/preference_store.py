@@ -1,0 +1,121 @@
+"""Users' preferences: rows in PostgreSQL, cached in every replica, and dropped from the caches the moment they change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from notifier.preferences import DEFAULTS, Preferences
+from notifier.types import Severity
+from tradewinds import audit
+from tradewinds.database.connecting import TRANSIENT_ERRORS
+from tradewinds.database.reconnecting import describe
+from tradewinds.database.session import Database
+from tradewinds.errors import UnavailableError
+from tradewinds.telemetry import get_logger
+
+log = get_logger("notifier.preferences")
+
+CHANNEL: Final = "notification_settings"
+_CACHE_LIMIT: Final = 100_000
+_ACQUIRE_SECONDS: Final = 2.0
+_READ_ERRORS: Final[tuple[type[Exception], ...]] = (
+    *TRANSIENT_ERRORS,
+    asyncpg.InterfaceError,
+    asyncpg.QueryCanceledError,
+)
+_WRITE_ERRORS: Final[tuple[type[Exception], ...]] = (DBAPIError, PoolTimeoutError, *_READ_ERRORS)
+
+_SELECT: Final = "SELECT user_id, muted_types, minimum_severity FROM notification_settings WHERE user_id = ANY($1)"
+_LOCK: Final = text(
+    "SELECT muted_types, minimum_severity FROM notification_settings WHERE user_id = :user_id FOR UPDATE"
+)
+_UPSERT: Final = text(
+    """
+    INSERT INTO notification_settings (user_id, muted_types, minimum_severity) VALUES (:user_id, :muted_types, :severity)
+    ON CONFLICT (user_id) DO UPDATE
+    SET muted_types = excluded.muted_types, minimum_severity = excluded.minimum_severity, updated_at = now()
+    """
+)
+_TELL: Final = text("SELECT pg_notify(:channel, :user_id)")
+
+
+class PreferenceStore:
+    """Reads through a cache; `start` before use."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cache: dict[str, Preferences] = {}
+        # A row read before a change must not be cached after it.
+        self._changes = 0
+
+    async def start(self) -> None:
+        """Listen for changes made by other replicas."""
+        await self._database.listen(CHANNEL, self._changed)
+
+    async def of_users(self, user_ids: Collection[str]) -> dict[str, Preferences]:
+        """The preferences of each user. While PostgreSQL does not answer, the unknown count as defaults: better told than not."""
+        known = {user_id: self._cache[user_id] for user_id in user_ids if user_id in self._cache}
+        unknown = [user_id for user_id in user_ids if user_id not in known]
+        if unknown:
+            try:
+                known |= await self._load(unknown)
+            except _READ_ERRORS as e:
+                log.warning_throttled("unreadable", error=describe(e))
+        return {user_id: known.get(user_id, DEFAULTS) for user_id in user_ids}
+
+    async def read(self, user_id: str) -> Preferences:
+        """One user's; raises `UnavailableError` when PostgreSQL does not answer."""
+        try:
+            return (await self._load([user_id]))[user_id]
+        except _READ_ERRORS as e:
+            raise UnavailableError(f"PostgreSQL does not answer ({describe(e)}); try again") from e
+
+    async def write(self, user_id: str, preferences: Preferences, *, actor: str) -> None:
+        """Replace one user's, with the audit record of it."""
+        after = {"muted_types": sorted(preferences.muted_types), "minimum_severity": preferences.minimum_severity.name}
+        try:
+            async with self._database.session() as session:
+                row = (await session.execute(_LOCK, {"user_id": user_id})).one_or_none()
+                before = row._asdict() if row is not None else None
+                values = {"muted_types": after["muted_types"], "severity": after["minimum_severity"]}
+                await session.execute(_UPSERT, {"user_id": user_id, **values})
+                subject = ("notification_settings", user_id)
+                await audit.record(
+                    session,
+                    actor=actor,
+                    action="notification_settings.update",
+                    subject=subject,
+                    before=before,
+                    after=after,
+                )
+                await session.execute(_TELL, {"channel": CHANNEL, "user_id": user_id})
+                await session.commit()
+        except _WRITE_ERRORS as e:
+            raise UnavailableError(f"PostgreSQL does not answer ({describe(e)}); try again") from e
+        await self._changed(user_id)
+
+    async def _load(self, user_ids: Collection[str]) -> dict[str, Preferences]:
+        changes = self._changes
+        async with self._database.pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
+            rows = await connection.fetch(_SELECT, list(user_ids))
+        found = dict.fromkeys(user_ids, DEFAULTS)
+        for row in rows:
+            found[row["user_id"]] = Preferences(frozenset(row["muted_types"]), Severity[row["minimum_severity"]])
+        if changes == self._changes:
+            if len(self._cache) > _CACHE_LIMIT:
+                self._cache.clear()
+            self._cache.update(found)
+        return found
+
+    async def _changed(self, user_id: str | None) -> None:
+        self._changes += 1
+        if user_id is None:
+            self._cache.clear()
+        else:
+            self._cache.pop(user_id, None)

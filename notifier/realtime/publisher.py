@@ -1,0 +1,134 @@
+"""Writes what is told live: at once when idle; what comes while a write is under way goes with the next one.
+
+So the wait for company is never longer than one round trip, and under load one write carries many. A write that failed leaves a gap
+mark behind as soon as Redis answers again, so that followers in every replica learn of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+from notifier.notification import Notification
+from notifier.realtime import wire
+from notifier.realtime.cursor import shard_of
+from notifier.realtime.hub import Hub
+from notifier.realtime.stream_store import STREAM_ERRORS, StreamStore
+from tradewinds.database.reconnecting import Backoff, describe
+from tradewinds.errors import UnavailableError
+from tradewinds.telemetry import get_logger
+
+log = get_logger("notifier.publisher")
+
+_WRITE_SECONDS: Final = 2.0
+_MAXIMUM_PENDING_BYTES: Final = 32 * 1024 * 1024
+_PER_WRITE: Final = Histogram(
+    "tradewinds_notifier_coalesced", "Notifications in one write", buckets=(1, 2, 5, 10, 50, 200, 1000, 5000)
+)
+_FAILED: Final = Counter("tradewinds_notifier_live_failed_total", "Notifications that could not be told live")
+
+
+@dataclass(frozen=True)
+class _Submission:
+    notifications: Sequence[Notification]
+    remember: Mapping[str, str]
+    size: int
+    written: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Publisher:
+    """One per process; `run` is its one writer."""
+
+    def __init__(self, store: StreamStore, hub: Hub) -> None:
+        self._store = store
+        self._hub = hub
+        self._pending: list[_Submission] = []
+        self._pending_bytes = 0
+        self._submitted = asyncio.Event()
+        self._gaps: set[tuple[int, bytes]] = set()
+        self._gap_seen = asyncio.Event()
+
+    async def publish(self, notifications: Sequence[Notification], remember: Mapping[str, str]) -> None:
+        """Write them, and remember the dedupe keys, in one step. Raises `UnavailableError` when that failed or too much waits."""
+        size = sum(wire.size_of(notification) for notification in notifications)
+        if self._pending_bytes + size > _MAXIMUM_PENDING_BYTES:
+            self._failed(notifications)
+            raise UnavailableError("too many notifications wait to be told live; send more slowly", reason="OVERLOADED")
+        submission = _Submission(notifications, remember, size)
+        self._pending.append(submission)
+        self._pending_bytes += size
+        self._submitted.set()
+        await submission.written
+
+    async def run(self) -> None:
+        """Write for ever."""
+        while True:
+            await self._submitted.wait()
+            self._submitted.clear()
+            submissions, self._pending, self._pending_bytes = self._pending, [], 0
+            await self._write(submissions)
+
+    async def mark_gaps(self) -> None:
+        """Leave a mark wherever a write failed, once Redis answers."""
+        backoff = Backoff(cap_seconds=1.0)
+        while True:
+            await self._gap_seen.wait()
+            try:
+                while self._gaps:
+                    gap = next(iter(self._gaps))
+                    await self._store.mark_gap(*gap)
+                    self._gaps.discard(gap)
+                self._gap_seen.clear()
+                backoff.reset()
+            except STREAM_ERRORS as e:
+                log.warning_throttled("gap.unmarked", error=describe(e))
+                await asyncio.sleep(backoff.next_delay())
+
+    async def _write(self, submissions: Sequence[_Submission]) -> None:
+        by_shard: dict[int, list[Notification]] = defaultdict(list)
+        remember: dict[str, str] = {}
+        for submission in submissions:
+            remember.update(submission.remember)
+            for notification in submission.notifications:
+                by_shard[shard_of(notification.user_id)].append(notification)
+        entries = [
+            (shard, wire.encode(part))
+            for shard, notifications in by_shard.items()
+            for part in wire.split(notifications)
+        ]
+        error: BaseException | None = None
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                await self._store.append(entries, remember)
+        except STREAM_ERRORS as e:
+            error = e
+        self._answer(submissions, error)
+
+    def _answer(self, submissions: Sequence[_Submission], error: BaseException | None) -> None:
+        _PER_WRITE.observe(sum(len(submission.notifications) for submission in submissions))
+        for submission in submissions:
+            if error is not None:
+                self._failed(submission.notifications)
+            if submission.written.done():  # its caller went away
+                continue
+            if error is None:
+                submission.written.set_result(None)
+            else:
+                what = UnavailableError(f"Redis did not take it ({describe(error)}); try again")
+                what.__cause__ = error
+                submission.written.set_exception(what)
+        if error is not None:
+            log.warning_throttled("write.failed", error=describe(error))
+
+    def _failed(self, notifications: Sequence[Notification]) -> None:
+        _FAILED.inc(len(notifications))
+        if self._hub.epoch is None:
+            return  # nobody here has a cursor yet
+        for shard in {shard_of(notification.user_id) for notification in notifications}:
+            self._gaps.add((shard, self._hub.epoch))
+            self._gap_seen.set()

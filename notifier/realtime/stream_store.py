@@ -1,0 +1,176 @@
+"""The live streams in Redis: appended by every replica, read by every replica, lost at any moment.
+
+The key `nt:epoch` names one life of the store: a flush or a restart without persistence takes it away together with the streams, and
+whoever notices first gives the next life another name. Commands are never repeated by the client library: an entry that was perhaps
+written is not written again, its gap is marked instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from notifier.realtime import wire
+from notifier.realtime.cursor import EPOCH_BYTES, START, EntryId
+from tradewinds import redis_keys
+from tradewinds.config import RedisSettings
+
+STREAM_ERRORS: Final = (RedisError, OSError, TimeoutError)
+_SOCKET_SECONDS: Final = 3.0
+_CONNECT_SECONDS: Final = 1.0
+_MAX_CONNECTIONS: Final = 32
+_READ_COUNT: Final = 1_000
+_STREAMS: Final = tuple(redis_keys.notification_stream(shard) for shard in range(redis_keys.NOTIFICATION_SHARDS))
+_SHARD_OF_STREAM: Final = {stream.encode(): shard for shard, stream in enumerate(_STREAMS)}
+# In another life of the store everybody is told anyway: a mark would tell them twice.
+_MARK_GAP: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+return redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', ARGV[3], '1')
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stream entry; `batch` is None in a mark of a gap."""
+
+    shard: int
+    entry_id: EntryId
+    batch: bytes | None
+
+
+@dataclass(frozen=True)
+class ShardState:
+    """The first entry that is still there and the last id that was ever given; None and START of a stream that is not there."""
+
+    first: EntryId | None
+    last: EntryId
+
+    def has_everything_after(self, position: EntryId) -> bool:
+        """Nothing after `position` has been trimmed. Entries go from the left only, so an older one that is there proves it."""
+        return self.last <= position or (self.first is not None and self.first <= position)
+
+
+def connect(settings: RedisSettings) -> Redis:
+    """A client that never sends a command twice; it connects when first used."""
+    pool = BlockingConnectionPool.from_url(
+        settings.url.get_secret_value(),
+        max_connections=_MAX_CONNECTIONS,
+        timeout=_CONNECT_SECONDS,
+        socket_timeout=_SOCKET_SECONDS,
+        socket_connect_timeout=_CONNECT_SECONDS,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis.from_pool(pool)
+
+
+class StreamStore:
+    """Everything that is said to Redis about streams. Each method raises one of `STREAM_ERRORS` when it does not answer."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def begin(self) -> tuple[bytes, list[ShardState]]:
+        """The epoch (a new one if there is none) and the state of every shard, at one instant."""
+        pipeline = self._client.pipeline(transaction=True)
+        pipeline.set(redis_keys.NOTIFICATION_EPOCH, secrets.token_bytes(EPOCH_BYTES), nx=True)
+        pipeline.get(redis_keys.NOTIFICATION_EPOCH)
+        for stream in _STREAMS:
+            pipeline.xinfo_stream(stream)
+        _, epoch, *infos = await pipeline.execute(raise_on_error=False)
+        _raise_first(epoch)
+        return epoch, [_state(info) for info in infos]
+
+    async def read(self, positions: Sequence[EntryId], block_ms: int) -> tuple[bytes | None, list[Entry]]:
+        """What came after `positions`, waiting up to `block_ms`; with the epoch as it is right after."""
+        pipeline = self._client.pipeline(transaction=False)
+        wanted: dict[Any, Any] = {stream: str(position) for stream, position in zip(_STREAMS, positions, strict=True)}
+        pipeline.xread(wanted, count=_READ_COUNT, block=block_ms)
+        pipeline.get(redis_keys.NOTIFICATION_EPOCH)
+        found, epoch = await pipeline.execute()
+        return epoch, [
+            _entry(_SHARD_OF_STREAM[stream], entry_id, fields) for stream, rows in found for entry_id, fields in rows
+        ]
+
+    async def history(
+        self, shard: int, start: str, end: EntryId, count: int
+    ) -> tuple[bytes | None, ShardState, list[Entry]]:
+        """Entries from `start` (Redis' own syntax) to `end`, with epoch and state at the same instant."""
+        pipeline = self._client.pipeline(transaction=True)
+        pipeline.get(redis_keys.NOTIFICATION_EPOCH)
+        pipeline.xinfo_stream(_STREAMS[shard])
+        pipeline.xrange(_STREAMS[shard], min=start, max=str(end), count=count)
+        epoch, info, rows = await pipeline.execute(raise_on_error=False)
+        _raise_first(epoch, rows)
+        return epoch, _state(info), [_entry(shard, entry_id, fields) for entry_id, fields in rows]
+
+    async def append(self, entries: Sequence[tuple[int, bytes]], remember: Mapping[str, str]) -> None:
+        """Append (shard, batch) entries and remember dedupe keys, all or nothing."""
+        pipeline = self._client.pipeline(transaction=True)
+        for shard, batch in entries:
+            pipeline.xadd(
+                _STREAMS[shard],
+                {wire.BATCH_FIELD: batch},
+                maxlen=redis_keys.NOTIFICATION_STREAM_LENGTH,
+                approximate=True,
+            )
+        for key, value in remember.items():
+            pipeline.set(key, value, ex=redis_keys.DEDUPE_TTL_SECONDS)
+        await pipeline.execute()
+
+    async def mark_gap(self, shard: int, epoch: bytes) -> None:
+        """Say in the stream that something is missing, if it is still the same life of the store."""
+        keys = (redis_keys.NOTIFICATION_EPOCH, _STREAMS[shard])
+        arguments = (epoch, str(redis_keys.NOTIFICATION_STREAM_LENGTH), wire.GAP_FIELD)
+        await self._client.eval(_MARK_GAP, len(keys), *keys, *arguments)
+
+    async def trim(self, before_ms: int) -> None:
+        """Forget what is older than `before_ms` (epoch milliseconds)."""
+        pipeline = self._client.pipeline(transaction=False)
+        for stream in _STREAMS:
+            pipeline.xtrim(stream, minid=f"{before_ms}-0", approximate=False)
+        await pipeline.execute()
+
+    async def claim(self, claims: Mapping[str, str], ttl_ms: int) -> dict[str, str | None]:
+        """For each key: None where it is ours now, with our value, for `ttl_ms`; otherwise the value that was there."""
+        pipeline = self._client.pipeline(transaction=False)
+        for key, value in claims.items():
+            pipeline.set(key, value, nx=True, px=ttl_ms, get=True)
+        answers = await pipeline.execute()
+        return {key: old.decode() if old is not None else None for key, old in zip(claims, answers, strict=True)}
+
+    async def release(self, keys: Sequence[str]) -> None:
+        """Give claims back, if Redis answers; otherwise they end by themselves."""
+        if keys:
+            with contextlib.suppress(*STREAM_ERRORS):
+                await self._client.delete(*keys)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def _raise_first(*answers: object) -> None:
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+
+
+def _state(info: Any) -> ShardState:
+    if isinstance(info, ResponseError):  # no such key
+        return ShardState(None, START)
+    _raise_first(info)
+    first = info["first-entry"]
+    return ShardState(EntryId.parse(first[0]) if first else None, EntryId.parse(info["last-generated-id"]))
+
+
+def _entry(shard: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
+    return Entry(shard, EntryId.parse(entry_id), fields.get(wire.BATCH_FIELD))

@@ -1,0 +1,72 @@
+"""Server-sent events (WHATWG HTML §9.2): the bytes of a stream.
+
+`id:` is the cursor, so that a browser resumes by itself with Last-Event-ID; `event:` is notification, resync or end. A heartbeat is a
+comment; its `id:` keeps the cursor of a quiet user young without making an event.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from notifier.notification import Notification
+from notifier.realtime.subscription import Batch, End
+from notifier.store import timestamp
+
+_RETRY_MS: Final = 2_000
+OPENING: Final = f"retry: {_RETRY_MS}\n\n".encode()
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def event_bytes(batch: Batch) -> bytes:
+    """One batch as events, in order: resync, notifications, end; a comment when it is empty."""
+    parts: list[bytes] = []
+    if batch.resync:
+        message = "notifications may have been lost before this; list them with GET /v1/notifications"
+        parts.append(_event("resync", batch.cursor if not batch.deliveries else "", {"message": message}))
+    parts += [_event("notification", d.cursor.encode(), as_json(d.notification)) for d in batch.deliveries]
+    if batch.end is not None:
+        parts.append(_end(batch.end))
+    return b"".join(parts) or _heartbeat(batch.cursor)
+
+
+def as_json(notification: Notification) -> dict[str, Any]:
+    """The same fields as GET /v1/notifications has (proto3 JSON with proto names)."""
+    fields = {
+        "notification_id": notification.notification_id,
+        "user_id": notification.user_id,
+        "type": notification.type,
+        "severity": f"SEVERITY_{notification.severity.name}",
+        "title": notification.title,
+        "message": notification.message,
+        "data": notification.data,
+        "created_at": _rfc3339(notification.created_us),
+        "persisted": notification.persisted,
+    }
+    if notification.read_us is not None:
+        fields["read_at"] = _rfc3339(notification.read_us)
+    return fields
+
+
+def _event(name: str, cursor: str, data: dict[str, Any]) -> bytes:
+    # JSON has no raw line break, so that one data line is enough.
+    identifier = f"id: {cursor}\n" if cursor else ""
+    return f"{identifier}event: {name}\ndata: ".encode() + _encode(data) + b"\n\n"
+
+
+def _end(end: End) -> bytes:
+    return _event("end", "", {"reason": end.reason, "message": end.message})
+
+
+def _heartbeat(cursor: str) -> bytes:
+    return f"id: {cursor}\n: beat\n\n".encode() if cursor else b": beat\n\n"
+
+
+def _rfc3339(microseconds: int) -> str:
+    """As proto3 JSON writes a Timestamp: 0, 3 or 6 digits of a second."""
+    moment = timestamp(microseconds)
+    fraction = f".{moment.microsecond:06d}" if moment.microsecond else ""
+    if fraction.endswith("000"):
+        fraction = fraction[:-3]
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"

@@ -1,0 +1,81 @@
+"""The types of notifications: how bad each is, and whether it is kept. The server decides this, never a caller's word.
+
+Kept (persisted) is what somebody may look for later: how orders ended, what became of strategies and accounts. A partial fill is
+live only: it comes often, and the trade itself is kept.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from tradewinds.errors import InvalidArgumentError
+
+
+class Severity(IntEnum):
+    """How bad; the numbers are the contract's, and grow with it."""
+
+    INFO = 1
+    WARNING = 2
+    CRITICAL = 3
+
+
+@dataclass(frozen=True)
+class NotificationType:
+    """What the server knows about a type."""
+
+    severity: Severity
+    persisted: bool
+
+
+_INFO = NotificationType(Severity.INFO, persisted=True)
+_WARNING = NotificationType(Severity.WARNING, persisted=True)
+_CRITICAL = NotificationType(Severity.CRITICAL, persisted=True)
+_INFO_LIVE = NotificationType(Severity.INFO, persisted=False)
+
+TYPES: Final[dict[str, NotificationType]] = {
+    "ORDER_PARTIALLY_FILLED": _INFO_LIVE,
+    "ORDER_EXECUTED": _INFO,
+    "ORDER_CANCELLED": _INFO,
+    "ORDER_DENIED": _WARNING,
+    "ORDER_REJECTED": _WARNING,
+    "ORDER_NOT_PLACED": _WARNING,
+    "ORDER_UNKNOWN": _CRITICAL,
+    "STRATEGY_STARTED": _INFO,
+    "STRATEGY_STOPPED": _INFO,
+    "STRATEGY_MESSAGE": _INFO,
+    "STRATEGY_CRASHED": _WARNING,
+    "STRATEGY_FAILED": _CRITICAL,
+    "ACCOUNT_GATE_OPEN": _INFO,
+    "ACCOUNT_GATE_CLOSED": _WARNING,
+    "BROKER_LOGIN_FAILED": _CRITICAL,
+}
+# Callers' own types. Kept, so that the inbox has what somebody wrote on purpose.
+CUSTOM_PREFIX: Final = "CUSTOM_"
+_CUSTOM = _INFO
+_CUSTOM_NAME = re.compile(r"CUSTOM_[A-Z0-9_]{1,57}")
+
+
+def is_known(name: str) -> bool:
+    """Whether `name` is in the table or a well-formed type of a caller's own."""
+    return name in TYPES or _CUSTOM_NAME.fullmatch(name) is not None
+
+
+def type_of(name: str, field: str = "type") -> NotificationType:
+    """What the server knows about `name`; raises `InvalidArgumentError` on `field`, naming the nearest types."""
+    if (known := TYPES.get(name)) is not None:
+        return known
+    if _CUSTOM_NAME.fullmatch(name):
+        return _CUSTOM
+    raise InvalidArgumentError.field(field, f"{name!r} is not a type; {_remedy(name)}", reason="UNKNOWN_TYPE")
+
+
+def _remedy(name: str) -> str:
+    if name.startswith(CUSTOM_PREFIX):
+        return f"after {CUSTOM_PREFIX} come 1 to 57 capital letters, digits and underscores"
+    if near := difflib.get_close_matches(name.upper(), TYPES, n=3, cutoff=0.5):
+        return f"did you mean {' or '.join(near)}? Your own types begin with {CUSTOM_PREFIX}"
+    return f"use one of {', '.join(TYPES)}, or one of your own that begins with {CUSTOM_PREFIX}"
