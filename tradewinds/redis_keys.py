@@ -10,7 +10,8 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `md:ticks:{shard}` | stream, MAXLEN ~ | none | feed | field `t` = packed tick records of one flush |
 | `md:feed` | hash | none | feed | state of the feed (connected, last_tick_ms, subscriptions) |
 | `nt:live:{shard}` | stream, MAXLEN ~ | NOTIFICATION_TTL_SECONDS by trimming | notifier | field `b` = msgpack batch of notifications |
-| `nt:dedupe:{user}:{key}` | string | 300 s | notifier | notification id of the first send |
+| `nt:epoch` | string | none | notifier | random name of this life of the store: gone with the streams |
+| `nt:dedupe:{user}:{key}` | string | 300 s | notifier | notification id of the first send; `~id`, 3 s: being sent |
 | `fl:status` | hash | none | engine | config id -> JSON status (real-time view of PostgreSQL) |
 | channel `md:instruments:changed` | pub/sub | – | feed | new version |
 """
@@ -31,6 +32,7 @@ TICK_SHARDS: Final = 4
 TICK_STREAM_LENGTH: Final = 5_000  # entries a shard keeps: seconds of ticks; a late reader takes the latest, not all
 NOTIFICATION_SHARDS: Final = 8
 NOTIFICATION_STREAM_LENGTH: Final = 20_000
+NOTIFICATION_EPOCH: Final = "nt:epoch"
 DEDUPE_TTL_SECONDS: Final = 300
 
 
