@@ -1,0 +1,1 @@
+"""The fleet: what shall run, who runs it, and what came of it."""

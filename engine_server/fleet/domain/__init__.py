@@ -1,0 +1,1 @@
+"""Decisions of the fleet as pure functions: no I/O, no clock, no protobuf."""
