@@ -112,7 +112,7 @@ class StatePublisher:
 def _fields(condition: FeedCondition, facts: FeedFacts) -> list[str | int]:
     """Field, value, field, value…: `updated_ms` and `last_tick_ms` are real epoch milliseconds, `connected` 0 or 1."""
     return [
-        *("state", condition.value, "problem", facts.problem, "connected", int(facts.connected)),
+        *("state", condition.value, "reason", facts.problem, "connected", int(facts.connected)),
         *("subscriptions", facts.subscriptions, "refused", facts.refused, "unknown", facts.unknown),
         *("ticks", facts.ticks, "dropped", facts.dropped, "last_tick_ms", facts.last_tick_ms),
         *("scrip_master", facts.scrip_master, "updated_ms", time.time_ns() // 1_000_000),

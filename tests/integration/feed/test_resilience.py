@@ -54,7 +54,7 @@ async def test_a_refused_session_is_said_and_the_next_one_is_taken(
     async with feed:
 
         async def names_the_reason() -> bool:
-            return "Invalid Feed Token" in (await feed_state(valkey)).get("problem", "")
+            return "Invalid Feed Token" in (await feed_state(valkey)).get("reason", "")
 
         await eventually(names_the_reason, timeout=15)
         await write_session(database, feed.seal_key, await log_in(sandbox))
@@ -150,7 +150,7 @@ async def test_a_certificate_of_another_authority_is_refused(
     async with feed:
 
         async def names_the_reason() -> bool:
-            return "CERTIFICATE_VERIFY_FAILED" in (await feed_state(valkey)).get("problem", "")
+            return "CERTIFICATE_VERIFY_FAILED" in (await feed_state(valkey)).get("reason", "")
 
         await eventually(names_the_reason, timeout=15)
     assert not await feed.sandbox.truth("socket")
