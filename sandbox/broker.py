@@ -88,6 +88,7 @@ class Broker:
     def close(self) -> None:
         self.remember()
         self.truth.close()
+        self._state_dir.release()
 
     def summary(self) -> dict[str, Any]:
         """The body of `GET /sandbox/state`."""

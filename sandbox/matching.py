@@ -102,7 +102,8 @@ class OwnBook:
         for side, orders in self._sides.items():
             for order in orders:
                 executions.extend(_match(order, touch, self._offers[side]))
-            self._sides[side] = [order for order in orders if order.open_quantity]
+        if executions:
+            self._sides = {side: [o for o in orders if o.open_quantity] for side, orders in self._sides.items()}
         return executions
 
     def on_arrival(self, order: WorkingOrder, touch: Touch) -> list[Execution]:

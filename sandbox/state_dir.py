@@ -69,6 +69,12 @@ class StateDir:
             ) from None
         write_atomically(self.path / "identity.json", json.dumps(asdict(identity)).encode())
 
+    def release(self) -> None:
+        """Let another process have the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def signing_key(self) -> bytes:
         """The key of the session tokens: made once, readable by the owner only."""
         path = self.path / "session.key"

@@ -14,13 +14,15 @@ from sandbox.http.envelope import BODY, BROKER, SESSION, failure, refused
 from sandbox.sessions import TokenUse
 from sandbox.truth import redacted
 
-_SECURE = "/rest/secure/"
+_REST, _SECURE = "/rest/", "/rest/secure/"
+_NOT_RECORDED = ("/sandbox/", "/smart-stream", "/smart-order-update")
+"""Our own control routes, and the sockets, which write their own records."""
 
 
 @web.middleware
 async def recorded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Write the request down before it is acted upon, and its refusal after. Query strings are never kept: they carry tokens."""
-    if "/rest/" not in request.path:
+    if request.path.startswith(_NOT_RECORDED):
         return await handler(request)
     mono_ns, wall_ns = time.monotonic_ns(), time.time_ns()
     body = request[BODY] = await _json_body(request)
@@ -46,7 +48,7 @@ async def recorded(request: web.Request, handler: Handler) -> web.StreamResponse
 @web.middleware
 async def gateway(request: web.Request, handler: Handler) -> web.StreamResponse:
     """API key on every REST route, a living session on the secure ones."""
-    if "/rest/" not in request.path:
+    if _REST not in request.path:
         return await handler(request)
     sessions = request.app[BROKER].sessions
     if not sessions.knows_api_key(request.headers.get("X-PrivateKey", "")):
