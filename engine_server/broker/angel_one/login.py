@@ -32,12 +32,17 @@ _OTHERWISE: Final = "check the account's client code, PIN, TOTP secret and API k
 
 
 def one_time_password(credentials: Credentials, now: datetime) -> str:
-    """Six digits of RFC 6238 for this instant of real time; raises `LoginRefusedError` for a secret that is not base32."""
+    """Six digits of RFC 6238 for this instant of real time. Raises `LoginRefusedError` for a secret that is not base32 or,
+    with less than 112 bits, not a whole one.
+    """
     try:
         return pyotp.TOTP(credentials.totp_secret.replace(" ", "")).at(now)
-    except (binascii.Error, ValueError):
-        # Not chained: its text could quote the secret.
-        raise LoginRefusedError("the login was not tried: the account's TOTP secret is not base32 text") from None
+    except binascii.Error:
+        problem = "is not base32 text (A-Z and 2-7)"
+    except ValueError:
+        problem = "is too short; copy the whole of what the broker showed when TOTP was enabled"
+    # Outside the handlers: an error that were chained could quote the secret.
+    raise LoginRefusedError(f"the login was not tried: the account's TOTP secret {problem}")
 
 
 def tokens_of(evidence: Evidence, credentials: Credentials) -> SessionTokens:

@@ -33,11 +33,15 @@ def test_the_one_time_password_is_rfc_6238s_at_the_real_time(at: int, password: 
     assert one_time_password(MINE, datetime.fromtimestamp(at, UTC)) == password
 
 
-def test_a_secret_that_is_not_base32_is_a_refused_login_that_does_not_quote_it() -> None:
-    with pytest.raises(LoginRefusedError, match="TOTP secret is not base32") as raised:
-        one_time_password(Credentials("D1", "1234", "not!base32", "k"), datetime.now(UTC))
-    assert "not!base32" not in repr(raised.value)
-    assert raised.value.__cause__ is None
+@pytest.mark.parametrize(
+    ("secret", "problem"),
+    [("not!base32", "TOTP secret is not base32"), ("GEZDGNBV", "TOTP secret is too short"), ("", "too short")],
+)
+def test_a_secret_that_cannot_be_one_is_a_refused_login_that_does_not_quote_it(secret: str, problem: str) -> None:
+    with pytest.raises(LoginRefusedError, match=problem) as raised:
+        one_time_password(Credentials("D1", "1234", secret, "k"), datetime.now(UTC))
+    assert not secret or secret not in repr(raised.value)
+    assert raised.value.__cause__ is raised.value.__context__ is None
 
 
 @pytest.mark.parametrize("jwt", ["j.w.t", "Bearer j.w.t"])
