@@ -1,0 +1,104 @@
+"""Everything the single writer of an account works with, in memory. It changes only after a commit (`draft.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from engine_server.broker.port import OrderTicket
+from engine_server.oms.domain.books import Book, BookKey
+from engine_server.oms.domain.resolution import Unresolved
+from engine_server.oms.domain.states import OrderState
+from engine_server.oms.records import ZERO, OrderRecord, TradeRecord
+
+# The broker's book is of the current day; an older terminal order can no longer be reported.
+KEEP_ENDED = timedelta(days=1)
+
+
+@dataclass
+class CancelWish:
+    """A cancel that must reach the broker: how often it was sent, when it is due (monotonic), whether it is on its way."""
+
+    attempts: int = 0
+    due_at: float = 0.0
+    in_flight: bool = False
+
+
+@dataclass
+class AccountState:
+    """Orders, books and sequences of one account."""
+
+    account_id: str
+    sequence: int = 0
+    config_sequences: dict[str, int] = field(default_factory=dict)
+    orders: dict[str, OrderRecord] = field(default_factory=dict)
+    working: dict[str, OrderRecord] = field(default_factory=dict)
+    booked_values: dict[str, Decimal] = field(default_factory=dict)
+    books: dict[BookKey, Book] = field(default_factory=dict)
+    # Admitted and waiting for the pacer, oldest first: what will be sent.
+    pending: dict[str, OrderTicket] = field(default_factory=dict)
+    unresolved: dict[str, Unresolved] = field(default_factory=dict)
+    cancels: dict[str, CancelWish] = field(default_factory=dict)
+    _by_tag: dict[str, str] = field(default_factory=dict)
+    _by_broker_id: dict[str, str] = field(default_factory=dict)
+    _by_request_key: dict[str, str] = field(default_factory=dict)
+
+    def put_order(self, order: OrderRecord) -> None:
+        """Take the newest version of an order in."""
+        self.orders[order.order_id] = order
+        self._by_tag[order.tag] = order.order_id
+        self._by_request_key[order.request_key] = order.order_id
+        if order.broker_order_id:
+            self._by_broker_id[order.broker_order_id] = order.order_id
+        if order.state is not OrderState.UNKNOWN:
+            self.unresolved.pop(order.order_id, None)
+        if order.state.is_terminal:
+            self.working.pop(order.order_id, None)
+            self.pending.pop(order.order_id, None)
+        else:
+            self.working[order.order_id] = order
+
+    def put_trade(self, trade: TradeRecord) -> None:
+        """Remember what is booked of an order."""
+        self.booked_values[trade.order_id] = self.booked_value(trade.order_id) + trade.price * trade.quantity
+
+    def booked_value(self, order_id: str) -> Decimal:
+        """Rupees booked as trades of an order."""
+        return self.booked_values.get(order_id, ZERO)
+
+    def find_id(self, *, broker_order_id: str = "", tag: str = "", request_key: str = "") -> str | None:
+        """The id of the order that the broker, or a caller, names so. The broker's id goes before the tag."""
+        return self._by_broker_id.get(broker_order_id) or self._by_tag.get(tag) or self._by_request_key.get(request_key)
+
+    def forget_ended(self, now: datetime) -> int:
+        """Drop terminal orders that nobody will report any more; how many."""
+        old = [o for o in self.orders.values() if o.state.is_terminal and now - o.updated_at > KEEP_ENDED]
+        for order in old:
+            self._forget(order)
+        return len(old)
+
+    def _forget(self, order: OrderRecord) -> None:
+        del self.orders[order.order_id]
+        self.booked_values.pop(order.order_id, None)
+        self.cancels.pop(order.order_id, None)
+        self._by_tag.pop(order.tag, None)
+        self._by_request_key.pop(order.request_key, None)
+        self._by_broker_id.pop(order.broker_order_id or "", None)
+
+
+def loaded_state(
+    account_id: str,
+    *,
+    sequence: int,
+    config_sequences: Mapping[str, int],
+    orders: Iterable[tuple[OrderRecord, Decimal]],
+    books: Iterator[tuple[BookKey, Book]],
+) -> AccountState:
+    """The state as PostgreSQL has it; `orders` come with the value booked of each."""
+    state = AccountState(account_id, sequence=sequence, config_sequences=dict(config_sequences), books=dict(books))
+    for order, booked in orders:
+        state.put_order(order)
+        state.booked_values[order.order_id] = booked
+    return state

@@ -1,0 +1,120 @@
+"""Whether an order is admitted: repeated, denied, or committed as an intent that will be sent once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from engine_server.broker.port import OrderTicket
+from engine_server.oms.dispatch import Dispatcher
+from engine_server.oms.domain import risk
+from engine_server.oms.domain.commands import PlaceOrder
+from engine_server.oms.domain.states import OrderState
+from engine_server.oms.domain.tags import Tags
+from engine_server.oms.draft import AuditRow, Draft
+from engine_server.oms.events import EventKind
+from engine_server.oms.records import OrderRecord
+from tradewinds.errors import RequestIdReusedError
+from tradewinds.ids import IdFactory
+
+# At 9 a second this many take most of a minute; a market has moved on by then.
+MAXIMUM_PENDING = 500
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Decides over placements of one account."""
+
+    tags: Tags
+    dispatcher: Dispatcher
+    new_id: IdFactory
+
+    def place(self, command: PlaceOrder, draft: Draft) -> OrderRecord:
+        """The order as it is after this draft; the same request returns the same order.
+
+        Raises `RequestIdReusedError` when the request_id was used for another order.
+        """
+        first = draft.find(request_key=command.request_key)
+        if first is not None:
+            return repeated(command, first)
+        order = self._intent(draft, command)
+        denial = self._denial(draft, command)
+        if denial is not None:
+            denied = replace(order, state=OrderState.DENIED, reason=denial.reason, message=denial.message)
+            return draft.admit(denied, EventKind.DENIED, _audit(denied, command, "order.deny"))
+        order = self.dispatcher.admit(draft, order, _ticket(order, command))
+        return draft.admit(order, EventKind.PLACED, _audit(order, command, "order.place"))
+
+    def _denial(self, draft: Draft, command: PlaceOrder) -> risk.Denial | None:
+        waiting = len(draft.state.pending) + len(draft.new_order_ids)
+        if draft.permits <= 0 and waiting >= MAXIMUM_PENDING:
+            return risk.Denial(
+                "RATE_LIMITED", f"{waiting} orders wait for the broker's rate limit already; try again later"
+            )
+        exposure = draft.exposure(command.request.config_id) if command.request.config_id else _NO_EXPOSURE
+        return risk.first_denial(command, exposure)
+
+    def _intent(self, draft: Draft, command: PlaceOrder) -> OrderRecord:
+        request, order_id = command.request, self.new_id("ord")
+        return OrderRecord(
+            order_id=order_id,
+            account_id=command.account_id,
+            user_id=command.user_id,
+            config_id=request.config_id,
+            epoch=request.epoch,
+            request_key=command.request_key,
+            request_id=request.request_id,
+            body_sha256=command.body_sha256,
+            instrument=command.instrument.key,
+            side=request.side,
+            quantity=request.quantity,
+            order_type=request.order_type,
+            product=request.product,
+            price=command.price,
+            trigger_price=request.trigger_price,
+            state=OrderState.PENDING_SUBMIT,
+            tag=self.tags.of(order_id),
+            created_at=draft.now,
+            updated_at=draft.now,
+        )
+
+
+_NO_EXPOSURE = risk.StrategyExposure((), ())
+
+
+def repeated(command: PlaceOrder, first: OrderRecord) -> OrderRecord:
+    """The answer to a request_id that was used before."""
+    if first.body_sha256 != command.body_sha256:
+        raise RequestIdReusedError(
+            f"request_id {command.request.request_id!r} was used before for another order ({first.order_id}); take a new one"
+        )
+    return first
+
+
+def _ticket(order: OrderRecord, command: PlaceOrder) -> OrderTicket:
+    price = command.price
+    if price is None:
+        raise AssertionError("an order without a price is denied")
+    return OrderTicket(
+        tag=order.tag,
+        instrument=command.instrument,
+        side=order.side,
+        quantity=order.quantity,
+        order_type="SL" if order.order_type == "SL" else "LIMIT",
+        product=order.product,
+        price=price,
+        trigger_price=order.trigger_price,
+    )
+
+
+def _audit(order: OrderRecord, command: PlaceOrder, action: str) -> AuditRow:
+    after = {
+        "instrument": order.instrument,
+        "side": order.side,
+        "quantity": order.quantity,
+        "order_type": order.order_type,
+        "product": order.product,
+        "price": order.price,
+        "trigger_price": order.trigger_price,
+        "state": order.state,
+    }
+    return AuditRow(command.request.actor, action, order.order_id, order.message, after)

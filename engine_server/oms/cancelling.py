@@ -1,0 +1,74 @@
+"""A wish to cancel an order, and what is left of orders and wishes when an engine starts."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from engine_server.oms.account_state import AccountState, CancelWish
+from engine_server.oms.domain.commands import CancelOrder
+from engine_server.oms.domain.resolution import Unresolved
+from engine_server.oms.domain.states import OrderState
+from engine_server.oms.draft import AuditRow, Draft
+from engine_server.oms.events import EventKind
+from engine_server.oms.outcomes import unclear
+from engine_server.oms.records import OrderRecord
+from tradewinds.errors import NotFoundError, PreconditionError
+
+
+def request_cancel(command: CancelOrder, draft: Draft) -> OrderRecord:
+    """Record the wish; the dispatcher sends it. Repeating it is harmless and asks the broker again.
+
+    Raises `NotFoundError`, and `PreconditionError` (ORDER_ENDED).
+    """
+    order = draft.order(command.order_id)
+    if order is None or (command.config_id and order.config_id != command.config_id):
+        raise NotFoundError(f"order {command.order_id!r} does not exist")
+    if order.state.is_terminal:
+        raise PreconditionError(f"order {order.order_id} has ended as {order.state} already", reason="ORDER_ENDED")
+    if order.state is OrderState.PENDING_SUBMIT:
+        draft.audit.append(_audit(order, command))
+        return draft.update(
+            order,
+            EventKind.WITHDRAWN,
+            state=OrderState.CANCELLED,
+            reason="CANCELLED_ON_REQUEST",
+            message="it was cancelled before it was sent",
+        )
+    draft.then(partial(_wish, draft.state, order.order_id))
+    if order.cancel_requested:
+        return order
+    draft.audit.append(_audit(order, command))
+    return draft.update(order, EventKind.CANCEL_REQUESTED, cancel_requested=True)
+
+
+def take_over(draft: Draft) -> None:
+    """What an engine finds when it starts.
+
+    SUBMITTING: it may have been sent, so it is UNKNOWN. PENDING_SUBMIT: provably never sent, and handed back rather than
+    sent now: the price and the reason for it are of a moment that is gone, and only its owner knows whether it still
+    wants it. Cancels that were asked for are asked again.
+    """
+    for order in list(draft.working()):
+        if order.state is OrderState.SUBMITTING:
+            unclear(draft, order, "the engine stopped while it was being sent")
+        elif order.state is OrderState.PENDING_SUBMIT:
+            draft.update(
+                order,
+                EventKind.HANDED_BACK,
+                state=OrderState.NOT_PLACED,
+                reason="ENGINE_RESTARTED",
+                message="the engine stopped before it was sent; place it again if it is still wanted",
+            )
+        elif order.state is OrderState.UNKNOWN:
+            draft.then(partial(draft.state.unresolved.__setitem__, order.order_id, Unresolved(draft.monotonic)))
+        if order.cancel_requested:
+            draft.then(partial(_wish, draft.state, order.order_id))
+
+
+def _wish(state: AccountState, order_id: str) -> None:
+    state.cancels.setdefault(order_id, CancelWish())
+
+
+def _audit(order: OrderRecord, command: CancelOrder) -> AuditRow:
+    after = {"state": order.state, "filled_quantity": order.filled_quantity}
+    return AuditRow(command.actor, "order.cancel", order.order_id, command.reason, after)

@@ -1,0 +1,1 @@
+"""Pure decisions about orders: no I/O, no clock, no protobuf."""

@@ -1,0 +1,79 @@
+"""What callers ask of an account: to place an order, to cancel one. Immutable, with everything resolved."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from decimal import Decimal
+
+import msgspec
+
+from tradewinds.instruments import Instrument
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderRequest:
+    """An order as a caller words it. `config_id` and `epoch` are there when a strategy asks, neither when a person does."""
+
+    request_id: str
+    actor: str
+    instrument: str
+    side: str
+    quantity: int
+    order_type: str
+    product: str
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    account_id: str = ""
+    config_id: str | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOrder:
+    """A validated order for one account. `capital` is the strategy's allocation in rupees; None: not limited.
+
+    `price` is the limit; for MARKET the protection price, or None with `unpriced_because` where there is none.
+    """
+
+    request: OrderRequest
+    account_id: str
+    user_id: str
+    instrument: Instrument
+    price: Decimal | None
+    capital: Decimal | None = None
+    unpriced_because: str = ""
+
+    @property
+    def request_key(self) -> str:
+        """Unique over everything: the caller's scope and the caller's own id."""
+        scope = f"config:{self.request.config_id}" if self.request.config_id else f"user:{self.request.actor}"
+        return f"{scope}/{self.request.request_id}"
+
+    @property
+    def body_sha256(self) -> str:
+        """What makes two requests the same: all that was asked for, not the epoch (a restarted strategy repeats its
+        calls under a new one) and not the price that a MARKET order got."""
+        request = self.request
+        body = (
+            self.account_id,
+            self.instrument.key,
+            request.side,
+            request.quantity,
+            request.order_type,
+            request.product,
+            request.price.normalize() if request.price is not None else None,
+            request.trigger_price.normalize() if request.trigger_price is not None else None,
+        )
+        return hashlib.sha256(msgspec.json.encode(body)).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelOrder:
+    """A wish to cancel."""
+
+    order_id: str
+    actor: str
+    reason: str = ""
+    config_id: str | None = None
+    epoch: int | None = None

@@ -1,0 +1,29 @@
+"""What the OMS needs from its neighbours in the engine."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from engine_server.oms.domain.protection import Quote
+from tradewinds.instruments import Instrument
+
+
+class Instruments(Protocol):
+    """Today's scrip master."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is one yet."""
+        ...
+
+    def resolve(self, text: str) -> Instrument:
+        """What `text` means; raises `UnknownInstrumentError` with what is near."""
+        ...
+
+
+class Quotes(Protocol):
+    """Last quotes."""
+
+    async def quote(self, instrument: str) -> Quote | None:
+        """The last quote of one instrument; None where there is none."""
+        ...

@@ -1,0 +1,125 @@
+"""Reads of orders, trades and books from PostgreSQL. Any engine can serve them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from engine_server.oms.journal import order_record
+from engine_server.oms.records import OrderRecord, PositionRecord, TradeRecord
+from tradewinds.database.session import Database
+from tradewinds.errors import InvalidArgumentError
+
+_ORDERS = ", ".join(f"o.{field.name}" for field in fields(OrderRecord))
+_TRADES = ", ".join(f"t.{field.name}" for field in fields(TradeRecord))
+_POSITIONS = ", ".join(field.name for field in fields(PositionRecord))
+_WORKING = "o.state NOT IN ('FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED', 'NOT_PLACED', 'DENIED')"
+
+_GET_ORDER = f"SELECT {_ORDERS} FROM orders o WHERE o.order_id = $1"  # noqa: S608 - constant columns
+_WORKING_OF_STRATEGY = f"SELECT {_ORDERS} FROM orders o WHERE o.config_id = $1 AND {_WORKING} ORDER BY o.order_id"  # noqa: S608
+_BOOK_OF_STRATEGY = f"SELECT {_POSITIONS} FROM positions WHERE config_id = $1 ORDER BY instrument, product"  # noqa: S608
+_ACCOUNT_TOTALS = f"""
+SELECT {_POSITIONS} FROM positions WHERE account_id = ANY($1) AND config_id = '' ORDER BY instrument, product
+"""  # noqa: S608 - constant columns
+_LAST_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM order_events WHERE account_id = $1"
+_WORKING_OF_ACCOUNT = f"SELECT {_ORDERS} FROM orders o WHERE o.account_id = $1 AND {_WORKING} ORDER BY o.order_id"  # noqa: S608
+
+
+@dataclass(frozen=True)
+class OrderFilter:
+    """Which orders or trades; None means any."""
+
+    account_ids: Sequence[str] | None = None
+    config_id: str = ""
+    state: str = ""
+    order_id: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """At most `size` rows after the last row of the page before, given by its time (ISO) and id."""
+
+    size: int
+    after: Sequence[str] | None = None
+
+
+class OrderQueries:
+    """Rows as records, newest first where they page."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def order(self, order_id: str) -> OrderRecord | None:
+        """One order."""
+        row = await self._database.pool.fetchrow(_GET_ORDER, order_id)
+        return order_record(row) if row is not None else None
+
+    async def orders(self, wanted: OrderFilter, page: Page) -> list[OrderRecord]:
+        """A page of orders, newest first."""
+        where, arguments = _where(wanted, "o", page, "created_at", "order_id")
+        sql = f"SELECT {_ORDERS} FROM orders o {where} ORDER BY o.created_at DESC, o.order_id DESC LIMIT {page.size}"  # noqa: S608
+        return [order_record(row) for row in await self._database.pool.fetch(sql, *arguments)]
+
+    async def trades(self, wanted: OrderFilter, page: Page) -> list[TradeRecord]:
+        """A page of trades, newest first."""
+        where, arguments = _where(wanted, "t", page, "traded_at", "trade_id")
+        sql = f"SELECT {_TRADES} FROM trades t {where} ORDER BY t.traded_at DESC, t.trade_id DESC LIMIT {page.size}"  # noqa: S608
+        return [TradeRecord(**row) for row in await self._database.pool.fetch(sql, *arguments)]
+
+    async def strategy_positions(self, config_id: str) -> list[PositionRecord]:
+        """A strategy's own book."""
+        return [PositionRecord(**row) for row in await self._database.pool.fetch(_BOOK_OF_STRATEGY, config_id)]
+
+    async def account_positions(self, account_ids: Sequence[str]) -> list[PositionRecord]:
+        """Totals of accounts."""
+        rows = await self._database.pool.fetch(_ACCOUNT_TOTALS, list(account_ids))
+        return [PositionRecord(**row) for row in rows]
+
+    async def working_orders(self, config_id: str) -> list[OrderRecord]:
+        """A strategy's orders that have not ended."""
+        return [order_record(row) for row in await self._database.pool.fetch(_WORKING_OF_STRATEGY, config_id)]
+
+    async def snapshot(self, account_id: str) -> tuple[int, list[OrderRecord]]:
+        """The last sequence of an account's log, and its working orders at exactly that point."""
+        async with (
+            self._database.pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            sequence = await connection.fetchval(_LAST_SEQUENCE, account_id)
+            rows = await connection.fetch(_WORKING_OF_ACCOUNT, account_id)
+        return sequence, [order_record(row) for row in rows]
+
+
+def _where(wanted: OrderFilter, table: str, page: Page, time: str, key: str) -> tuple[str, list[Any]]:
+    """The condition of a keyset page: `(time, key)` below those of the last row served."""
+    conditions: dict[str, Any] = {}
+    if wanted.account_ids is not None:
+        conditions[f"{table}.account_id = ANY(?::text[])"] = list(wanted.account_ids)
+    if wanted.config_id:
+        conditions[f"{table}.config_id = ?"] = wanted.config_id
+    if wanted.state:
+        conditions[f"{table}.state = ?"] = wanted.state
+    if wanted.order_id:
+        conditions[f"{table}.order_id = ?"] = wanted.order_id
+    arguments = list(conditions.values())
+    clauses = [clause.replace("?", f"${n}") for n, clause in enumerate(conditions, start=1)]
+    if page.after is not None:
+        arguments += [_moment(page.after[0]), page.after[1]]
+        clauses.append(f"({table}.{time}, {table}.{key}) < (${len(arguments) - 1}::timestamptz, ${len(arguments)})")
+    return (f"WHERE {' AND '.join(clauses)}" if clauses else ""), arguments
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as e:
+        raise InvalidArgumentError.field("page_token", "is not a token of ours; start without one") from e
+
+
+def page_key(row: OrderRecord | TradeRecord) -> tuple[str, str]:
+    """The keyset of the last row of a page."""
+    if isinstance(row, OrderRecord):
+        return row.created_at.isoformat(), row.order_id
+    return row.traded_at.isoformat(), row.trade_id

@@ -1,0 +1,249 @@
+"""Start-up is recovery: session, books, reconciliation, and only then the gate opens. The same books are read again after
+every reconnect of the order stream, and slowly while anything works or is unknown: the stream is a hint, a frame that it
+lost must not lose a fill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from typing import Protocol
+
+from engine_server.broker.port import (
+    Broker,
+    BrokerError,
+    LoginRefusedError,
+    OrderReport,
+    PositionReport,
+    SessionExpiredError,
+    StreamConnected,
+    StreamLost,
+)
+from engine_server.oms import metrics
+from engine_server.oms.account_lease import DATABASE_ERRORS
+from engine_server.oms.account_state import AccountState
+from engine_server.oms.cancelling import take_over
+from engine_server.oms.domain.resolution import ResolutionBounds
+from engine_server.oms.domain.tags import Tags
+from engine_server.oms.draft import Draft
+from engine_server.oms.gate import Gate
+from engine_server.oms.journal import Journal
+from engine_server.oms.records import OrderRecord
+from engine_server.oms.reports import BookRead, ReadSummary, apply_book, apply_report
+from engine_server.oms.writer import Writer
+from tradewinds.clock import Clock
+from tradewinds.errors import UnavailableError
+from tradewinds.telemetry import get_logger
+
+log = get_logger("oms.recovery")
+
+
+_PASSING: tuple[type[Exception], ...] = (BrokerError, UnavailableError, *DATABASE_ERRORS)
+
+
+@dataclass(frozen=True)
+class RecoverySettings:
+    """Real seconds. The broker serves one order-book read a second."""
+
+    sweep_seconds: float = 10.0  # while orders work
+    unknown_seconds: float = 3.0  # while one is unknown
+    refused_login_seconds: float = 30.0  # doubled up to ten minutes: a refused login locks accounts when repeated
+    maximum_login_seconds: float = 600.0
+    retry_seconds: float = 1.0  # after a failed read or an unanswered login, doubled up to the sweep
+    bounds: ResolutionBounds = field(default_factory=ResolutionBounds)
+
+
+@dataclass(frozen=True)
+class Known:
+    """An order of ours from PostgreSQL, with the value booked of it."""
+
+    order: OrderRecord
+    booked: Decimal
+
+
+class PositionComparison(Protocol):
+    """Says where our books differ from the broker's."""
+
+    def compare(self, state: AccountState, reports: Sequence[PositionReport]) -> int:
+        """Log every line that differs; how many."""
+        ...
+
+
+class Recovery:
+    """Keeps one account's state equal to the broker's books. Run `run` as a watched task."""
+
+    def __init__(
+        self,
+        state: AccountState,
+        writer: Writer,
+        journal: Journal,
+        broker: Broker,
+        tags: Tags,
+        gate: Gate,
+        clock: Clock,
+        settings: RecoverySettings,
+        compare_positions: PositionComparison,
+    ) -> None:
+        self._state = state
+        self._writer = writer
+        self._journal = journal
+        self._broker = broker
+        self._tags = tags
+        self._gate = gate
+        self._clock = clock
+        self._settings = settings
+        self._compare_positions = compare_positions
+        self._wanted = asyncio.Event()
+        self._session_ok = False
+
+    def read_soon(self) -> None:
+        """Something happened that only the books can settle."""
+        self._wanted.set()
+
+    def session_expired(self) -> None:
+        """The broker no longer knows the session: log in again before anything else."""
+        self._session_ok = False
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Recover, open the gate, and keep reconciling for ever."""
+        await self._writer.tell(take_over)
+        await self._log_in()
+        try:
+            async with asyncio.TaskGroup() as group:
+                # The stream stands before the first read, so that nothing falls between the two.
+                group.create_task(self._follow_stream(), name=f"order stream {self._state.account_id}")
+                group.create_task(self._keep_reading(), name=f"books {self._state.account_id}")
+        except BaseExceptionGroup as e:
+            raise e.exceptions[0] from e
+
+    async def _log_in(self) -> None:
+        """Until the broker lets us in; its words stand in the gate's reason."""
+        refused, unanswered = self._settings.refused_login_seconds, self._settings.retry_seconds
+        while True:
+            try:
+                await self._broker.login()
+            except LoginRefusedError as e:
+                facts = {"account_id": self._state.account_id, "error": str(e), "retry_seconds": refused}
+                log.error("login.refused", **facts)  # noqa: TRY400 - the broker's words say it, not our stack
+                await self._gate.close_for_login(str(e))
+                await asyncio.sleep(refused)
+                refused = min(refused * 2, self._settings.maximum_login_seconds)
+            except BrokerError as e:
+                log.warning("login.failed", account_id=self._state.account_id, error=str(e))
+                await self._gate.close(f"the broker cannot be reached: {e}")
+                await asyncio.sleep(unanswered)
+                unanswered = min(unanswered * 2, self._settings.refused_login_seconds)
+            else:
+                self._session_ok = True
+                return
+
+    async def _follow_stream(self) -> None:
+        async for event in self._broker.order_stream():
+            if isinstance(event, OrderReport):
+                await self._report(event)
+            elif isinstance(event, StreamConnected):
+                log.info("stream.connected", account_id=self._state.account_id)
+                self.read_soon()
+            elif isinstance(event, StreamLost):
+                log.warning("stream.lost", account_id=self._state.account_id, reason=event.reason)
+
+    async def _report(self, report: OrderReport) -> None:
+        try:
+            known = await self._loaded([report])
+        except DATABASE_ERRORS as e:
+            log.warning_throttled("report.deferred", account_id=self._state.account_id, error=repr(e))
+            self.read_soon()  # the book has it as well
+            return
+        await self._writer.tell(partial(_apply_report, known, report))
+
+    async def _keep_reading(self) -> None:
+        retry = self._settings.retry_seconds
+        while True:
+            self._wanted.clear()
+            try:
+                if not self._session_ok:
+                    await self._log_in()
+                await self._read_books()
+            except SessionExpiredError as e:
+                log.warning("session.expired", account_id=self._state.account_id, error=str(e))
+                self._session_ok = False
+                await self._gate.close("the broker's session has expired; logging in again")
+            except _PASSING as e:
+                # A failed read says nothing about any order.
+                log.warning_throttled("books.unread", account_id=self._state.account_id, error=repr(e))
+                await asyncio.sleep(retry)
+                retry = min(retry * 2, self._settings.sweep_seconds)
+            else:
+                retry = self._settings.retry_seconds
+                await self._wait_for_next_read()
+
+    async def _read_books(self) -> None:
+        """One clean read, applied and judged; the first after a start or a new session opens the gate."""
+        read = await self._read_order_book()
+        if not self._gate.is_open:
+            self._compare_positions.compare(self._state, await self._broker.positions())
+            await self._gate.open()
+        if read.lost:
+            log.warning_throttled("orders.not_shown", account_id=self._state.account_id, order_ids=read.lost[:20])
+        self._state.forget_ended(self._clock.now())
+
+    async def _read_order_book(self) -> ReadSummary:
+        begun_at = self._clock.monotonic()
+        reports = await self._broker.order_book()
+        known = await self._loaded(reports)
+        read = BookRead(reports, begun_at)
+        summary = await self._writer.tell(partial(_apply_book, known, read, self._settings.bounds))
+        metrics.FOREIGN.labels(self._state.account_id).set(summary.foreign)
+        self._count_working()
+        return summary
+
+    async def _loaded(self, reports: Sequence[OrderReport]) -> list[Known]:
+        """Orders of ours that the broker names and memory no longer has (they ended long ago, or so it seemed)."""
+        find = self._state.find_id
+        missing = [
+            report.tag
+            for report in reports
+            if self._tags.is_ours(report.tag) and find(broker_order_id=report.broker_order_id, tag=report.tag) is None
+        ]
+        return [Known(order, booked) for order, booked in await self._journal.load_by_tags(missing)] if missing else []
+
+    async def _wait_for_next_read(self) -> None:
+        """Until somebody wants one, or its time has come; with nothing at the broker only the former."""
+        while True:
+            seconds = self._settings.unknown_seconds if self._state.unresolved else self._settings.sweep_seconds
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._wanted.wait()
+            except TimeoutError:
+                if not self._state.working:
+                    continue
+            return
+
+    def _count_working(self) -> None:
+        counts: dict[str, int] = {}
+        for order in self._state.working.values():
+            counts[order.state] = counts.get(order.state, 0) + 1
+        for state in ("PENDING_SUBMIT", "SUBMITTING", "UNKNOWN", "OPEN", "PARTIALLY_FILLED"):
+            metrics.WORKING.labels(self._state.account_id, state).set(counts.get(state, 0))
+
+
+def _remember(known: Sequence[Known], draft: Draft) -> None:
+    """Committed truth that memory had dropped: no change, so it may go straight into the state."""
+    for one in known:
+        if draft.state.orders.get(one.order.order_id) is None:
+            draft.state.put_order(one.order)
+            draft.state.booked_values[one.order.order_id] = one.booked
+
+
+def _apply_report(known: Sequence[Known], report: OrderReport, draft: Draft) -> None:
+    _remember(known, draft)
+    apply_report(draft, report)
+
+
+def _apply_book(known: Sequence[Known], read: BookRead, bounds: ResolutionBounds, draft: Draft) -> ReadSummary:
+    _remember(known, draft)
+    return apply_book(draft, read, bounds)

@@ -1,0 +1,218 @@
+"""The accounts of this engine: claims every enabled account that nobody owns, runs its OMS, and takes orders for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+from engine_server.broker.port import Broker
+from engine_server.oms.account_lease import DATABASE_ERRORS, AccountLease, LeaseLostError, LeaseOwner, acquire
+from engine_server.oms.directory import Account, AccountDirectory, Caller, StrategyDirectory
+from engine_server.oms.domain.commands import CancelOrder, OrderRequest, PlaceOrder
+from engine_server.oms.domain.protection import NoFreshQuoteError, protection_price
+from engine_server.oms.domain.validation import check_order
+from engine_server.oms.order_management import OmsParts, OrderManagement
+from engine_server.oms.ports import Instruments, Quotes
+from engine_server.oms.queries import OrderQueries
+from engine_server.oms.records import OrderRecord
+from tradewinds.config import LeaseSettings
+from tradewinds.errors import (
+    ConfigurationError,
+    InvalidArgumentError,
+    LeaseSupersededError,
+    NotFoundError,
+    PreconditionError,
+    UnavailableError,
+)
+from tradewinds.instruments import Instrument, UnknownInstrumentError
+from tradewinds.telemetry import get_logger
+
+log = get_logger("oms.registry")
+
+BrokerFactory = Callable[[Account, int], Broker]
+
+_MISCONFIGURED_SECONDS = 30.0
+
+
+class AccountRegistry:
+    """Run `run` as a watched task; `place` and `cancel` from anywhere in the engine."""
+
+    def __init__(
+        self,
+        parts: OmsParts,
+        owner: LeaseOwner,
+        leases: LeaseSettings,
+        make_broker: BrokerFactory,
+        instruments: Instruments,
+        quotes: Quotes,
+    ) -> None:
+        self._parts = parts
+        self._owner = owner
+        self._leases = leases
+        self._make_broker = make_broker
+        self._instruments = instruments
+        self._quotes = quotes
+        self._owned: dict[str, OrderManagement] = {}
+        self._queries = OrderQueries(parts.database)
+        self.accounts = AccountDirectory(parts.database)
+        self.strategies = StrategyDirectory(parts.database)
+
+    async def run(self) -> None:
+        """Own what can be owned, for ever. A defect in one account ends all of them, and the process with them."""
+        running: dict[str, asyncio.Task[None]] = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    enabled = await self._enabled()
+                    for account in enabled or ():
+                        if account.account_id not in running:
+                            task = group.create_task(self._own(account), name=f"account {account.account_id}")
+                            running[account.account_id] = task
+                    if enabled is not None:
+                        _stop_others(running, {account.account_id for account in enabled})
+                    await asyncio.sleep(self._leases.heartbeat_seconds * 2)
+        except BaseExceptionGroup as e:
+            raise e.exceptions[0] from e
+
+    async def place(self, request: OrderRequest, caller: Caller) -> OrderRecord:
+        """The committed order (sent once, or DENIED). Raises `InvalidArgumentError`, `NotFoundError`,
+        `PreconditionError` (GATE_CLOSED, SCRIP_MASTER_NOT_READY), `LeaseSupersededError`, `RequestIdReusedError`,
+        `UnavailableError`."""
+        account, capital = await self._account_and_capital(request, caller)
+        instrument = self._resolved(request.instrument)
+        check_order(request, instrument)
+        command = PlaceOrder(
+            request=request,
+            account_id=account.account_id,
+            user_id=account.user_id,
+            instrument=instrument,
+            price=request.price,
+            capital=capital,
+        )
+        if request.order_type == "MARKET":
+            command = await self._protected(command)
+        return await self._management(account).place(command)
+
+    async def cancel(self, command: CancelOrder, caller: Caller) -> OrderRecord:
+        """The order with its wish to cancel committed. Raises as `place`, and ORDER_ENDED."""
+        order = await self._queries.order(command.order_id)
+        if order is None or not _may_cancel(order, command, caller):
+            raise NotFoundError(f"order {command.order_id!r} does not exist")
+        if order.state.is_terminal:
+            raise PreconditionError(f"order {order.order_id} has ended as {order.state} already", reason="ORDER_ENDED")
+        return await self._management(await self.accounts.get(order.account_id)).cancel(command)
+
+    def owned(self, account_id: str) -> OrderManagement | None:
+        """The OMS of an account, where this engine runs it."""
+        return self._owned.get(account_id)
+
+    async def _enabled(self) -> list[Account] | None:
+        try:
+            return list(await self.accounts.refresh())
+        except DATABASE_ERRORS as e:
+            log.warning_throttled("accounts.unread", error=repr(e))
+            return None
+
+    async def _own(self, account: Account) -> None:
+        """Acquire, run, and when it is lost, wait for it again."""
+        while True:
+            lease = await self._acquired(account.account_id)
+            if lease is not None:
+                await self._run_owned(await self._fresh(account), lease)
+            await asyncio.sleep(self._leases.heartbeat_seconds)
+
+    async def _acquired(self, account_id: str) -> AccountLease | None:
+        try:
+            return await acquire(self._parts.database, account_id, self._owner, self._leases, self._parts.clock)
+        except DATABASE_ERRORS as e:
+            log.warning_throttled("lease.unread", account_id=account_id, error=repr(e))
+            return None
+
+    async def _fresh(self, account: Account) -> Account:
+        """With the credentials as they are now: they may have been changed since the account was first seen."""
+        accounts = {one.account_id: one for one in await self._enabled() or ()}
+        return accounts.get(account.account_id, account)
+
+    async def _run_owned(self, account: Account, lease: AccountLease) -> None:
+        try:
+            broker = self._make_broker(account, lease.epoch)
+        except ConfigurationError as e:
+            await self._stay_closed(lease, str(e))
+            return
+        management = OrderManagement(self._parts, lease, account.user_id, broker)
+        self._owned[account.account_id] = management
+        try:
+            await management.run()
+        except (LeaseLostError, LeaseSupersededError) as e:
+            log.warning("account.lost", account_id=account.account_id, epoch=lease.epoch, error=str(e))
+        except DATABASE_ERRORS:
+            # Recovery is start-up: the account begins anew from what PostgreSQL and the broker have.
+            log.error("account.failed", account_id=account.account_id, epoch=lease.epoch, exc_info=True)
+        finally:
+            self._owned.pop(account.account_id, None)
+
+    async def _stay_closed(self, lease: AccountLease, problem: str) -> None:
+        """An account that is set up wrongly must not take the others with it."""
+        log.error("account.misconfigured", account_id=lease.account_id, error=problem)
+        try:
+            await lease.release(problem)
+        except DATABASE_ERRORS as e:
+            log.warning("lease.not_released", account_id=lease.account_id, error=repr(e))
+        await asyncio.sleep(_MISCONFIGURED_SECONDS)
+
+    async def _account_and_capital(self, request: OrderRequest, caller: Caller) -> tuple[Account, Decimal | None]:
+        if request.config_id is None:
+            return await self.accounts.of_caller(caller, request.account_id), None
+        facts = await self.strategies.get(request.config_id, request.epoch or 0)
+        if request.account_id and request.account_id != facts.account_id:
+            raise InvalidArgumentError.field(
+                "account_id", f"strategy {request.config_id!r} trades on {facts.account_id}; leave it empty"
+            )
+        return await self.accounts.get(facts.account_id), facts.capital
+
+    def _resolved(self, text: str) -> Instrument:
+        if not self._instruments.ready:
+            raise PreconditionError(
+                "today's scrip master is not loaded yet; try again in a moment", reason="SCRIP_MASTER_NOT_READY"
+            )
+        try:
+            return self._instruments.resolve(text)
+        except UnknownInstrumentError as e:
+            raise InvalidArgumentError.field("instrument", str(e)) from e
+
+    async def _protected(self, command: PlaceOrder) -> PlaceOrder:
+        instrument = command.instrument
+        quote = await self._quotes.quote(instrument.key)
+        try:
+            return replace(command, price=protection_price(instrument, command.request.side, quote))
+        except NoFreshQuoteError as e:
+            return replace(command, unpriced_because=str(e))
+
+    def _management(self, account: Account) -> OrderManagement:
+        management = self._owned.get(account.account_id)
+        if management is not None:
+            return management
+        owner = (
+            f"engine {account.owner_id} at {account.owner_address} owns it"
+            if account.owner_id
+            else "nobody owns it yet"
+        )
+        raise UnavailableError(
+            f"account {account.account_id} is not run by this engine: {owner}; try again there, or in a moment",
+            reason="ACCOUNT_ELSEWHERE",
+            metadata={"account_id": account.account_id, "owner_id": account.owner_id},
+        )
+
+
+def _stop_others(running: dict[str, asyncio.Task[None]], enabled: set[str]) -> None:
+    """An account that was disabled is given up in order."""
+    for account_id in set(running) - enabled:
+        running.pop(account_id).cancel()
+
+
+def _may_cancel(order: OrderRecord, command: CancelOrder, caller: Caller) -> bool:
+    if caller.is_runner:
+        return order.config_id == command.config_id
+    return caller.sees_everything or order.user_id == caller.subject

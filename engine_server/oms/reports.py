@@ -1,0 +1,190 @@
+"""What the broker says about our orders, applied to a draft: single reports of its stream, and whole reads of its book."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from engine_server.broker.port import OrderReport, ReportStatus
+from engine_server.oms import metrics
+from engine_server.oms.account_state import AccountState, CancelWish
+from engine_server.oms.domain import states
+from engine_server.oms.domain.fills import average_price, next_trade
+from engine_server.oms.domain.resolution import ResolutionBounds, Unresolved
+from engine_server.oms.domain.states import OrderState, Progress
+from engine_server.oms.draft import Draft
+from engine_server.oms.events import EventKind
+from engine_server.oms.records import OrderRecord
+from tradewinds.clock import day_key
+from tradewinds.telemetry import get_logger
+
+log = get_logger("oms.reports")
+
+
+@dataclass(frozen=True)
+class BookRead:
+    """One clean read of the order book; `begun_at` is monotonic."""
+
+    reports: Sequence[OrderReport]
+    begun_at: float
+
+
+@dataclass
+class ReadSummary:
+    """What a book read came to, for logs and metrics."""
+
+    foreign: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+def apply_report(draft: Draft, report: OrderReport) -> OrderRecord | None:
+    """Bring our order up to the broker's report; None when the order is not ours."""
+    order = draft.find(broker_order_id=report.broker_order_id) or draft.find(tag=report.tag)
+    if order is None:
+        return None
+    if order.broker_order_id and order.broker_order_id != report.broker_order_id:
+        # The tag is unique and sent once: a second order under it was not sent by this process.
+        log.error(
+            "tag.duplicated", order_id=order.order_id, broker_order_ids=[order.broker_order_id, report.broker_order_id]
+        )
+        return order
+    before = Progress(order.state, order.filled_quantity)
+    reported = states.reported_progress(report.status, report.filled_quantity, order.quantity)
+    step = states.advance(before, reported, order.quantity)
+    if step is None:
+        return _learn_ids(draft, order, report)
+    return _move(draft, order, report, step)
+
+
+def apply_book(draft: Draft, read: BookRead, bounds: ResolutionBounds) -> ReadSummary:
+    """Apply a whole read, then judge what it did not show."""
+    summary, shown = ReadSummary(), set()
+    for report in read.reports:
+        order = apply_report(draft, report)
+        if order is None:
+            summary.foreign += 1
+        else:
+            shown.add(order.order_id)
+    for order in list(draft.working()):
+        if order.order_id not in shown:
+            _judge_absent(draft, order, read, bounds, summary)
+    return summary
+
+
+def _move(draft: Draft, order: OrderRecord, report: OrderReport, step: states.Advance) -> OrderRecord:
+    changes: dict[str, Any] = {"state": step.after.state, "filled_quantity": step.after.filled, **_ids(order, report)}
+    if order.state is OrderState.UNKNOWN:
+        changes.update(reason="", message="")
+        metrics.UNKNOWN_RESOLVED.labels("found").inc()
+    if step.after.state is OrderState.REJECTED:
+        changes.update(reason="BROKER_REJECTED", message=clean(report.text))
+    elif step.after.state is OrderState.CANCELLED:
+        changes.update(_why_cancelled(order, report))
+    traded_at = report.updated_at or draft.market_now
+    booked = draft.state.booked_value(order.order_id) + _drafted_value(draft, order.order_id)
+    trade = next_trade(order, booked, step.after.filled, report.average_price, traded_at)
+    if trade is None:
+        return draft.update(order, EventKind.REPORTED, **changes)
+    kind = _fill_kind(step)
+    if kind is not EventKind.FILLED:
+        log.error("fill.unexpected", kind=kind, order_id=order.order_id, filled=step.after.filled, state=order.state)
+    changes["average_price"] = average_price(booked + trade.price * trade.quantity, step.after.filled)
+    return draft.fill(order, kind, trade, **changes)
+
+
+def _fill_kind(step: states.Advance) -> EventKind:
+    if step.is_overfill:
+        return EventKind.OVERFILLED
+    return EventKind.LATE_FILL if step.is_late_fill else EventKind.FILLED
+
+
+def _drafted_value(draft: Draft, order_id: str) -> Any:
+    return sum((t.price * t.quantity for t in draft.trades if t.order_id == order_id), start=0)
+
+
+def _why_cancelled(order: OrderRecord, report: OrderReport) -> dict[str, str]:
+    if order.cancel_requested:
+        return {"reason": "CANCELLED_ON_REQUEST", "message": ""}
+    return {"reason": "CANCELLED_BY_BROKER", "message": clean(report.text)}
+
+
+def _learn_ids(draft: Draft, order: OrderRecord, report: OrderReport) -> OrderRecord:
+    """A report that moves nothing may still tell the broker's id, or that an order we gave up on works after all."""
+    if order.state is OrderState.NOT_PLACED and report.status is ReportStatus.WORKING and not order.broker_order_id:
+        log.error("order.resurfaced", order_id=order.order_id, broker_order_id=report.broker_order_id)
+        updated = draft.update(
+            order,
+            EventKind.RESURFACED,
+            message="it was given up as not placed and works at the broker after all; it is being cancelled",
+            cancel_requested=True,
+            **_ids(order, report),
+        )
+        draft.then(partial(_wish_cancel, draft.state, order.order_id))
+        return updated
+    ids = _ids(order, report)
+    return draft.update(order, EventKind.REPORTED, **ids) if ids else order
+
+
+def _ids(order: OrderRecord, report: OrderReport) -> dict[str, str]:
+    """What the report knows of the broker's names of the order, and we do not."""
+    ids = {}
+    if report.broker_order_id and not order.broker_order_id:
+        ids["broker_order_id"] = report.broker_order_id
+    if report.unique_order_id and not order.unique_order_id:
+        ids["unique_order_id"] = report.unique_order_id
+    return ids
+
+
+def _judge_absent(
+    draft: Draft, order: OrderRecord, read: BookRead, bounds: ResolutionBounds, summary: ReadSummary
+) -> None:
+    """A working order that a clean read did not show. One with an id is merely late, unless its day is over: the book
+    is of the current day, and a DAY order ends with it."""
+    if order.submitted_at is None or order.state is OrderState.SUBMITTING:
+        return
+    if day_key(order.submitted_at) < day_key(draft.market_now):
+        _end_day(draft, order)
+    elif order.state is OrderState.UNKNOWN:
+        _judge_unknown(draft, order, read, bounds)
+    else:
+        summary.lost.append(order.order_id)
+
+
+def _end_day(draft: Draft, order: OrderRecord) -> None:
+    if order.state is OrderState.UNKNOWN:
+        message = "the broker's day ended before its fate was known: check the broker's contract note"
+        draft.update(order, EventKind.DAY_ENDED, state=OrderState.EXPIRED, reason="UNKNOWN_AT_DAY_END", message=message)
+        log.error("order.unknown_at_day_end", order_id=order.order_id)
+    else:
+        draft.update(order, EventKind.DAY_ENDED, state=OrderState.EXPIRED, reason="DAY_ENDED")
+
+
+def _judge_unknown(draft: Draft, order: OrderRecord, read: BookRead, bounds: ResolutionBounds) -> None:
+    waiting = draft.state.unresolved.get(order.order_id) or Unresolved(draft.monotonic)
+    waiting = waiting.after_read(read.begun_at)
+    if waiting.is_not_placed(draft.monotonic, bounds):
+        draft.update(
+            order,
+            EventKind.NOT_FOUND,
+            state=OrderState.NOT_PLACED,
+            reason="NOT_FOUND_AT_BROKER",
+            message=f"the broker's book did not show it in {waiting.clean_reads} reads since it was sent",
+        )
+        metrics.UNKNOWN_RESOLVED.labels("not_placed").inc()
+    else:
+        draft.then(_remembering(draft.state, order.order_id, waiting))
+
+
+def _remembering(state: AccountState, order_id: str, waiting: Unresolved) -> Callable[[], None]:
+    return partial(state.unresolved.__setitem__, order_id, waiting)
+
+
+def _wish_cancel(state: AccountState, order_id: str) -> None:
+    state.cancels.setdefault(order_id, CancelWish())
+
+
+def clean(text: str) -> str:
+    """The broker's words as PostgreSQL takes them: no NUL, of bounded length."""
+    return text.replace("\x00", "")[:500]

@@ -1,0 +1,128 @@
+"""The SQL of the writer: one statement commits a whole batch, under its own guards."""
+
+# ruff: noqa: S608 - what is put into these strings is the names of our own fields
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Final
+
+from engine_server.oms.records import OrderRecord, PositionRecord, TradeRecord
+
+_ORDER_COLUMNS: Final = ", ".join(field.name for field in fields(OrderRecord))
+_ORDER_VALUES: Final = ", ".join(f"r.{field.name}" for field in fields(OrderRecord))
+_CHANGING: Final = (
+    "state",
+    "reason",
+    "message",
+    "filled_quantity",
+    "average_price",
+    "broker_order_id",
+    "unique_order_id",
+    "cancel_requested",
+    "submitted_at",
+    "updated_at",
+)
+_CHANGES: Final = ", ".join(f"{name} = r.{name}" for name in _CHANGING)
+_TRADE_COLUMNS: Final = ", ".join(field.name for field in fields(TradeRecord))
+_POSITION_COLUMNS: Final = ", ".join(field.name for field in fields(PositionRecord))
+_POSITION_CHANGES: Final = ", ".join(
+    f"{field.name} = EXCLUDED.{field.name}"
+    for field in fields(PositionRecord)
+    if field.name not in ("account_id", "config_id", "instrument", "product")
+)
+
+# Guards, all or nothing:
+#  * lease: this process still owns the account at this epoch, by database time. FOR SHARE, so that a takeover waits for
+#    this commit (and then reads what it wrote) or this statement sees the takeover: never in between.
+#  * stale: every strategy that asks for something holds its assignment at the epoch it claims; FOR SHARE likewise.
+#  * taken: no request key is in use (a repeat that the memory no longer knows).
+# A delayed duplicate of a batch (a connection that broke, its server process alive) dies on the log's primary key.
+COMMIT: Final = f"""
+WITH lease AS MATERIALIZED (
+    SELECT 1 FROM account_leases
+    WHERE account_id = $1 AND owner_id = $2 AND epoch = $3 AND expires_at > clock_timestamp()
+    FOR SHARE
+), fences AS (
+    SELECT DISTINCT config_id, epoch FROM jsonb_to_recordset($4) AS f(config_id text, epoch bigint)
+), held AS MATERIALIZED (
+    SELECT a.config_id, a.epoch FROM assignments a JOIN fences f ON f.config_id = a.config_id AND f.epoch = a.epoch
+    WHERE a.instance_id IS NOT NULL
+    FOR SHARE OF a
+), stale AS MATERIALIZED (
+    SELECT config_id, epoch FROM fences EXCEPT SELECT config_id, epoch FROM held
+), taken AS MATERIALIZED (
+    SELECT request_key FROM orders WHERE request_key = ANY($5::text[])
+), allowed AS MATERIALIZED (
+    SELECT 1 WHERE EXISTS (SELECT FROM lease) AND NOT EXISTS (SELECT FROM stale) AND NOT EXISTS (SELECT FROM taken)
+), new_orders AS (
+    INSERT INTO orders ({_ORDER_COLUMNS})
+    SELECT {_ORDER_VALUES} FROM jsonb_populate_recordset(NULL::orders, $6) r WHERE EXISTS (SELECT FROM allowed)
+), changed_orders AS (
+    UPDATE orders o SET {_CHANGES} FROM jsonb_populate_recordset(NULL::orders, $7) r
+    WHERE o.order_id = r.order_id AND EXISTS (SELECT FROM allowed)
+), log AS (
+    INSERT INTO order_events (account_id, sequence, order_id, config_id, config_sequence, kind, state, payload)
+    SELECT r.account_id, r.sequence, r.order_id, r.config_id, r.config_sequence, r.kind, r.state, r.payload
+    FROM jsonb_populate_recordset(NULL::order_events, $8) r WHERE EXISTS (SELECT FROM allowed)
+), fills AS (
+    INSERT INTO trades ({_TRADE_COLUMNS})
+    SELECT {_TRADE_COLUMNS} FROM jsonb_populate_recordset(NULL::trades, $9) WHERE EXISTS (SELECT FROM allowed)
+), books AS (
+    INSERT INTO positions ({_POSITION_COLUMNS}, updated_at)
+    SELECT {_POSITION_COLUMNS}, clock_timestamp() FROM jsonb_populate_recordset(NULL::positions, $10)
+    WHERE EXISTS (SELECT FROM allowed)
+    ON CONFLICT (account_id, config_id, instrument, product)
+    DO UPDATE SET {_POSITION_CHANGES}, updated_at = EXCLUDED.updated_at
+), told AS (
+    INSERT INTO outbox (topic, dedupe_key, payload)
+    SELECT r.topic, r.dedupe_key, r.payload FROM jsonb_populate_recordset(NULL::outbox, $11) r
+    WHERE EXISTS (SELECT FROM allowed)
+), audited AS (
+    INSERT INTO audit_log (actor, action, subject_type, subject_id, reason, after, source)
+    SELECT r.actor, r.action, r.subject_type, r.subject_id, r.reason, r.after, r.source
+    FROM jsonb_populate_recordset(NULL::audit_log, $12) r WHERE EXISTS (SELECT FROM allowed)
+)
+SELECT EXISTS (SELECT FROM lease) AS leased,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(config_id, epoch)), '[]') FROM stale) AS stale,
+       ARRAY(SELECT request_key FROM taken) AS taken
+"""
+
+# Whether a batch whose COMMIT was not answered is there: its last line is, or it is not.
+FIND_LINE: Final = "SELECT order_id, kind FROM order_events WHERE account_id = $1 AND sequence = $2"
+
+LAST_SEQUENCE: Final = "SELECT coalesce(max(sequence), 0) FROM order_events WHERE account_id = $1"
+
+# The last number of every strategy, jumping from one to the next in the unique index (a GROUP BY would read the whole log).
+CONFIG_SEQUENCES: Final = """
+WITH RECURSIVE known AS (
+    (SELECT config_id FROM order_events WHERE config_id IS NOT NULL ORDER BY config_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.config_id FROM order_events e WHERE e.config_id > known.config_id ORDER BY e.config_id LIMIT 1)
+    FROM known WHERE known.config_id IS NOT NULL
+)
+SELECT config_id, (SELECT max(e.config_sequence) FROM order_events e WHERE e.config_id = known.config_id) AS last
+FROM known WHERE config_id IS NOT NULL
+"""
+
+_BOOKED: Final = "(SELECT coalesce(sum(t.quantity * t.price), 0) FROM trades t WHERE t.order_id = o.order_id) AS booked"
+_WORKING: Final = "o.state NOT IN ('FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED', 'NOT_PLACED', 'DENIED')"
+
+# Two branches, so that each has its index.
+LOAD_ORDERS: Final = f"""
+SELECT {_ORDER_COLUMNS}, {_BOOKED} FROM orders o WHERE o.account_id = $1 AND {_WORKING}
+UNION ALL
+SELECT {_ORDER_COLUMNS}, {_BOOKED} FROM orders o
+WHERE o.account_id = $1 AND NOT ({_WORKING}) AND o.created_at > now() - $2::interval
+"""
+LOAD_BY_TAGS: Final = f"SELECT {_ORDER_COLUMNS}, {_BOOKED} FROM orders o WHERE o.account_id = $1 AND o.tag = ANY($2)"
+LOAD_BY_KEYS: Final = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE request_key = ANY($1)"
+LOAD_BY_ID: Final = f"SELECT {_ORDER_COLUMNS}, {_BOOKED} FROM orders o WHERE o.account_id = $1 AND o.order_id = $2"
+
+LOAD_BOOKS: Final = f"""
+SELECT {_POSITION_COLUMNS},
+       (SELECT max(t.traded_at) FROM trades t
+        WHERE t.account_id = p.account_id AND t.instrument = p.instrument AND t.product = p.product
+          AND (p.config_id = '' OR t.config_id = p.config_id)) AS last_traded_at
+FROM positions p WHERE account_id = $1
+"""
