@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.matching import FillReason, OwnBook, Touch, WorkingOrder
@@ -81,6 +81,7 @@ def touches(draw: st.DrawFn) -> tuple[int, int, int, int, int, int]:
     return bid, draw(sizes), ask, draw(sizes), draw(st.integers(bid, ask)), draw(st.integers(0, 80))
 
 
+@settings(deadline=None)
 @given(
     orders=st.lists(st.tuples(sides, prices, sizes), min_size=1, max_size=8),
     market=st.lists(touches(), min_size=1, max_size=12),
