@@ -1,0 +1,214 @@
+"""`python -m engine_server engine`: the public API, the fleet and the order management of this engine, put together."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from engine_server.broker.angel_one.broker import AngelOneBroker
+from engine_server.broker.angel_one.credentials import unseal_credentials
+from engine_server.broker.angel_one.sessions import PostgresSessionStore
+from engine_server.broker.port import Broker
+from engine_server.fleet.fleet import Fleet
+from engine_server.instruments.catalog import InstrumentCatalog
+from engine_server.instruments.quotes import QuoteService
+from engine_server.oms.account_lease import LeaseOwner
+from engine_server.oms.directory import Account
+from engine_server.oms.event_log import OrderEventLog
+from engine_server.oms.order_management import OmsParts
+from engine_server.oms.positions_check import PositionsCheck
+from engine_server.oms.queries import OrderQueries
+from engine_server.oms.quotes import QuoteReader
+from engine_server.oms.registry import AccountRegistry, BrokerFactory
+from engine_server.operations.health import HealthCheck
+from engine_server.operations.listings import Listings
+from engine_server.outbox import OutboxRelay
+from engine_server.rpc.market_data import MarketDataServicer
+from engine_server.rpc.operations import OperationsServicer
+from engine_server.rpc.order_watch import OrderWatch
+from engine_server.rpc.runner_session import StrategyRunnerServicer
+from engine_server.rpc.strategy_manager import StrategyManagerServicer
+from engine_server.rpc.trading import TradingServicer
+from engine_server.settings import EngineSettings
+from tradewinds.auth import TokenVerifier
+from tradewinds.clock import MarketClock, SystemClock
+from tradewinds.config import (
+    AuthSettings,
+    BrokerSettings,
+    DatabaseSettings,
+    LeaseSettings,
+    RedisSettings,
+    SealSettings,
+    load,
+)
+from tradewinds.database.redis_connection import RedisConnection
+from tradewinds.database.session import Database
+from tradewinds.grpc_server import GrpcServer, open_channel
+from tradewinds.ids import new_id
+from tradewinds.market_clock_reader import follow_market_clock
+from tradewinds.service import Service, log_settings, serve_metrics
+from tradewinds.v1 import (
+    market_data_pb2_grpc,
+    operations_pb2_grpc,
+    strategy_manager_pb2_grpc,
+    strategy_runner_pb2_grpc,
+    trading_pb2_grpc,
+)
+
+_SERVICES = tuple(
+    f"tradewinds.v1.{name}" for name in ("StrategyManager", "StrategyRunner", "Trading", "MarketData", "Operations")
+)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Every setting of an engine, loaded before anything is opened."""
+
+    engine: EngineSettings
+    database: DatabaseSettings
+    redis: RedisSettings
+    auth: AuthSettings
+    seal: SealSettings
+    leases: LeaseSettings
+    broker: BrokerSettings
+
+    @classmethod
+    def from_environment(cls) -> Configuration:
+        """Raises `ConfigurationError` for the first class that does not load."""
+        return cls(
+            load(EngineSettings),
+            load(DatabaseSettings),
+            load(RedisSettings),
+            load(AuthSettings),
+            load(SealSettings),
+            load(LeaseSettings),
+            load(BrokerSettings),
+        )
+
+    def log(self) -> None:
+        """At start, redacted."""
+        log_settings(self.engine, self.database, self.redis, self.auth, self.seal, self.leases, self.broker)
+
+
+async def main(service: Service) -> None:
+    """Serve until the process is told to stop."""
+    configuration = Configuration.from_environment()
+    configuration.log()
+    verifier = TokenVerifier(configuration.auth.jwks_file)
+    async with _stores(configuration) as (database, redis), _notifier_channel(configuration) as notifier:
+        await _serve(service, configuration, verifier, database, redis, notifier)
+
+
+async def _serve(
+    service: Service,
+    configuration: Configuration,
+    verifier: TokenVerifier,
+    database: Database,
+    redis: RedisConnection,
+    notifier: Any,
+) -> None:
+    clock, market_clock = SystemClock(), MarketClock()
+    relay = OutboxRelay(database, notifier, configuration.auth.service_token.get_secret_value())
+    catalog = InstrumentCatalog(redis.client)
+    event_log, queries = OrderEventLog(database), OrderQueries(database)
+    quotes = QuoteReader(redis.client, clock)
+    server = GrpcServer(verifier)
+    registry = AccountRegistry(
+        OmsParts(
+            database=database,
+            event_log=event_log,
+            clock=clock,
+            market_clock=market_clock,
+            new_id=new_id,
+            tag_key=_tag_key(configuration.seal.key_bytes()),
+            wake_outbox=relay.wake,
+            compare_positions=PositionsCheck(catalog.by_token),
+        ),
+        LeaseOwner(service.settings.instance_id, configuration.engine.advertised_address),
+        configuration.leases,
+        _broker_factory(configuration, database),
+        catalog,
+        quotes,
+    )
+    fleet = Fleet(
+        database=database,
+        redis=redis.client,
+        leases=configuration.leases,
+        engine_id=service.settings.instance_id,
+        instruments=catalog,
+        order_events=event_log,
+        books=queries,
+        outbox_wake=relay.wake,
+        clock=clock,
+        ids=new_id,
+    )
+    watch = OrderWatch(event_log, queries, service.stopping)
+    trading_pb2_grpc.add_TradingServicer_to_server(TradingServicer(registry, queries, watch, quotes), server.server)
+    strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(StrategyManagerServicer(fleet), server.server)
+    strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
+    market_data_pb2_grpc.add_MarketDataServicer_to_server(
+        MarketDataServicer(catalog, QuoteService(redis.client, database), market_clock, clock), server.server
+    )
+    operations_pb2_grpc.add_OperationsServicer_to_server(
+        OperationsServicer(HealthCheck(database, redis.client), Listings(database)), server.server
+    )
+    service.spawn("instruments", catalog.follow())
+    service.spawn("market clock", follow_market_clock(redis.client, market_clock))
+    service.spawn("outbox relay", relay.run())
+    service.spawn("accounts", registry.run())
+    await fleet.start(service)
+    try:
+        address = await server.start(service.settings.host, configuration.engine.grpc_port, _SERVICES)
+        service.ready(grpc=address, metrics=f"{service.settings.host}:{serve_metrics(service)}")
+        await service.run_until_stopped()
+    finally:
+        await fleet.stop()
+        await server.stop()
+        await service.close()  # before the stores that its tasks work with
+
+
+def _broker_factory(configuration: Configuration, database: Database) -> BrokerFactory:
+    """Angel One for every account, with its own unsealed credentials, through the egress."""
+    seal_key = configuration.seal.key_bytes()
+
+    def make(account: Account, epoch: int) -> Broker:
+        return AngelOneBroker(
+            account.account_id,
+            unseal_credentials(seal_key, account.account_id, account.sealed_credentials),
+            configuration.broker,
+            configuration.engine.egress_url,
+            epoch,
+            PostgresSessionStore(database, seal_key, account.account_id),
+        )
+
+    return make
+
+
+def _tag_key(seal_key: bytes) -> bytes:
+    """Order tags carry a keyed check; its key is derived, so that one secret is enough to run an engine."""
+    return hmac.new(seal_key, b"tradewinds order tags v1", hashlib.sha256).digest()
+
+
+@asynccontextmanager
+async def _stores(configuration: Configuration) -> AsyncIterator[tuple[Database, RedisConnection]]:
+    database, redis = Database(configuration.database), RedisConnection(configuration.redis)
+    try:
+        await database.connect()
+        await redis.connect()
+        yield database, redis
+    finally:
+        await redis.close()
+        await database.close()
+
+
+@asynccontextmanager
+async def _notifier_channel(configuration: Configuration) -> AsyncIterator[Any]:
+    channel = open_channel(configuration.engine.notifier_address)
+    try:
+        yield channel
+    finally:
+        await channel.close()
