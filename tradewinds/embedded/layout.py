@@ -42,14 +42,18 @@ class Layout:
         secrets = self.installation.secrets()
         arguments = [
             *("--port", str(self.addresses.sandbox), "--tls-port", str(self.addresses.sandbox_tls)),
-            *("--client-code", secrets.sandbox_client_code, "--api-key", secrets.sandbox_api_key),
-            *("--pin", secrets.sandbox_pin, "--totp-secret", secrets.sandbox_totp_secret),
             *("--speed", str(self.options.speed), "--state-dir", str(self._sandbox_dir)),
             *("--ready-file", str(self.installation.state_dir / "ready" / "sandbox.json")),
         ]
         for file in self.options.replay:
             arguments += ["--replay", str(file.absolute())]
-        return ProcessSpec("sandbox", python("-m", "sandbox", *arguments), {})
+        credentials = {  # not among the arguments, which everybody on the machine can read
+            "SANDBOX_CLIENT_CODE": secrets.sandbox_client_code,
+            "SANDBOX_PIN": secrets.sandbox_pin,
+            "SANDBOX_TOTP_SECRET": secrets.sandbox_totp_secret,
+            "SANDBOX_API_KEY": secrets.sandbox_api_key,
+        }
+        return ProcessSpec("sandbox", python("-m", "sandbox", *arguments), credentials)
 
     def egress(self) -> ProcessSpec:
         """The way out to the broker."""

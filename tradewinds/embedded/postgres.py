@@ -162,7 +162,7 @@ class EmbeddedPostgres:
                 death_signal=signal.SIGINT,
                 run_as=run_as,
             )
-            if await self._answers(self._process, port):
+            if await self._answers(self._process, data, port):
                 return
             exit_code, tail = self._process.exit_code, self._process.log_tail()
             if "Address already in use" not in tail or attempt + 1 == _PORT_ATTEMPTS:
@@ -176,25 +176,36 @@ class EmbeddedPostgres:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(_bin_dir() / "postgres"), "-D", str(data), *options]
 
-    async def _answers(self, process: ServerProcess, port: int) -> bool:
-        """Wait for the first answer; False when the process ended instead."""
-        server = f"postgresql://{_SUPERUSER}:{self._state.password()}@127.0.0.1:{port}"
+    async def _answers(self, process: ServerProcess, data: Path, port: int) -> bool:
+        """Wait until it is ready, and make our database; False when the process ended instead."""
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
-        while process.exit_code is None:
-            try:
-                await _ensure_database(f"{server}/postgres")
-            except (OSError, TimeoutError, asyncpg.CannotConnectNowError) as e:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise EmbeddedServerError(
-                        f"PostgreSQL did not answer within {_START_SECONDS:.0f} s ({e}): {process.log_tail()}"
-                    ) from e
-                await asyncio.sleep(0.05)
-            except asyncpg.PostgresError as e:
-                raise EmbeddedServerError(f"PostgreSQL in {self._state.path} refused its own owner: {e}") from e
-            else:
-                self._url = f"{server}/{_DATABASE}"
-                return True
+        while not _is_ready(data, process.pid):
+            if process.exit_code is not None:
+                return False
+            if asyncio.get_running_loop().time() > deadline:
+                raise EmbeddedServerError(
+                    f"PostgreSQL was not ready within {_START_SECONDS:.0f} s: {process.log_tail()}"
+                )
+            await asyncio.sleep(0.02)
+        server = f"postgresql://{_SUPERUSER}:{self._state.password()}@127.0.0.1:{port}"
+        try:
+            await _ensure_database(f"{server}/postgres")
+        except (OSError, TimeoutError, asyncpg.PostgresError) as e:
+            raise EmbeddedServerError(f"PostgreSQL in {self._state.path} refused its own owner: {e}") from e
+        self._url = f"{server}/{_DATABASE}"
+        return True
+
+
+def _is_ready(data: Path, pid: int) -> bool:
+    """What `pg_ctl -w` looks at: the first line of postmaster.pid is the pid, the eighth the state (utils/pidfile.h).
+
+    Connecting would not do: until our server has found its port taken, somebody else answers there.
+    """
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
         return False
+    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
 async def _ensure_database(url: str) -> None:

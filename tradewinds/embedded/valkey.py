@@ -119,6 +119,7 @@ class EmbeddedValkey:
             "maxmemory-policy": "noeviction",
             "dir": f'"{self._state.path}"',
             "daemonize": "no",
+            "set-proc-title": "no",  # `end_leftover` knows its own by the command line
         }
         fd = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "w") as stream:
