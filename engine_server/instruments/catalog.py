@@ -79,7 +79,8 @@ class InstrumentCatalog:
             or exact
             or snapshot.search.find(bare[:_SUGGESTION_PREFIX], _SUGGESTION_CANDIDATES)
         )
-        return instruments.resolve(text, {i.key: i for i in near})
+        # The best last: of instruments that share a bare symbol the kernel suggests the last.
+        return instruments.resolve(text, {i.key: i for i in reversed(near)})
 
     def search(self, query: str, limit: int) -> list[Instrument]:
         """At most `limit` instruments whose symbol, name or key begins like `query`, or that have all its words; best first."""
