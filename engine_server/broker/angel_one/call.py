@@ -14,8 +14,10 @@ class Call:
     Given up before it has begun, a call never begins: that it was not sent is then certain.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
+    def __init__(self, begin_seconds: float, seconds: float) -> None:
+        """It begins within `begin_seconds` or never, and has all in all `seconds`."""
+        now = time.monotonic()
+        self._begin_by, self._deadline = now + begin_seconds, now + seconds
         self._lock = threading.Lock()
         self._abandoned = False
         self._begun = False
@@ -26,8 +28,12 @@ class Call:
         """Whether a byte may have left."""
         return self._begun
 
+    def until_begin(self) -> float:
+        """Seconds left to connect in, never less than a millisecond (0 would mean non-blocking to a socket)."""
+        return max(0.001, self._begin_by - time.monotonic())
+
     def remaining(self) -> float:
-        """Seconds until the deadline, never less than a millisecond (0 would mean non-blocking to a socket)."""
+        """Seconds until the deadline, never less than a millisecond."""
         return max(0.001, self._deadline - time.monotonic())
 
     def begin(self, sock: socket.socket) -> bool:
@@ -35,7 +41,7 @@ class Call:
         with self._lock:
             if self._begun:
                 raise RuntimeError("a call sends one request")
-            if self._abandoned or time.monotonic() >= self._deadline:
+            if self._abandoned or time.monotonic() >= self._begin_by:
                 return False
             self._begun, self._socket = True, sock
             return True
@@ -45,6 +51,12 @@ class Call:
         with self._lock:
             self._socket = None
             return not self._abandoned
+
+    def abandon_unless_begun(self) -> bool:
+        """Give up what has not begun; returns whether it has, and then goes on."""
+        with self._lock:
+            self._abandoned = not self._begun
+            return self._begun
 
     def abandon(self) -> bool:
         """Give up; a waiting thread is woken by shutting its socket down. Returns whether a byte may have left."""

@@ -13,6 +13,7 @@ from typing import Any
 from prometheus_client import Histogram
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
 
 from engine_server.broker.angel_one.call import Call
 from engine_server.broker.angel_one.client import AngelOneClient
@@ -24,6 +25,11 @@ log = get_logger("broker")
 
 _MAX_WAITING = 64  # at nine orders a second, seven seconds of a broker that answers nothing
 _MAX_BODY_BYTES = 32 * 1024 * 1024
+_READ_BYTES = 256 * 1024
+
+# Of its deadline, a request may spend two sevenths before it begins: later it would be stale, and sent in the last
+# instant it could only become unknown.
+_BEGIN_SHARE = 2 / 7
 
 _SECONDS = Histogram(
     "tradewinds_broker_request_seconds",
@@ -54,7 +60,7 @@ class Lane:
             why = "the broker connection is closed" if self._closed else f"{_MAX_WAITING} requests wait for the broker"
             return Evidence(begun=False, failure=why)
         started = time.perf_counter()
-        call = Call(self._deadline_seconds)
+        call = Call(self._deadline_seconds * _BEGIN_SHARE, self._deadline_seconds)
         client = AngelOneClient(api_key, access_token, partial(self._exchange, call))
         evidence = await self._run(call, partial(method, client))
         known = "answered" if evidence.http_status else "unanswered" if evidence.begun else "not_sent"
@@ -77,15 +83,18 @@ class Lane:
         self._waiting += 1
         future.add_done_callback(self._no_longer_waiting)
         try:
-            async with asyncio.timeout(self._deadline_seconds):
-                return await asyncio.shield(future)
-        except TimeoutError:
-            begun = call.abandon()
-            what = "no whole answer" if begun else "not sent"
-            return Evidence(begun=begun, failure=f"{what} within {self._deadline_seconds:g} s")
+            await asyncio.wait({future}, timeout=call.until_begin())
+            if not future.done() and call.abandon_unless_begun():
+                await asyncio.wait({future}, timeout=call.remaining())
         except asyncio.CancelledError:
             call.abandon()
             raise
+        if future.done():
+            return future.result()
+        begun = call.abandon()
+        return Evidence(
+            begun=begun, failure="no whole answer in time" if begun else "no connection to send it on in time"
+        )
 
     def _no_longer_waiting(self, _future: asyncio.Future[Evidence]) -> None:
         self._waiting -= 1
@@ -93,7 +102,7 @@ class Lane:
     def _exchange(self, call: Call, request: HttpRequest) -> Evidence:
         """In a thread: connect, then send once, then read."""
         try:
-            connection = self._connections.take(call.remaining())
+            connection = self._connections.take(call.until_begin())
         except Exception as e:  # whatever it was: the request did not exist on any wire yet
             return Evidence(begun=False, failure=describe_error(e))
         reusable = False
@@ -130,9 +139,17 @@ def _send(connection: HTTPSConnection, request: HttpRequest, call: Call) -> Evid
             decode_content=False,
         )
         response = connection.getresponse()
-        body = response.read(_MAX_BODY_BYTES + 1)
+        body = _read_body(response)
     except (OSError, HTTPError, http.client.HTTPException) as e:
         return Evidence(begun=True, failure=describe_error(e))
-    if len(body) > _MAX_BODY_BYTES:
-        return Evidence(begun=True, failure=f"the answer is longer than {_MAX_BODY_BYTES} bytes")
     return Evidence(begun=True, http_status=response.status, body=body)
+
+
+def _read_body(response: HTTPResponse) -> bytes:
+    """All of it; raises for an answer that ends before its announced length, or does not end."""
+    body = bytearray()
+    while part := response.read(_READ_BYTES):
+        body += part
+        if len(body) > _MAX_BODY_BYTES:
+            raise HTTPError(f"the answer is longer than {_MAX_BODY_BYTES} bytes")
+    return bytes(body)
