@@ -1,0 +1,168 @@
+"""Commands: rows of strategy_commands, written by the API or by anybody's plain SQL, claimed and applied one by one.
+
+One transaction takes the command, changes what is wanted, ends the older command of the same strategy, and writes the
+audit row. The strategy's runner ends the command (reports.py), or time does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from engine_server.fleet import market_wishes
+from engine_server.fleet.domain.command import STOPPED, Verdict, Wish, judge
+from tradewinds import audit
+from tradewinds.database.session import Database
+from tradewinds.telemetry import get_logger
+
+log = get_logger("fleet.command")
+
+# The oldest of each strategy first: were a younger one taken beside it (by another engine), the older could win.
+_CLAIM = text(
+    """
+    SELECT k.command_id::text AS command_id, k.config_id, k.verb, k.issuer, k.reason
+    FROM strategy_commands k
+    WHERE k.status = 'PENDING' AND k.expires_at >= now()
+      AND NOT EXISTS (
+        SELECT 1 FROM strategy_commands older
+        WHERE older.config_id = k.config_id AND older.status = 'PENDING' AND older.expires_at >= now()
+          AND (older.created_at, older.command_id) < (k.created_at, k.command_id))
+    ORDER BY k.created_at, k.command_id
+    LIMIT 1
+    FOR UPDATE OF k SKIP LOCKED
+    """
+)
+_LOCK_CONFIG = text(
+    """
+    SELECT c.desired_state, c.state, c.state_reason, c.generation, a.instance_id IS NOT NULL AS is_held
+    FROM strategy_configs c LEFT JOIN assignments a ON a.config_id = c.config_id
+    WHERE c.config_id = :config_id
+    FOR UPDATE OF c
+    """
+)
+_CHANGE_CONFIG = text(
+    """
+    UPDATE strategy_configs
+    SET desired_state = :desired_state, state = :state, state_reason = :state_reason, generation = :generation,
+        updated_at = now()
+    WHERE config_id = :config_id
+    """
+)
+# NOTIFYs the engine that has the holder's session.
+_TELL_HOLDER = text(
+    """
+    UPDATE assignments SET generation = :generation, updated_at = now()
+    WHERE config_id = :config_id AND instance_id IS NOT NULL
+    """
+)
+_TAKE = text(
+    """
+    UPDATE strategy_commands
+    SET status = CAST(:status AS text), attempts = attempts + 1, result = :result,
+        claimed_at = CASE WHEN CAST(:status AS text) = 'CLAIMED' THEN now() END,
+        completed_at = CASE WHEN CAST(:status AS text) <> 'CLAIMED' THEN now() END
+    WHERE command_id = CAST(:command_id AS uuid)
+    """
+)
+_FINISH = text(
+    """
+    UPDATE strategy_commands SET status = :status, completed_at = now(), result = :result
+    WHERE config_id = ANY(CAST(:config_ids AS text[])) AND status = 'CLAIMED'
+    """
+)
+_EXPIRE = """
+    UPDATE strategy_commands k
+    SET status = 'EXPIRED', completed_at = now(),
+        result = CASE WHEN k.status = 'PENDING' THEN 'nobody took it in time'
+                 ELSE 'taken, but not reached in time (' || c.state || coalesce(nullif(': ' || c.state_reason, ': '), '')
+                      || '); what is wanted stays as it is' END
+    FROM strategy_configs c
+    WHERE k.status IN ('PENDING', 'CLAIMED') AND k.expires_at < now() AND c.config_id = k.config_id
+"""
+
+
+class CommandDesk:
+    """Takes what is pending. Any number of engines may do so at once."""
+
+    def __init__(self, database: Database, engine_id: str) -> None:
+        self._database = database
+        self._engine_id = engine_id
+
+    async def expire(self) -> None:
+        """End the commands whose time has passed."""
+        await self._database.pool.execute(_EXPIRE)
+
+    async def apply_next(self) -> str | None:
+        """Take and apply the oldest pending command; returns its config_id, None when there is none."""
+        async with self._database.session() as session:
+            command = (await session.execute(_CLAIM)).one_or_none()
+            if command is None:
+                return None
+            await self._apply(session, command)
+            await session.commit()
+        return str(command.config_id)
+
+    async def _apply(self, session: AsyncSession, command: Row[Any]) -> None:
+        key = {"config_id": command.config_id}
+        row = (await session.execute(_LOCK_CONFIG, key)).one()
+        before = Wish(row.desired_state, row.state, row.state_reason, row.generation, row.is_held)
+        verdict = judge(command.verb, before)
+        after = verdict.wish
+        if verdict.status != "FAILED":
+            superseded = f"superseded by {command.verb} {command.command_id}"
+            await finish(session, [command.config_id], "FAILED", superseded)
+        if after != before:
+            await _change(session, command.config_id, after)
+        await session.execute(
+            _TAKE, {"command_id": command.command_id, "status": verdict.status, "result": verdict.result}
+        )
+        await self._record(session, command, before, verdict)
+        log.info(
+            "applied",
+            config_id=command.config_id,
+            command_id=command.command_id,
+            verb=command.verb,
+            issuer=command.issuer,
+            status=verdict.status,
+            result=verdict.result,
+        )
+
+    async def _record(self, session: AsyncSession, command: Row[Any], before: Wish, verdict: Verdict) -> None:
+        await audit.record(
+            session,
+            actor=command.issuer,
+            action=f"strategy.{command.verb.lower()}",
+            subject=("strategy_config", command.config_id),
+            reason=command.reason,
+            before=_facts(before),
+            after={**_facts(verdict.wish), "command_id": command.command_id, "status": verdict.status},
+            source=self._engine_id,
+        )
+
+
+async def finish(session: AsyncSession, config_ids: Sequence[str], status: str, result: str) -> None:
+    """End the unfinished commands of these strategies; there is one each at most."""
+    await session.execute(_FINISH, {"config_ids": list(config_ids), "status": status, "result": result})
+
+
+async def _change(session: AsyncSession, config_id: str, wish: Wish) -> None:
+    await session.execute(
+        _CHANGE_CONFIG,
+        {
+            "config_id": config_id,
+            "desired_state": wish.desired_state,
+            "state": wish.state,
+            "state_reason": wish.state_reason,
+            "generation": wish.generation,
+        },
+    )
+    await session.execute(_TELL_HOLDER, {"config_id": config_id, "generation": wish.generation})
+    if wish.state == STOPPED:
+        await market_wishes.want_nothing(session, [config_id])
+
+
+def _facts(wish: Wish) -> dict[str, object]:
+    return {"desired_state": wish.desired_state, "state": wish.state, "generation": wish.generation}

@@ -1,0 +1,97 @@
+"""What a directive carries: everything that a strategy needs, read when it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from engine_server.fleet import market_wishes
+from engine_server.fleet.domain.steering import Desired
+from engine_server.fleet.ports import Books, Instruments
+from engine_server.rpc.order_messages import order_message, position_message
+from tradewinds.database.session import Database
+from tradewinds.errors import PreconditionError
+from tradewinds.instruments import Instrument
+from tradewinds.money import format_rupees
+from tradewinds.v1 import market_data_pb2
+from tradewinds.v1 import strategy_runner_pb2 as pb
+
+# Epoch and revision are checked here: between the decision to tell and this read the world may have moved on.
+_READ = """
+    SELECT c.user_id, c.account_id, c.module_path, c.class_name, c.config,
+           k.state, coalesce(k.last_event_sequence, 0) AS last_event_sequence
+    FROM assignments a
+    JOIN strategy_configs c ON c.config_id = a.config_id
+    LEFT JOIN strategy_checkpoints k ON k.config_id = a.config_id
+    WHERE a.config_id = $1 AND a.instance_id = $2 AND a.epoch = $3 AND a.generation = $4
+"""
+
+
+class ScripMasterMissingError(PreconditionError):
+    """The scrip master is not loaded yet."""
+
+    reason = "SCRIP_MASTER_NOT_READY"
+
+
+class InstrumentGoneError(PreconditionError):
+    """An instrument of the parameters is not in today's scrip master."""
+
+    reason = "INSTRUMENT_GONE"
+
+
+class DirectiveWriter:
+    """Builds directives."""
+
+    def __init__(self, database: Database, instruments: Instruments, books: Books) -> None:
+        self._database = database
+        self._instruments = instruments
+        self._books = books
+
+    async def write(self, desired: Desired) -> pb.Directive | None:
+        """The directive; None when it is no longer what shall be. Raises `ScripMasterMissingError` or `InstrumentGoneError`."""
+        directive = pb.Directive(
+            config_id=desired.config_id, epoch=desired.epoch, revision=desired.revision, run=desired.run
+        )
+        if not desired.run:
+            return directive
+        row = await self._database.pool.fetchrow(
+            _READ, desired.config_id, desired.instance_id, desired.epoch, desired.revision
+        )
+        if row is None:
+            return None
+        config: Mapping[str, object] = row["config"]
+        directive.user_id, directive.account_id = row["user_id"], row["account_id"]
+        directive.module_path, directive.class_name = row["module_path"], row["class_name"]
+        directive.config_json = msgspec.json.encode(config).decode()
+        directive.state_json = msgspec.json.encode(row["state"]).decode() if row["state"] else ""
+        directive.last_event_sequence = row["last_event_sequence"]
+        directive.instruments.extend(self._named_by(config))
+        positions = await self._books.strategy_positions(desired.config_id)
+        directive.positions.extend(position_message(position) for position in positions)
+        working = await self._books.working_orders(desired.config_id)
+        directive.working_orders.extend(order_message(order) for order in working)
+        return directive
+
+    def _named_by(self, config: Mapping[str, object]) -> list[market_data_pb2.Instrument]:
+        keys = market_wishes.instruments_of(config)
+        if keys and not self._instruments.ready:
+            raise ScripMasterMissingError("waits for the scrip master: the feed has not published one yet")
+        known = self._instruments.instruments
+        if gone := [key for key in keys if key not in known]:
+            raise InstrumentGoneError(
+                f"{', '.join(gone)} is not in today's scrip master (expired or renamed?); create a configuration with another"
+            )
+        return [instrument_message(known[key]) for key in keys]
+
+
+def instrument_message(instrument: Instrument) -> market_data_pb2.Instrument:
+    """An instrument for the wire."""
+    return market_data_pb2.Instrument(
+        instrument=instrument.key,
+        kind=instrument.kind,
+        name=instrument.name,
+        token=instrument.token,
+        lot_size=instrument.lot_size,
+        tick_size=format_rupees(instrument.tick_size),
+    )

@@ -1,0 +1,150 @@
+"""The fleet of one engine, put together: commands, assignment, leases, sessions, the status board.
+
+Any number of engines may run it beside each other: commands are claimed with SKIP LOCKED, assignment passes are serialised
+by one lock, and each engine speaks for the runners that are connected to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from redis.asyncio import Redis
+
+from engine_server.fleet.assignments import AssignmentDesk
+from engine_server.fleet.checkpoints import CheckpointStore
+from engine_server.fleet.commands import CommandDesk
+from engine_server.fleet.directives import DirectiveWriter
+from engine_server.fleet.domain.patience import Patience
+from engine_server.fleet.faults import DATABASE_FAULTS, RETRY_SECONDS
+from engine_server.fleet.inspection import Inspected, Inspections
+from engine_server.fleet.leases import HeartbeatLedger
+from engine_server.fleet.ports import Books, Instruments, OrderEvents
+from engine_server.fleet.reports import ReportDesk
+from engine_server.fleet.session.registry import SessionRegistry
+from engine_server.fleet.session.runner_session import SessionParts
+from engine_server.fleet.session.scribe import Scribe
+from engine_server.fleet.session.steering import Steering
+from engine_server.fleet.status_board import StatusBoard
+from tradewinds.clock import Clock
+from tradewinds.config import LeaseSettings
+from tradewinds.database.session import Database
+from tradewinds.ids import IdFactory
+from tradewinds.service import Service
+from tradewinds.telemetry import get_logger
+
+log = get_logger("fleet")
+
+# So many commands at most before what they want is given to runners: the first of a thousand need not wait for the last.
+_COMMANDS_PER_PASS = 50
+
+
+class Fleet:
+    """`await fleet.start(service)` after the database is connected; `await fleet.stop()` before the gRPC server stops."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        redis: Redis,
+        leases: LeaseSettings,
+        engine_id: str,
+        instruments: Instruments,
+        order_events: OrderEvents,
+        books: Books,
+        outbox_wake: Callable[[], None],
+        clock: Clock,
+        ids: IdFactory,
+    ) -> None:
+        self.database = database
+        self.leases = leases
+        self.instruments = instruments
+        self.ids = ids
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._patience = Patience(leases, clock.monotonic())
+        self._commands = CommandDesk(database, engine_id)
+        self._assignments = AssignmentDesk(database, leases, engine_id)
+        self._board = StatusBoard(database, redis)
+        self._ledger = HeartbeatLedger(database, leases, engine_id, clock, self._patience)
+        self._inspections = Inspections(ids)
+        checkpoints = CheckpointStore(database)
+        scribe = Scribe(database, ReportDesk(database), checkpoints, self._strategy_changed, outbox_wake)
+        parts = SessionParts(self._ledger, scribe, checkpoints, self._inspections, order_events, clock, ids)
+        self.sessions = SessionRegistry(database, leases, engine_id, parts, self.changed)
+        writer = DirectiveWriter(database, instruments, books)
+        self._steering = Steering(database, self.sessions, writer, scribe, clock, leases.heartbeat_seconds)
+        self._outbox_wake = outbox_wake
+
+    async def start(self, service: Service) -> None:
+        """Listen and spawn the watched loops."""
+        await self.database.listen("strategy_commands", self._notified)
+        await self.database.listen("assignments", self._assignments_notified)
+        service.spawn("fleet heartbeats", self._ledger.run())
+        service.spawn("fleet control", self._control())
+        service.spawn("fleet steering", self._steering.run())
+        service.spawn("fleet status board", self._board.run())
+
+    async def stop(self) -> None:
+        """End the sessions: runners reconnect to another engine, or to the next one, and resume."""
+        await self.sessions.close()
+
+    async def inspect(self, module_path: str, class_name: str, config_json: str) -> Inspected:
+        """Ask a connected runner what a class is; raises `NoRunnerError`."""
+        return await self._inspections.ask(self.sessions.any(), module_path, class_name, config_json)
+
+    def changed(self, config_ids: Iterable[str] = ()) -> None:
+        """Wishes, holders or runners have changed, and it is committed: look at everything again, show these."""
+        self._board.touch(config_ids)
+        self._woken.set()
+        self._steering.wake()
+
+    def _strategy_changed(self, config_id: str) -> None:
+        self.changed([config_id])
+
+    async def _notified(self, _payload: str | None) -> None:
+        self._woken.set()
+
+    async def _assignments_notified(self, payload: str | None) -> None:
+        self._board.touch([payload] if payload else ())
+        self._steering.wake()
+
+    async def _control(self) -> None:
+        """Commands, then assignment, whenever something says so and at least every heartbeat (1 s)."""
+        await self._ledger.forget_old()
+        while True:
+            try:
+                await self._commands.expire()
+                while await self._apply_commands():
+                    await self._assign()
+                await self._assign()
+            except DATABASE_FAULTS as e:
+                self._patience.fault(self._clock.monotonic())
+                log.warning_throttled("database.away", error=repr(e))
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            await self._wait()
+
+    async def _apply_commands(self) -> bool:
+        """Whether there may be more."""
+        for _ in range(_COMMANDS_PER_PASS):
+            config_id = await self._commands.apply_next()
+            if config_id is None:
+                return False
+            self._board.touch([config_id])
+        return True
+
+    async def _assign(self) -> None:
+        may_declare_lost = self._patience.may_declare_lost(self._clock.monotonic())
+        changed = await self._assignments.run_pass(may_declare_lost=may_declare_lost)
+        if changed:
+            self._board.touch(changed)
+            self._outbox_wake()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self.leases.heartbeat_seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()

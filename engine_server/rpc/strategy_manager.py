@@ -1,0 +1,186 @@
+"""StrategyManager: protobuf to the fleet's records and back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from engine_server.fleet import command_log, configs, metrics, registration
+from engine_server.fleet.fleet import Fleet
+from engine_server.fleet.session.parameters import json_of
+from engine_server.rpc.strategy_messages import class_message, command_message, config_message
+from tradewinds import auth, idempotency, paging
+from tradewinds.errors import InvalidArgumentError, PermissionDeniedError
+from tradewinds.v1 import strategy_manager_pb2 as pb
+from tradewinds.v1 import strategy_manager_pb2_grpc
+
+_SOURCE = "StrategyManager"
+
+
+class _CommandRequest(Protocol):
+    config_id: str
+    reason: str
+    request_id: str
+
+
+class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer):
+    """The control plane for people."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._database = fleet.database
+
+    async def ListStrategies(self, request: pb.ListStrategiesRequest, _context: Any) -> pb.ListStrategiesResponse:  # noqa: N802
+        """Registered classes."""
+        size = paging.page_size(request.page_size)
+        after = paging.decode_token(request.page_token, 2) or ["", ""]
+        async with self._database.session() as session:
+            rows = await configs.list_classes(session, after, size + 1)
+        token = paging.encode_token(rows[size - 1].module_path, rows[size - 1].class_name) if len(rows) > size else ""
+        return pb.ListStrategiesResponse(strategies=map(class_message, rows[:size]), next_page_token=token)
+
+    async def CreateStrategyConfig(self, request: pb.CreateStrategyConfigRequest, context: Any) -> pb.StrategyConfig:  # noqa: N802
+        """Check, ask a runner, store."""
+        caller = auth.principal()
+        user_id = request.user_id or caller.subject
+        if user_id != caller.subject and not caller.has(auth.OPERATOR, auth.ADMIN):
+            raise PermissionDeniedError(f"user_id: a configuration of {user_id} needs the role operator")
+        key = {
+            "caller": caller.subject,
+            "method": "CreateStrategyConfig",
+            "request_id": idempotency.request_id_of(request, context),
+        }
+        # Asking a runner takes seconds: no transaction may stand open meanwhile.
+        async with self._database.session() as session:
+            first = await idempotency.first_answer(session, request=request, response_type=pb.StrategyConfig, **key)
+        if first is not None:
+            return first
+        draft = registration.Draft(
+            config_id=request.config_id,
+            user_id=user_id,
+            account_id=request.account_id,
+            module_path=request.module_path,
+            class_name=request.class_name,
+            config=json_of(request.config),
+        )
+        new = await registration.examine(self._fleet, draft)
+
+        async with self._database.session() as session:
+
+            async def store() -> pb.StrategyConfig:
+                await configs.create(session, new, actor=caller.subject, source=_SOURCE)
+                return config_message(await configs.get(session, new.config_id, None), {})
+
+            response = await idempotency.once(
+                session, request=request, response_type=pb.StrategyConfig, act=store, **key
+            )
+            await session.commit()
+        self._fleet.changed([response.config_id])
+        return response
+
+    async def GetStrategyConfig(self, request: pb.GetStrategyConfigRequest, _context: Any) -> pb.StrategyConfig:  # noqa: N802
+        """One instance."""
+        async with self._database.session() as session:
+            row = await configs.get(session, request.config_id, _visible_user())
+            return config_message(row, await metrics.latest(session, request.config_id))
+
+    async def ListStrategyConfigs(  # noqa: N802
+        self, request: pb.ListStrategyConfigsRequest, _context: Any
+    ) -> pb.ListStrategyConfigsResponse:
+        """Instances, oldest first."""
+        size = paging.page_size(request.page_size)
+        async with self._database.session() as session:
+            rows = await configs.list_page(session, _visible_user(), _position(request.page_token), size + 1)
+        return pb.ListStrategyConfigsResponse(
+            strategy_configs=[config_message(row, {}) for row in rows[:size]],
+            next_page_token=_next_token(rows, size, "config_id"),
+        )
+
+    async def DeleteStrategyConfig(  # noqa: N802
+        self, request: pb.DeleteStrategyConfigRequest, _context: Any
+    ) -> pb.DeleteStrategyConfigResponse:
+        """Delete a stopped instance."""
+        actor = auth.principal().subject
+        async with self._database.session() as session:
+            await configs.delete(session, request.config_id, _visible_user(), actor=actor, source=_SOURCE)
+            await session.commit()
+        self._fleet.changed([request.config_id])
+        return pb.DeleteStrategyConfigResponse()
+
+    async def StartStrategy(self, request: pb.StartStrategyRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
+        """START."""
+        return await self._command("START", request, context)
+
+    async def StopStrategy(self, request: pb.StopStrategyRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
+        """STOP."""
+        return await self._command("STOP", request, context)
+
+    async def RestartStrategy(self, request: pb.RestartStrategyRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
+        """RESTART."""
+        return await self._command("RESTART", request, context)
+
+    async def GetCommand(self, request: pb.GetCommandRequest, _context: Any) -> pb.StrategyCommand:  # noqa: N802
+        """One command."""
+        async with self._database.session() as session:
+            return command_message(await command_log.get(session, request.command_id, _visible_user()))
+
+    async def ListCommands(self, request: pb.ListCommandsRequest, _context: Any) -> pb.ListCommandsResponse:  # noqa: N802
+        """Commands, newest first."""
+        size = paging.page_size(request.page_size)
+        before = _position(request.page_token)
+        async with self._database.session() as session:
+            rows = await command_log.list_page(session, request.config_id, _visible_user(), before, size + 1)
+        return pb.ListCommandsResponse(
+            commands=map(command_message, rows[:size]), next_page_token=_next_token(rows, size, "command_id")
+        )
+
+    async def _command(self, verb: str, request: Any, context: Any) -> pb.StrategyCommand:
+        caller = auth.principal()
+        asked: _CommandRequest = request
+        async with self._database.session() as session:
+
+            async def give() -> pb.StrategyCommand:
+                row = await command_log.give(
+                    session,
+                    asked.config_id,
+                    verb,
+                    issuer=caller.subject,
+                    reason=asked.reason,
+                    user_id=_visible_user(),
+                )
+                return command_message(row)
+
+            response = await idempotency.once(
+                session,
+                caller=caller.subject,
+                method=f"{verb.title()}Strategy",
+                request_id=idempotency.request_id_of(request, context),
+                request=request,
+                response_type=pb.StrategyCommand,
+                act=give,
+            )
+            await session.commit()
+        return response
+
+
+def _visible_user() -> str | None:
+    """Whose rows the caller sees; None for everybody's."""
+    caller = auth.principal()
+    return None if caller.sees_everything else caller.subject
+
+
+def _position(token: str) -> tuple[datetime, str] | None:
+    keys = paging.decode_token(token, 2)
+    if keys is None:
+        return None
+    try:
+        return datetime.fromisoformat(keys[0]), keys[1]
+    except ValueError as e:
+        raise InvalidArgumentError.field("page_token", "belongs to another list; start without one") from e
+
+
+def _next_token(rows: Any, size: int, id_column: str) -> str:
+    if len(rows) <= size:
+        return ""
+    last = rows[size - 1]
+    return paging.encode_token(last.created_at.isoformat(), getattr(last, id_column))

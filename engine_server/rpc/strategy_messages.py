@@ -1,0 +1,72 @@
+"""StrategyManager's messages from rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from google.protobuf import timestamp_pb2
+
+from engine_server.fleet.session.parameters import struct_of
+from tradewinds.v1 import strategy_manager_pb2 as pb
+
+
+def config_message(row: Any, metrics: Mapping[str, float]) -> pb.StrategyConfig:
+    """A configured instance."""
+    return pb.StrategyConfig(
+        config_id=row.config_id,
+        user_id=row.user_id,
+        account_id=row.account_id,
+        module_path=row.module_path,
+        class_name=row.class_name,
+        config=struct_of(row.config),
+        desired_state=f"DESIRED_STATE_{row.desired_state}",
+        state=f"STRATEGY_STATE_{row.state}",
+        state_reason=row.state_reason,
+        runner_id=row.runner_id,
+        epoch=row.epoch,
+        process_id=row.process_id,
+        heartbeat_at=timestamp(row.heartbeat_at),
+        created_at=timestamp(row.created_at),
+        updated_at=timestamp(row.updated_at),
+        metrics=metrics,
+        crash_count=row.crash_count,
+    )
+
+
+def command_message(row: Any) -> pb.StrategyCommand:
+    """A command. The verbs that are not there yet have no name in the contract."""
+    verb = f"COMMAND_VERB_{row.verb}"
+    return pb.StrategyCommand(
+        command_id=row.command_id,
+        config_id=row.config_id,
+        verb=verb if verb in pb.CommandVerb.keys() else pb.COMMAND_VERB_UNSPECIFIED,  # noqa: SIM118 - not a dict
+        issuer=row.issuer,
+        reason=row.reason,
+        status=f"COMMAND_STATUS_{row.status}",
+        result=row.result,
+        created_at=timestamp(row.created_at),
+        completed_at=timestamp(row.completed_at),
+    )
+
+
+def class_message(row: Any) -> pb.Strategy:
+    """A registered class."""
+    return pb.Strategy(
+        module_path=row.module_path,
+        class_name=row.class_name,
+        params_schema=struct_of(row.params_schema),
+        description=row.description,
+        code_hash=row.code_hash,
+        registered_at=timestamp(row.registered_at),
+    )
+
+
+def timestamp(moment: datetime | None) -> timestamp_pb2.Timestamp | None:
+    """A time, or none."""
+    if moment is None:
+        return None
+    stamp = timestamp_pb2.Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp

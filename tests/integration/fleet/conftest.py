@@ -1,0 +1,231 @@
+"""An engine's fleet on real PostgreSQL, Valkey and gRPC, and runners that tests script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine_server.fleet.fleet import Fleet
+from engine_server.instruments.catalog import InstrumentCatalog
+from engine_server.oms.event_log import OrderEventLog
+from engine_server.oms.queries import OrderQueries
+from engine_server.rpc.runner_session import StrategyRunnerServicer
+from engine_server.rpc.strategy_manager import StrategyManagerServicer
+from tests.integration.fleet.scripted_runner import ScriptedRunner
+from tests.support.datastores import temporary_state_dir
+from tests.support.settings import database_settings
+from tests.support.waiting import eventually
+from tradewinds import auth, redis_keys
+from tradewinds.clock import SystemClock
+from tradewinds.config import LeaseSettings, ServiceSettings
+from tradewinds.database.redis_connection import RedisConnection
+from tradewinds.database.session import Database
+from tradewinds.embedded.installation import Installation
+from tradewinds.grpc_server import GrpcServer, open_channel
+from tradewinds.ids import new_id
+from tradewinds.instruments import Instrument
+from tradewinds.service import Service
+from tradewinds.v1 import strategy_manager_pb2_grpc, strategy_runner_pb2_grpc
+
+LEASES = LeaseSettings(ttl_seconds=0.5)
+SYMBOLS = ("RELIANCE-EQ", "TCS-EQ", "INFY-EQ")
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Installation]:
+    with temporary_state_dir() as folder:
+        made = Installation(folder)
+        made.prepare()
+        yield made
+
+
+@pytest.fixture
+async def catalog(redis: RedisConnection) -> InstrumentCatalog:
+    """Three shares, published as the feed publishes them."""
+    for symbol in SYMBOLS:
+        one = Instrument(
+            key=f"NSE:{symbol}", exchange="NSE", symbol=symbol, token=str(len(symbol)), name=symbol.removesuffix("-EQ"),
+            kind="EQ", lot_size=1, tick_size=Decimal("0.05"),
+        )  # fmt: skip
+        await redis.client.hset(redis_keys.INSTRUMENTS, one.key, msgspec.msgpack.encode(one))
+    await redis.client.set(redis_keys.INSTRUMENTS_VERSION, "1")
+    loaded = InstrumentCatalog(redis.client)
+    await loaded.load()
+    return loaded
+
+
+@dataclass
+class Engine:
+    """A running engine as far as the fleet goes."""
+
+    address: str
+    fleet: Fleet
+    orders: OrderEventLog
+    service: Service
+    server: GrpcServer
+    database: Database
+    woken: list[None]
+
+    async def stop(self) -> None:
+        await self.fleet.stop()
+        await self.server.stop(0.1)
+        await self.service.close()
+        await self.database.close()
+
+
+StartEngine = Callable[..., Awaitable[Engine]]
+
+
+@pytest.fixture
+async def start_engine(
+    database_url: str, redis: RedisConnection, catalog: InstrumentCatalog, installation: Installation
+) -> AsyncIterator[StartEngine]:
+    """Start an engine: `await start_engine("engine-0")`; all are stopped afterwards."""
+    engines: list[Engine] = []
+
+    async def start(engine_id: str = "engine-0", *, leases: LeaseSettings = LEASES, instruments: Any = None) -> Engine:
+        database = Database(database_settings(database_url))
+        await database.connect()
+        orders, woken = OrderEventLog(database), list[None]()
+        fleet = Fleet(
+            database=database,
+            redis=redis.client,
+            leases=leases,
+            engine_id=engine_id,
+            instruments=instruments or catalog,
+            order_events=orders,
+            books=OrderQueries(database),
+            outbox_wake=lambda: woken.append(None),
+            clock=SystemClock(),
+            ids=new_id,
+        )
+        server = GrpcServer(auth.TokenVerifier(installation.jwks_file))
+        strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
+        strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(StrategyManagerServicer(fleet), server.server)
+        service = Service(engine_id, ServiceSettings())
+        await fleet.start(service)
+        address = await server.start("127.0.0.1", 0, ["tradewinds.v1.StrategyRunner", "tradewinds.v1.StrategyManager"])
+        engines.append(Engine(address, fleet, orders, service, server, database, woken))
+        return engines[-1]
+
+    yield start
+    for engine in engines:
+        await engine.stop()
+
+
+@pytest.fixture
+async def engine(start_engine: StartEngine) -> Engine:
+    return await start_engine()
+
+
+StartRunner = Callable[..., Awaitable[ScriptedRunner]]
+
+
+@pytest.fixture
+async def start_runner(engine: Engine, installation: Installation) -> AsyncIterator[StartRunner]:
+    """Connect a runner: `await start_runner("runner-1", capacity=2)`; all vanish afterwards."""
+    token = installation.token("runner", (auth.RUNNER,), timedelta(hours=1))
+    runners: list[ScriptedRunner] = []
+
+    async def start(runner_id: str = "runner-0", *, address: str = "", **how: Any) -> ScriptedRunner:
+        runners.append(ScriptedRunner(address or engine.address, token, runner_id=runner_id, **how))
+        return await runners[-1].connect()
+
+    yield start
+    await asyncio.gather(*(runner.vanish() for runner in runners))
+
+
+@pytest.fixture
+async def manager(engine: Engine) -> AsyncIterator[Any]:
+    """A StrategyManager stub."""
+    async with open_channel(engine.address) as channel:
+        yield strategy_manager_pb2_grpc.StrategyManagerStub(channel)
+
+
+@pytest.fixture
+def token_of(installation: Installation) -> Callable[..., Any]:
+    """Call metadata: `token_of("asha", auth.TRADER)`."""
+
+    def make(subject: str, *roles: str) -> Any:
+        return auth.bearer(installation.token(subject, roles or (auth.TRADER,), timedelta(hours=1)))
+
+    return make
+
+
+class Rows:
+    """What PostgreSQL says, and plain SQL by a person."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def one(self, sql: str, *arguments: object) -> Any:
+        return await self._database.pool.fetchrow(sql, *arguments)
+
+    async def all(self, sql: str, *arguments: object) -> list[Any]:
+        return list(await self._database.pool.fetch(sql, *arguments))
+
+    async def execute(self, sql: str, *arguments: object) -> None:
+        await self._database.pool.execute(sql, *arguments)
+
+    async def add_config(self, config_id: str, config: dict[str, object] | None = None) -> None:
+        """A configuration of asha, as registration stores it."""
+        await self.execute(
+            "INSERT INTO strategy_configs (config_id, user_id, account_id, module_path, class_name, config)"
+            " VALUES ($1, 'asha', 'A1', 'strategies.momentum', 'MomentumStrategy', $2)",
+            config_id,
+            config if config is not None else {"symbols": ["NSE:RELIANCE-EQ"], "execution_interval": 5},
+        )
+
+    async def command(self, config_id: str, verb: str) -> Any:
+        """A plain INSERT; returns the command's id."""
+        row = await self.one(
+            "INSERT INTO strategy_commands (config_id, verb) VALUES ($1, $2) RETURNING command_id", config_id, verb
+        )
+        return row["command_id"]
+
+    async def outcome(self, command_id: Any, *, status: str = "DONE", timeout: float = 5) -> Any:
+        """The command, once it has come to `status`."""
+
+        async def there() -> Any:
+            row = await self.one("SELECT * FROM strategy_commands WHERE command_id = $1", command_id)
+            assert row["status"] == status, dict(row)
+            return row
+
+        return await eventually(there, timeout=timeout, what=f"command {status}")
+
+    async def config(self, config_id: str) -> Any:
+        return await self.one("SELECT * FROM strategy_configs WHERE config_id = $1", config_id)
+
+    async def assignment(self, config_id: str) -> Any:
+        return await self.one("SELECT * FROM assignments WHERE config_id = $1", config_id)
+
+    async def state(self, config_id: str, state: str, *, timeout: float = 5) -> Any:
+        """The configuration, once it is in `state`."""
+
+        async def there() -> Any:
+            row = await self.config(config_id)
+            assert row["state"] == state, dict(row)
+            return row
+
+        return await eventually(there, timeout=timeout, what=f"{config_id} {state}")
+
+
+@pytest.fixture
+async def rows(database: Database) -> Rows:
+    """Users asha (account A1) and bela (B1, B2), no configuration."""
+    rows = Rows(database)
+    await rows.execute(
+        "INSERT INTO users (user_id, display_name) VALUES ('asha', 'Asha'), ('bela', 'Bela'), ('chand', 'Chand')"
+    )
+    await rows.execute(
+        "INSERT INTO broker_accounts (account_id, user_id, client_code, sealed_credentials)"
+        " VALUES ('A1', 'asha', 'C1', ''), ('B1', 'bela', 'C2', ''), ('B2', 'bela', 'C3', '')"
+    )
+    return rows
