@@ -41,7 +41,11 @@ class DatabaseManager:
     async def connect(self) -> None:
         """Connect both; raises what `Database.connect` and `RedisConnection.connect` raise, with nothing left open."""
         try:
-            await asyncio.gather(self.database(), self.redis())
+            # Both to their end: one that is still connecting while the other's failure is handled would stay open.
+            results = await asyncio.gather(self.database(), self.redis(), return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
         except BaseException:
             await self.close()
             raise

@@ -84,7 +84,7 @@ class EmbeddedPostgres:
             if run_as is not None:
                 check_reachable(run_as, _bin_dir(), self._state.path)
             data = self._state.path / "data"
-            await asyncio.to_thread(end_leftover, data / "postmaster.pid", _bin_dir() / "postgres", str(data))
+            await asyncio.to_thread(end_leftover, data / "postmaster.pid", "postgres", str(data))
             await self._create_cluster(data, run_as)
             await self._launch(data, run_as)
         except BaseException:

@@ -6,7 +6,9 @@ import contextlib
 import fcntl
 import os
 import secrets
+import signal
 import socket
+import time
 from pathlib import Path
 
 import psutil
@@ -88,28 +90,32 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def end_leftover(pid_file: Path, program: Path, marker: str) -> None:
+def end_leftover(pid_file: Path, program: str, marker: str) -> None:
     """End the server that a killed owner left behind, and remove its pid file. Blocks: call it in a thread.
 
-    The first line of `pid_file` is the pid. It may be anybody's by now: only a process whose executable is `program` and whose
-    command line names `marker` is ours.
+    The first line of `pid_file` is the pid. It may be anybody's by now: only a process that runs `program` and whose command line
+    names `marker` (its data) is ours. Raises `EmbeddedServerError` when that one cannot be ended.
     """
     try:
         process = psutil.Process(int(pid_file.read_text().split()[0]))
-        is_ours = Path(process.exe()) == program.resolve() and any(marker in word for word in process.cmdline())
+        is_ours = Path(process.exe()).name == program and any(marker in word for word in process.cmdline())
     except (FileNotFoundError, ValueError, IndexError, psutil.Error):
         is_ours = False
-    if is_ours:
-        _end(process)
+    if is_ours and not (_ended_by(process, signal.SIGINT) or _ended_by(process, signal.SIGKILL)):
+        raise EmbeddedServerError(f"process {process.pid} still uses {pid_file.parent} and does not end: kill it")
     pid_file.unlink(missing_ok=True)
 
 
-def _end(process: psutil.Process) -> None:
-    """SIGINT is PostgreSQL's fast shutdown; Valkey takes it as a request to shut down too."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(2)
-        try:
-            process.wait(_LEFTOVER_SECONDS)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(_LEFTOVER_SECONDS)
+def _ended_by(process: psutil.Process, number: signal.Signals) -> bool:
+    """Whether it ended within 10 s. SIGINT is PostgreSQL's fast shutdown, and Valkey's request to shut down."""
+    deadline = time.monotonic() + _LEFTOVER_SECONDS
+    try:
+        process.send_signal(number)
+        # A zombie has ended: in a container nobody may be there to reap it.
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+    except psutil.NoSuchProcess:
+        pass
+    return True

@@ -57,7 +57,7 @@ class EmbeddedValkey:
         self._state.acquire()
         try:
             config = self._state.path / "valkey.conf"
-            await asyncio.to_thread(end_leftover, self._state.path / "pid", _binary(), str(config))
+            await asyncio.to_thread(end_leftover, self._state.path / "pid", "valkey-server", str(config))
             await self._launch(config)
         except BaseException:
             await self.stop()

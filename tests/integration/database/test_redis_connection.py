@@ -1,0 +1,91 @@
+"""The connection to Valkey: what it refuses, what it waits for, what it survives."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from redis.exceptions import ResponseError
+from sqlalchemy.engine import make_url
+
+from tests.support.settings import redis_settings
+from tradewinds.database.redis_connection import RedisConnection
+from tradewinds.embedded.valkey import EmbeddedValkey
+from tradewinds.errors import ConfigurationError, PreconditionError, UnavailableError
+
+
+async def test_a_server_that_is_still_starting_is_waited_for(own_valkey: EmbeddedValkey) -> None:
+    url = own_valkey.url
+    await own_valkey.stop()
+    connection = RedisConnection(redis_settings(url))
+
+    connecting = asyncio.create_task(connection.connect())
+    await asyncio.sleep(0)
+    await own_valkey.start()
+    await connecting
+
+    assert await connection.is_healthy()
+    await connection.close()
+
+
+async def test_a_server_that_stays_away_is_named_with_the_variable_and_the_remedy(own_valkey: EmbeddedValkey) -> None:
+    url = own_valkey.url
+    await own_valkey.stop()
+
+    with pytest.raises(
+        UnavailableError, match=r"Redis redis://:\*\*\*@127\.0\.0\.1:.* within 0\.3 s.*REDIS_URL"
+    ) as caught:
+        await RedisConnection(redis_settings(url)).connect(deadline_seconds=0.3)
+
+    assert str(make_url(url).password) not in caught.value.message
+
+
+async def test_a_wrong_password_is_refused_at_once(redis_url: str) -> None:
+    url = make_url(redis_url).set(password="wrong").render_as_string(hide_password=False)
+
+    with pytest.raises(ConfigurationError, match=r"REDIS_URL .* was refused: .*password"):
+        await RedisConnection(redis_settings(url)).connect()
+
+
+async def test_a_bad_url_is_refused_by_the_name_of_its_variable() -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL redis://h:port/0 was refused"):
+        await RedisConnection(redis_settings("redis://h:port/0")).connect()
+
+
+async def test_commands_survive_a_restart_of_the_server(own_valkey: EmbeddedValkey) -> None:
+    connection = RedisConnection(redis_settings(own_valkey.url))
+    await connection.connect()
+    await connection.client.set("a", "1")
+
+    await own_valkey.stop()
+    assert not await connection.is_healthy()
+    await own_valkey.start()
+
+    assert await connection.client.get("a") is None, "nothing is kept over a restart"
+    assert await connection.is_healthy()
+    await connection.close()
+
+
+async def test_values_are_bytes(redis: RedisConnection) -> None:
+    await redis.client.set("a", b"\xff\x00")
+
+    assert await redis.client.get("a") == b"\xff\x00"
+
+
+async def test_each_test_begins_empty(redis: RedisConnection) -> None:
+    assert await redis.client.dbsize() == 0
+
+
+async def test_what_is_not_connected_says_what_to_call() -> None:
+    connection = RedisConnection(redis_settings("redis://127.0.0.1:1/0"))
+
+    with pytest.raises(PreconditionError, match=r"call connect\(\) first"):
+        _ = connection.client
+    assert not await connection.is_healthy()
+
+
+async def test_a_command_that_the_server_refuses_is_an_error(redis: RedisConnection) -> None:
+    await redis.client.set("a", "text")
+
+    with pytest.raises(ResponseError):
+        await redis.client.incr("a")
