@@ -122,6 +122,11 @@ class StrategyDriver:
         self.desk.stopping = reason
         await self._call("on_stop", reason)
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether anything has run since the last look at what is to be saved."""
+        return self._touched
+
     def save_if_changed(self) -> None:
         """Send a checkpoint when state, book or sequence differ from the last one sent."""
         if not self._touched:

@@ -1,0 +1,1 @@
+"""Hosts strategies: one process each, a pipe to it, and a session to the engine. Imports nothing of other services."""

@@ -1,0 +1,274 @@
+"""One strategy on this runner, over all the processes that it has in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from dataclasses import dataclass, replace
+from typing import Final
+
+from prometheus_client import Counter
+
+from strategy_runner import protocol
+from strategy_runner.assignment import Assignment, LifeEvent, LifeReport, SavedState
+from strategy_runner.event_forwarding import EventForwarding
+from strategy_runner.following import Following
+from strategy_runner.host import HostError
+from strategy_runner.hosting import Hosting
+from strategy_runner.orders import OrderLane
+from strategy_runner.restarts import RestartHistory
+from strategy_runner.strategy_process import StrategyProcess
+from tradewinds.sdk import commands
+from tradewinds.sdk.vocabulary import StopReason
+from tradewinds.telemetry import get_logger
+
+log = get_logger("strategy")
+
+_EXIT_SECONDS: Final = 2.0
+_DRAIN_SECONDS: Final = 5.0
+_crashes = Counter("tradewinds_strategy_crashes_total", "Strategy processes that ended by themselves")
+
+
+@dataclass(frozen=True)
+class End:
+    """How a process ended."""
+
+    event: LifeEvent
+    detail: str = ""
+    lived_seconds: float = 0.0
+
+
+class HostedStrategy:
+    """Starts it, serves its pipe, starts it again after a crash, ends it; `run` is its life."""
+
+    def __init__(self, assignment: Assignment, hosting: Hosting) -> None:
+        self.assignment = assignment
+        self.saved = assignment.saved
+        self.last_report: LifeReport | None = None
+        self._hosting = hosting
+        self._lane = OrderLane(
+            config_id=assignment.config_id,
+            epoch=assignment.epoch,
+            calls=hosting.calls,
+            gate=hosting.gate,
+            clock=hosting.clock,
+            answer=self._send,
+            is_followed=lambda: self.events.is_caught_up,
+        )
+        self.events = EventForwarding(assignment.config_id, self._lane.note_event)
+        self._process: StrategyProcess | None = None
+        self._following: Following | None = None
+        self._pid = 0
+        self._kill_timer: asyncio.TimerHandle | None = None
+        self._history = RestartHistory()
+        self._stopping: StopReason | None = None
+        self._is_abandoned = False
+        self._wake = asyncio.Event()
+
+    def stop(self, reason: StopReason, *, revision: int | None = None) -> None:
+        """End it in order: `on_stop`, last checkpoint, exit; killed when that takes too long."""
+        if revision is not None:
+            self.assignment = replace(self.assignment, revision=revision)
+        if self._stopping is not None:
+            return
+        self._stopping = reason
+        self._wake.set()
+        if self._process is not None:
+            self._process.send(protocol.Stop(reason))
+            loop = asyncio.get_running_loop()
+            self._kill_timer = loop.call_later(self._hosting.stop_seconds, self._process.child.kill)
+
+    def abandon(self) -> None:
+        """Somebody else holds it now: kill it, report nothing."""
+        self._is_abandoned = True
+        self._stopping = self._stopping or StopReason.RUNNER_LOST
+        self._wake.set()
+        if self._process is not None:
+            self._process.child.kill()
+
+    def set_clock(self, clock: protocol.Clock) -> None:
+        """The market clock has jumped or changed its rate."""
+        self._send(clock)
+
+    def repeat_report(self) -> None:
+        """Say again where it is, to an engine that may have missed it; what happened there meanwhile is replayed."""
+        upstream, a = self._hosting.upstream, self.assignment
+        upstream.checkpoint(a.config_id, a.epoch, self.saved)
+        if self._following is not None:
+            upstream.subscriptions(a.config_id, a.epoch, self._following.keys)
+        if self.last_report is not None:
+            upstream.report(self.last_report)
+        self.events.expect_replay()
+
+    @property
+    def watermark(self) -> int:
+        """Order events passed on without a gap up to here."""
+        return self.events.watermark if self._process is not None else self.saved.last_event_sequence
+
+    @property
+    def process(self) -> StrategyProcess | None:
+        """The present one; none between two."""
+        return self._process
+
+    async def run(self) -> None:
+        """Until it is stopped, cannot be started, or is abandoned."""
+        lane = self._hosting.spawn(f"orders:{self.assignment.config_id}", self._lane.run())
+        try:
+            while (end := await self._one_process()).event is LifeEvent.CRASHED:
+                await self._wait_to_restart(end)
+            if not self._is_abandoned:
+                await self._lane.drain(_DRAIN_SECONDS)
+                self._report(end.event, detail=end.detail)
+        finally:
+            lane.cancel()
+
+    async def _wait_to_restart(self, end: End) -> None:
+        _crashes.inc()
+        self._history = self._history.after_crash(end.lived_seconds)
+        delay = self._history.delay_seconds(self._hosting.random)
+        self._report(
+            LifeEvent.CRASHED,
+            detail=end.detail,
+            retry_at_seconds=self._hosting.clock.now().timestamp() + delay,
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._wake.wait()
+
+    async def _one_process(self) -> End:
+        """Start a process and serve it to its end."""
+        a = self.assignment
+        if self._stopping is not None:
+            return End(LifeEvent.STOPPED, "it was waiting to be started again")
+        try:
+            child = await self._hosting.host.spawn(f"strategy:{a.config_id}")
+        except HostError as e:
+            return End(LifeEvent.CRASHED, str(e))
+        self._pid = child.pid
+        process = self._process = StrategyProcess(a.config_id, child)
+        following = self._following = Following(self._hosting, a, process)
+        subscribing = self._hosting.spawn(f"follow:{a.config_id}", following.run())
+        began = self._hosting.clock.monotonic()
+        try:
+            if self._stopping is not None:
+                return End(LifeEvent.STOPPED)  # asked while the process was being made
+            self._begin(process)
+            end = await self._serve(process)
+            return replace(end, lived_seconds=self._hosting.clock.monotonic() - began)
+        finally:
+            child.kill()
+            child.writer.close()
+            if self._kill_timer is not None:
+                self._kill_timer.cancel()
+            subscribing.cancel()
+            following.end()
+            self.events.end()
+            self._process = self._following = None
+
+    def _begin(self, process: StrategyProcess) -> None:
+        # The checkpoint before STARTING: from there on the engine replays.
+        a = self.assignment
+        self._hosting.upstream.checkpoint(a.config_id, a.epoch, self.saved)
+        self._report(LifeEvent.STARTING)
+        process.send(self._start_frame())
+        self.events.begin(process.send, self.saved.last_event_sequence)
+
+    def _start_frame(self) -> protocol.Start:
+        a, reading = self.assignment, self._hosting.market_reading()
+        return protocol.Start(
+            config_id=a.config_id,
+            epoch=a.epoch,
+            nonce=self._hosting.new_nonce(),
+            strategy=protocol.ClassRef(
+                module_path=a.module_path,
+                class_name=a.class_name,
+                config_json=a.config_json,
+                folders=list(self._hosting.folders),
+            ),
+            instruments=list(a.instruments),
+            state_json=self.saved.state_json,
+            last_event_sequence=self.saved.last_event_sequence,
+            positions=list(a.positions),
+            working_orders=list(a.working_orders),
+            clock=protocol.Clock(reading.market_ms, reading.real_ms, reading.rate) if reading is not None else None,
+        )
+
+    async def _serve(self, process: StrategyProcess) -> End:
+        end: End | None = None
+        async for message in process.messages():
+            match message:
+                case protocol.Failed(field=field, message=text):
+                    end = End(LifeEvent.FAILED, f"{field}: {text}")
+                case protocol.Crashed(callback=callback, traceback=text):
+                    end = End(LifeEvent.CRASHED, f"{callback}: {text}")
+                case protocol.Stopped():
+                    end = End(LifeEvent.STOPPED)
+                case _:
+                    self._take(process, message)
+        return self._judge(end, await _exit_code(process))
+
+    def _judge(self, end: End | None, code: int) -> End:
+        """What the end means: asked for, it is a stop however it went, and says how."""
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        if self._stopping is None:
+            return end if end is not None and end.event is not LifeEvent.STOPPED else End(LifeEvent.CRASHED, how)
+        if end is None:
+            return End(LifeEvent.STOPPED, f"{how}; on_stop may take {self._hosting.stop_seconds:g} s")
+        reason = "" if self._stopping is StopReason.STOP else f"{self._stopping}: it goes on elsewhere"
+        return End(LifeEvent.STOPPED, end.detail or reason)
+
+    def _take(self, process: StrategyProcess, message: protocol.WorkerMessage) -> None:
+        a, upstream = self.assignment, self._hosting.upstream
+        match message:
+            case protocol.Running(code_hash=code_hash):
+                process.is_running = True
+                self._report(LifeEvent.RUNNING, code_hash=code_hash)
+                process.flush_ticks()
+            case protocol.Progress(loop_count):
+                process.loop_count = loop_count
+            case protocol.TicksTaken():
+                process.ticks_answered()
+            case protocol.Output(line):
+                log.info("printed", config_id=a.config_id, line=line)
+            case commands.PlaceOrder() | commands.CancelOrder():
+                self._lane.submit(message)
+            case commands.Notify():
+                upstream.notify(a.config_id, a.epoch, message)
+            case commands.RecordMetric():
+                upstream.metric(a.config_id, message)
+            case commands.ChangeSubscription():
+                if self._following is not None:
+                    self._following.wish(message)
+            case commands.SaveCheckpoint(last_event_sequence=sequence, state_json=state_json):
+                self.saved = SavedState(state_json, sequence)
+                upstream.checkpoint(a.config_id, a.epoch, self.saved)
+
+    def _report(
+        self, event: LifeEvent, *, detail: str = "", code_hash: str = "", retry_at_seconds: float | None = None
+    ) -> None:
+        a = self.assignment
+        self.last_report = LifeReport(
+            config_id=a.config_id,
+            epoch=a.epoch,
+            revision=a.revision,
+            event=event,
+            pid=self._pid,
+            detail=detail,
+            code_hash=code_hash,
+            retry_at_seconds=retry_at_seconds,
+        )
+        log.info(event.name.lower(), config_id=a.config_id, epoch=a.epoch, pid=self._pid, detail=detail)
+        self._hosting.upstream.report(self.last_report)
+
+    def _send(self, message: protocol.RunnerMessage) -> None:
+        if self._process is not None:
+            self._process.send(message)
+
+
+async def _exit_code(process: StrategyProcess) -> int:
+    try:
+        return await asyncio.wait_for(asyncio.shield(process.child.exited), _EXIT_SECONDS)
+    except TimeoutError:
+        process.child.kill()  # it has closed its pipe but lives on
+        return await process.child.exited

@@ -1,0 +1,36 @@
+"""What every hosted strategy shares: its runner's parts, injected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from strategy_runner.gate import OrderGate
+from strategy_runner.host import ProcessHost
+from strategy_runner.order_calls import OrderCalls
+from strategy_runner.ticks import TickReader
+from strategy_runner.upstream import Upstream
+from tradewinds.clock import Clock, ClockReading
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosting:
+    """Injected into each `HostedStrategy`. `spawn` runs a named task whose death is the runner's."""
+
+    host: ProcessHost
+    upstream: Upstream
+    ticks: TickReader
+    redis: Redis
+    calls: OrderCalls
+    gate: OrderGate
+    clock: Clock
+    market_reading: Callable[[], ClockReading | None]
+    spawn: Callable[[str, Coroutine[Any, Any, Any]], asyncio.Task[Any]]
+    folders: tuple[str, ...]
+    stop_seconds: float
+    new_nonce: Callable[[], str]
+    random: Callable[[], float]

@@ -1,0 +1,170 @@
+"""Reads every tick once and gives each strategy those of the instruments that it follows."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from prometheus_client import Counter
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from strategy_runner.tick_rows import TickRow
+from tradewinds import redis_keys
+from tradewinds.clock import Clock
+from tradewinds.instruments import Instrument
+from tradewinds.telemetry import get_logger
+from tradewinds.ticks import unpack
+
+log = get_logger("ticks")
+
+STALE_SECONDS: Final = 5.0
+_BLOCK_MS: Final = 1_000
+_LONGEST_PAUSE_SECONDS: Final = 1.0
+
+_ROUTED = Counter("tradewinds_runner_ticks_routed_total", "Ticks given to a strategy, once per strategy")
+
+Token = tuple[int, int]  # exchange type, broker's token
+
+
+class TickSink(Protocol):
+    """Where the ticks of one strategy go."""
+
+    def offer_tick(self, row: TickRow) -> None:
+        """One price; bounded by the sink."""
+        ...
+
+    def flush_ticks(self) -> None:
+        """The batch is over."""
+        ...
+
+    def feed_changed(self, *, is_stale: bool) -> None:
+        """Prices have stopped coming, or come again."""
+        ...
+
+
+@dataclass(eq=False)
+class Follower:
+    """One strategy's interest in prices."""
+
+    sink: TickSink
+    keys: dict[Token, str]
+    heard_at: float  # monotonic
+    is_stale: bool = False
+    told: set[str] = field(default_factory=set)  # instruments that have had a live price
+
+
+class TickReader:
+    """One reader for all strategies of this runner. What a slow strategy misses, its sink decides."""
+
+    def __init__(self, redis: Redis, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._followers: dict[str, Follower] = {}
+        self._routes: dict[Token, list[Follower]] = {}
+
+    async def follow(self, config_id: str, sink: TickSink, instruments: Iterable[Instrument]) -> None:
+        """Replace what a strategy follows; it is given the last known price of each instrument first."""
+        keys = {(i.exchange_type, int(i.token)): i.key for i in instruments}
+        known = self._followers.get(config_id)
+        if known is not None and known.sink is sink:
+            known.keys, follower = keys, known
+        else:
+            follower = self._followers[config_id] = Follower(sink, keys, self._clock.monotonic())
+        self._rebuild_routes()
+        await self._tell_last_prices(follower)
+
+    def forget(self, config_id: str, sink: TickSink) -> None:
+        """Its process has ended."""
+        follower = self._followers.get(config_id)
+        if follower is not None and follower.sink is sink:
+            del self._followers[config_id]
+            self._rebuild_routes()
+
+    async def run(self) -> None:
+        """Read for ever; a Redis that is away is asked again, and the reading goes on where it was."""
+        positions: dict[Any, Any] = {}
+        pause = 0.1
+        while True:
+            try:
+                if not positions:
+                    positions = await self._latest_positions()
+                batches: list[Any] = await self._redis.xread(positions, block=_BLOCK_MS) or []  # type: ignore[assignment] # RESP2
+                pause = 0.1
+            except (RedisError, OSError, TimeoutError) as e:
+                log.warning_throttled("unreachable", error=repr(e))
+                await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311 - jitter
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                continue
+            for stream, entries in batches:
+                positions[stream.decode()] = entries[-1][0]
+                self._route(b"".join(fields[b"t"] for _id, fields in entries if b"t" in fields))
+
+    async def watch(self) -> None:
+        """Tell strategies that their prices have stopped: nothing for five real seconds."""
+        while True:
+            await asyncio.sleep(STALE_SECONDS / 10)
+            now = self._clock.monotonic()
+            for follower in self._followers.values():
+                if follower.keys and not follower.is_stale and now - follower.heard_at >= STALE_SECONDS:
+                    follower.is_stale = True
+                    follower.sink.feed_changed(is_stale=True)
+
+    async def _latest_positions(self) -> dict[Any, Any]:
+        """Only what comes from now on. `$` would be looked up anew in each call, and lose what came in between."""
+        streams = [redis_keys.tick_stream(shard) for shard in range(redis_keys.TICK_SHARDS)]
+        last: list[Any] = [await self._redis.xrevrange(stream, count=1) for stream in streams]
+        return {stream: entries[0][0] if entries else "0-0" for stream, entries in zip(streams, last, strict=True)}
+
+    def _route(self, payload: bytes) -> None:
+        """Records of `tradewinds.ticks` to those who follow them."""
+        try:
+            records = unpack(payload)
+        except ValueError as e:
+            log.warning_throttled("unreadable", bytes=len(payload), error=str(e))
+            return
+        touched: set[Follower] = set()
+        now = self._clock.monotonic()
+        for record in records.tolist():
+            for follower in self._routes.get((record[0], record[2]), ()):
+                row = _row(follower.keys[record[0], record[2]], record)
+                follower.told.add(row[0])
+                follower.sink.offer_tick(row)
+                touched.add(follower)
+                _ROUTED.inc()
+        for follower in touched:
+            follower.heard_at = now
+            if follower.is_stale:
+                follower.is_stale = False
+                follower.sink.feed_changed(is_stale=False)
+            follower.sink.flush_ticks()
+
+    async def _tell_last_prices(self, follower: Follower) -> None:
+        wanted = [key for key in follower.keys.values() if key not in follower.told]
+        if not wanted:
+            return
+        try:
+            quotes: list[Any] = await self._redis.hmget(redis_keys.QUOTES, wanted)
+        except (RedisError, OSError, TimeoutError) as e:
+            log.warning_throttled("quotes.unreachable", error=repr(e))
+            return
+        for key, packed in zip(wanted, quotes, strict=True):
+            if packed is not None and key not in follower.told:  # a live price may have come meanwhile
+                follower.told.add(key)
+                follower.sink.offer_tick(_row(key, unpack(packed).tolist()[0]))
+        follower.sink.flush_ticks()
+
+    def _rebuild_routes(self) -> None:
+        routes: dict[Token, list[Follower]] = {}
+        for follower in self._followers.values():
+            for token in follower.keys:
+                routes.setdefault(token, []).append(follower)
+        self._routes = routes
+
+
+def _row(key: str, record: tuple[int, ...]) -> TickRow:
+    # exchange_type, flags, token, last, bid, ask, last_quantity, volume, close, exchange_ms, received_ns, open_interest
+    return key, record[3], record[4], record[5], record[7], record[9], record[10]

@@ -1,0 +1,189 @@
+"""A strategy's own process: loads the class, runs its callbacks one at a time, speaks through its pipe and nothing else.
+
+Forked from `fork_server.py`. Exit codes: 0 ended as asked, 1 crashed, 3 cannot be started, 70 the runner is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from strategy_runner import inspected_class, loading, protocol
+from strategy_runner.inbox import Inbox
+from strategy_runner.printed_lines import PrintedLines
+from strategy_runner.protocol import RunnerMessage, WorkerMessage
+from strategy_runner.starting import UnsuitableError, build_driver
+from strategy_runner.tick_rows import to_tick
+from tradewinds.clock import ClockReading, MarketClock
+from tradewinds.sdk.driver import StrategyDriver
+
+_CRASHED: Final = 1
+_UNSUITABLE: Final = 3
+_RUNNER_GONE: Final = 70
+
+_PROGRESS_SECONDS: Final = 1.0
+_CHECKPOINT_SECONDS: Final = 0.25
+_MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024
+_MAX_TRACEBACK: Final = 8_000
+
+
+def main(pipe_fd: int) -> int:
+    """Serve one strategy (or one inspection) over the pipe; returns the exit code."""
+    pipe = socket.socket(fileno=pipe_fd)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(pipe))
+
+
+async def _serve(pipe: socket.socket) -> int:
+    reader, writer = await asyncio.open_unix_connection(sock=pipe, limit=1024 * 1024)
+    first = await protocol.read_frame(reader)
+    if first is None:
+        return _RUNNER_GONE
+    message = protocol.runner_messages.decode(first)
+    if isinstance(message, protocol.InspectClass):
+        writer.write(protocol.frame(inspected_class.inspect_class(message.strategy)))
+        await writer.drain()
+        return 0
+    if not isinstance(message, protocol.Start):
+        raise TypeError(f"the first frame must be Start or InspectClass, was {type(message).__name__}")
+    return await StrategyWorker(reader, writer).run(message)
+
+
+class StrategyWorker:
+    """Runs one strategy until it is stopped, crashes, or its runner is gone."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._inbox = Inbox()
+        self._clock = MarketClock()
+        self._loop_count = 0
+        self._progress_at = 0.0
+        self._saved_at = 0.0
+        self._is_caught_up = False
+        self._is_stopped = False
+
+    async def run(self, start: protocol.Start) -> int:
+        """The whole life; returns the exit code."""
+        sys.stdout = sys.stderr = PrintedLines(lambda line: self._send(protocol.Output(line)))
+        if start.clock is not None:
+            self._set_clock(start.clock)
+        reading = asyncio.create_task(self._read(), name="pipe")
+        driver: StrategyDriver | None = None
+        try:
+            driver = build_driver(start, self._clock, self._send)
+            await driver.start()
+            self._send(protocol.Running(code_hash=loading.code_hash(type(driver.strategy))))
+            while not self._is_stopped:
+                await self._round(driver)
+        except UnsuitableError as e:
+            self._send(protocol.Failed(field=e.field, message=e.message))
+            return await self._end(_UNSUITABLE)
+        except (Exception, SystemExit) as e:  # whatever a strategy raises ends this process, and is told
+            self._send(_crash_report(driver, e))
+            return await self._end(_CRASHED)
+        finally:
+            reading.cancel()
+        return await self._end(0)
+
+    async def _round(self, driver: StrategyDriver) -> None:
+        """Handle one thing, by urgency: orders and orders from above, timers, a price; or wait."""
+        if (message := self._inbox.next_message()) is not None:
+            await self._handle(driver, message)
+        elif not self._is_caught_up:
+            await self._inbox.wait(_CHECKPOINT_SECONDS)
+        elif self._timer_is_due(driver):
+            await driver.fire_timers()
+        elif (row := self._inbox.next_row()) is not None:
+            if isinstance(row, protocol.TicksTaken):
+                self._send(row)
+            else:
+                await driver.take_tick(to_tick(row))
+        else:
+            await self._inbox.wait(self._idle_seconds(driver))
+        self._keep_up(driver)
+        await asyncio.sleep(0)  # let the pipe be read between two callbacks
+
+    async def _handle(self, driver: StrategyDriver, message: RunnerMessage) -> None:
+        match message:
+            case protocol.OrderEvents(events):
+                for event in events:
+                    await driver.take_order_event(event)
+            case protocol.CaughtUp():
+                self._is_caught_up = True
+            case protocol.OrderPlaced(request_id=request_id, order_id=order_id):
+                driver.bind_order(request_id, order_id)
+            case protocol.PlaceFailed(request_id=request_id, state=state, reason=reason, message=text):
+                await driver.take_place_failure(request_id, state, reason, text)
+            case protocol.CancelFailed(request_id=request_id, reason=reason, message=text):
+                await driver.take_cancel_failure(request_id, reason, text)
+            case protocol.InstrumentsKnown(instruments):
+                driver.desk.learn(instruments)
+            case protocol.FeedState(is_stale):
+                await driver.take_feed_state(is_stale=is_stale)
+            case protocol.Clock():
+                self._set_clock(message)
+            case protocol.Stop(reason):
+                await driver.stop(reason)
+                driver.save_if_changed()
+                self._is_stopped = True
+                self._send(protocol.Stopped())
+            case _:
+                raise TypeError(f"{type(message).__name__} makes no sense while a strategy runs")
+
+    def _timer_is_due(self, driver: StrategyDriver) -> bool:
+        due = driver.desk.timers.next_due_ms()
+        return due is not None and due <= self._clock.now_ms()
+
+    def _idle_seconds(self, driver: StrategyDriver) -> float:
+        """Until a timer, the next checkpoint or the next sign of progress."""
+        wait = _CHECKPOINT_SECONDS if driver.has_unsaved else _PROGRESS_SECONDS
+        due = driver.desk.timers.next_due_ms()
+        if due is None or self._clock.rate <= 0:
+            return wait
+        return min(wait, max(0.0, (due - self._clock.now_ms()) / 1000 / self._clock.rate))
+
+    def _keep_up(self, driver: StrategyDriver) -> None:
+        self._loop_count += 1
+        now = time.monotonic()
+        if now - self._saved_at >= _CHECKPOINT_SECONDS and driver.has_unsaved:
+            self._saved_at = now
+            driver.save_if_changed()
+        if now - self._progress_at >= _PROGRESS_SECONDS:
+            self._progress_at = now
+            self._send(protocol.Progress(self._loop_count))
+
+    def _set_clock(self, reading: protocol.Clock) -> None:
+        self._clock.set(ClockReading(reading.market_ms, reading.real_ms, reading.rate))
+
+    async def _read(self) -> None:
+        while (body := await protocol.read_frame(self._reader)) is not None:
+            await self._inbox.put(protocol.runner_messages.decode(body))
+        os._exit(_RUNNER_GONE)  # at once: without its runner a strategy must not even finish its callback
+
+    def _send(self, message: WorkerMessage) -> None:
+        if self._writer.transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
+            raise OverflowError(
+                f"the strategy sends faster than its runner takes: {type(message).__name__} did not fit"
+            )
+        self._writer.write(protocol.frame(message))
+
+    async def _end(self, code: int) -> int:
+        self._writer.close()
+        await self._writer.wait_closed()
+        return code
+
+
+def _crash_report(driver: StrategyDriver | None, error: BaseException) -> protocol.Crashed:
+    text = "".join(traceback.format_exception(error))
+    here = str(Path(__file__).parent)
+    callback = driver.callback if driver is not None else "__init__"
+    return protocol.Crashed(callback=callback, traceback=text[-_MAX_TRACEBACK:].replace(here, "strategy_runner"))
