@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ _TOKEN_BYTES: Final = 25
 _LTP_FIELDS: Final[list[Any]] = [
     ("mode", "u1"),
     ("exchange_type", "u1"),
-    ("token", "u1", _TOKEN_BYTES),
+    ("token", f"S{_TOKEN_BYTES}"),
     ("sequence", "<i8"),
     ("exchange_ms", "<i8"),
     ("last_price", "<i8"),
@@ -60,17 +61,16 @@ MODE_OF_LENGTH: Final[Mapping[int, int]] = {layout.itemsize: mode for mode, layo
 
 _BUY_FLAG, _SELL_FLAG = 1, 0
 _CURRENCY: Final = EXCHANGE_TYPE["CDS"]
-_KNOWN_EXCHANGE = np.zeros(256, dtype=bool)
-_KNOWN_EXCHANGE[list(EXCHANGE_TYPE.values())] = True
-# A ten-digit token is the widest that fits the tick record's u4.
-_TOKEN_DIGITS: Final = 10
-_PLACES: Final = 10 ** np.arange(_TOKEN_DIGITS - 1, -1, -1, dtype=np.int64)
-_SHIFT_BACK: Final = 10 ** np.arange(_TOKEN_DIGITS, -1, -1, dtype=np.int64)
-_MAX_TOKEN: Final = 2**32 - 1
+_MAX_TOKEN: Final = 2**32 - 1  # the tick record's u4
+_TOKENS_REMEMBERED: Final = 16_384
 # Beyond these a field is noise, not a market: a crore rupees a unit, the year 2100.
 _MAX_PRICE_E4: Final = 10**7 * 10_000
 _MAX_PAISE: Final = _MAX_PRICE_E4 // 100
 _MAX_CURRENCY_UNITS: Final = _MAX_PRICE_E4 * 1000
+# The highest price in the exchange's own unit, by exchange type; 0 for an exchange type that there is not.
+_MOST: Final = np.zeros(256, np.int64)
+_MOST[list(EXCHANGE_TYPE.values())] = _MAX_PAISE
+_MOST[_CURRENCY] = _MAX_CURRENCY_UNITS
 _MAX_EXCHANGE_MS: Final = 4_102_444_800_000
 _MAX_I4: Final = 2**31 - 1
 
@@ -95,16 +95,11 @@ def decode(frames: Sequence[bytes], received_ns: Sequence[int]) -> DecodedTicks:
 
     Garbage is a frame of an unknown length, mode, exchange or token, without a positive price or with an absurd price or time.
     """
-    mode = MODE_OF_LENGTH.get(len(frames[0])) if frames else None
-    joined = b"".join(frames)
-    if mode is not None and len(joined) == len(frames) * len(frames[0]) and _same_length(frames):
-        return decode_layout(mode, joined, np.array(received_ns, dtype=np.int64))
-    return _decode_mixed(frames, received_ns)
-
-
-def _same_length(frames: Sequence[bytes]) -> bool:
-    length = len(frames[0])
-    return all(len(frame) == length for frame in frames)
+    lengths = set(map(len, frames))
+    mode = MODE_OF_LENGTH.get(lengths.pop()) if len(lengths) == 1 else None
+    if mode is None:
+        return _decode_mixed(frames, received_ns)
+    return decode_layout(mode, b"".join(frames), np.array(received_ns, dtype=np.int64))
 
 
 def _decode_mixed(frames: Sequence[bytes], received_ns: Sequence[int]) -> DecodedTicks:
@@ -132,61 +127,59 @@ def decode_layout(mode: int, joined: bytes, received_ns: Int64Array) -> DecodedT
 
 
 def _tokens_and_plausible(raw: npt.NDArray[Any], mode: int) -> tuple[Int64Array, BoolArray]:
-    price, exchange_ms = raw["last_price"], raw["exchange_ms"]
-    most = np.where(raw["exchange_type"] == _CURRENCY, _MAX_CURRENCY_UNITS, _MAX_PAISE)
-    tokens, well_formed = _tokens(raw["token"])
+    price, exchange_ms, exchange_type = raw["last_price"], raw["exchange_ms"], raw["exchange_type"]
+    tokens = np.fromiter(map(_token_number, raw["token"].tolist()), np.int64, len(raw))
     plausible: BoolArray = (
         (raw["mode"] == mode)
-        & _KNOWN_EXCHANGE[raw["exchange_type"]]
-        & well_formed
-        & (tokens <= _MAX_TOKEN)
+        & (tokens >= 0)
         & (price > 0)
-        & (price <= most)
+        & (price <= _MOST[exchange_type])
         & (exchange_ms > 0)
         & (exchange_ms < _MAX_EXCHANGE_MS)
     )
     return tokens, plausible
 
 
-def _tokens(text: npt.NDArray[np.uint8]) -> tuple[Int64Array, BoolArray]:
-    """The numbers in NUL-padded decimal digits, and whether that is what they are."""
-    digits = text[:, :_TOKEN_DIGITS] - np.uint8(ord("0"))  # wraps: whatever is no digit becomes more than 9
-    is_digit = digits <= 9
-    lengths = is_digit.sum(axis=1)
-    # Digits up to the first NUL and nothing behind it: as many bytes are not NUL as are digits, and the first gap follows them.
-    well_formed = (np.count_nonzero(text, axis=1) == lengths) & (lengths > 0)
-    well_formed &= is_digit.argmin(axis=1) == lengths % _TOKEN_DIGITS
-    return (np.where(is_digit, digits, 0) @ _PLACES) // _SHIFT_BACK[lengths], well_formed
+@lru_cache(_TOKENS_REMEMBERED)
+def _token_number(text: bytes) -> int:
+    """The token of NUL-padded decimal digits; -1 for anything else. A few thousand come again and again."""
+    number = int(text) if text.isdigit() else -1
+    return number if number <= _MAX_TOKEN else -1
 
 
 def _tick_records(raw: npt.NDArray[Any], mode: int, tokens: Int64Array, received_ns: Int64Array) -> TickArray:
     ticks = np.zeros(len(raw), dtype=TICK_DTYPE)
-    currency = raw["exchange_type"] == _CURRENCY
     ticks["exchange_type"] = raw["exchange_type"]
     ticks["token"] = tokens
-    ticks["last_price_e4"] = _to_e4(raw["last_price"], currency)
     ticks["exchange_ms"] = raw["exchange_ms"]
     ticks["received_ns"] = received_ns
+    # All prices at once: at a few ticks a batch the number of numpy calls is what costs.
+    prices = np.zeros((4, len(raw)), np.int64)
+    prices[0] = raw["last_price"]
     if mode >= QUOTE:
-        ticks["last_quantity"] = np.clip(raw["last_quantity"], 0, _MAX_I4)
+        ticks["last_quantity"] = np.minimum(np.maximum(raw["last_quantity"], 0), _MAX_I4)
         ticks["volume"] = np.maximum(raw["volume"], 0)
-        ticks["close_price_e4"] = _to_e4(raw["close"], currency)
+        prices[1] = raw["close"]
     if mode == SNAP_QUOTE:
         ticks["open_interest"] = np.maximum(raw["open_interest"], 0)
-        ticks["bid_price_e4"] = _best_e4(raw["buys"][:, 0], _BUY_FLAG, currency)
-        ticks["ask_price_e4"] = _best_e4(raw["sells"][:, 0], _SELL_FLAG, currency)
+        prices[2] = _best(raw["buys"][:, 0], _BUY_FLAG)
+        prices[3] = _best(raw["sells"][:, 0], _SELL_FLAG)
+    e4 = _to_e4(prices, raw["exchange_type"])
+    ticks["last_price_e4"], ticks["close_price_e4"], ticks["bid_price_e4"], ticks["ask_price_e4"] = e4
     return ticks
 
 
-def _best_e4(level: npt.NDArray[Any], flag: int, currency: BoolArray) -> Int64Array:
+def _best(level: npt.NDArray[Any], flag: int) -> Int64Array:
     """The price of the best level; 0 where nobody stands there."""
-    there = (level["flag"] == flag) & (level["quantity"] > 0)
-    return np.where(there, _to_e4(level["price"], currency), 0)
+    price: Int64Array = level["price"] * ((level["flag"] == flag) & (level["quantity"] > 0))
+    return price
 
 
-def _to_e4(price: Int64Array, currency: BoolArray) -> Int64Array:
-    """Ten-thousandths of a rupee; 0 for what is no price."""
+def _to_e4(prices: Int64Array, exchange_type: npt.NDArray[np.uint8]) -> Int64Array:
+    """Ten-thousandths of a rupee, in the same shape; 0 for what is no price."""
+    most = _MOST[exchange_type]
+    sane = prices * ((prices > 0) & (prices <= most))
+    currency = exchange_type == _CURRENCY
     if currency.any():
-        scaled = np.where(currency, price // 1000, np.clip(price, 0, _MAX_PAISE) * 100)
-        return np.where((price > 0) & (scaled <= _MAX_PRICE_E4), scaled, 0)
-    return np.where((price > 0) & (price <= _MAX_PAISE), price, 0) * 100
+        return np.where(currency, sane // 1000, sane * 100)
+    return sane * 100

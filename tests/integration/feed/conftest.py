@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.feed.feed_process import FeedProcess, Valkey, log_in, write_session
+from tests.support.feed_process import FeedProcess, Valkey, log_in, write_session
 from tests.support.sandbox_process import SandboxProcess
 from tradewinds.database.redis_connection import RedisConnection
 from tradewinds.database.session import Database

@@ -11,7 +11,7 @@ import pytest
 from engine_server.feed.instrument_publisher import InstrumentPublisher
 from engine_server.feed.listing import Listing
 from engine_server.instruments.catalog import InstrumentCatalog
-from tests.integration.feed.feed_process import Valkey
+from tests.support.feed_process import Valkey
 from tests.support.waiting import eventually
 from tests.unit.feed.instruments import instrument
 from tradewinds import redis_keys

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.instruments.quotes import QuoteService
 from engine_server.rpc.market_data import MarketDataServicer
-from tests.integration.feed.feed_process import FeedProcess, Valkey, quoted
+from tests.support.feed_process import FeedProcess, Valkey, quoted
 from tests.support.waiting import eventually
 from tradewinds import auth, errors
 from tradewinds.clock import MarketClock, SystemClock

@@ -11,7 +11,7 @@ import certifi
 import pytest
 
 from engine_server.instruments.catalog import InstrumentCatalog
-from tests.integration.feed.feed_process import (
+from tests.support.feed_process import (
     FeedProcess,
     TickReader,
     Valkey,

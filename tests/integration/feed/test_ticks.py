@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.integration.feed.feed_process import FeedProcess, TickReader, Valkey, feed_state, is_state, quoted, wish
+from tests.support.feed_process import FeedProcess, TickReader, Valkey, feed_state, is_state, quoted, wish
 from tests.support.waiting import eventually
 from tradewinds import redis_keys
 from tradewinds.database.session import Database

@@ -1,0 +1,131 @@
+"""A tick's way: sandbox frame → TLS socket → feed → Redis → a blocking reader, through real processes.
+
+Beside it the ceiling: one XADD of the same payload on an idle connection of the same Valkey to a reader that waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from bench.result import Result, percentile
+from sandbox.universe import DEFAULT_UNIVERSE
+from tests.support.datastores import temporary_state_dir
+from tests.support.feed_process import FeedProcess, TickReader, is_state, log_in, wish, write_session
+from tests.support.sandbox_process import SandboxProcess
+from tradewinds.config import DatabaseSettings
+from tradewinds.database import migrations
+from tradewinds.database.session import Database
+from tradewinds.embedded.postgres import EmbeddedPostgres
+from tradewinds.embedded.valkey import EmbeddedValkey
+from tradewinds.ticks import TICK_DTYPE
+
+_RATES = (1_000, 5_000)
+_WARM_SECONDS, _SECONDS = 2.0, 6.0
+_CEILING_ROUNDS = 2_000
+
+
+@dataclass(frozen=True)
+class _Stores:
+    database: Database
+    database_url: str
+    redis: Redis
+    redis_url: str
+    folder: Path
+
+
+async def run() -> list[Result]:
+    """Latency at each rate, real milliseconds."""
+    results: list[Result] = []
+    async with _stores() as stores:
+        floor = await _ceiling(stores.redis)
+        for rate in _RATES:
+            results += await _at(rate, stores, floor)
+    return results
+
+
+@asynccontextmanager
+async def _stores() -> AsyncIterator[_Stores]:
+    with temporary_state_dir() as folder:
+        postgres, valkey = EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey")
+        await asyncio.gather(postgres.start(), valkey.start())
+        await migrations.upgrade(postgres.url)
+        database = Database(DatabaseSettings(url=SecretStr(postgres.url)))
+        redis = Redis.from_url(valkey.url)
+        try:
+            await database.connect()
+            yield _Stores(database, postgres.url, redis, valkey.url, folder)
+        finally:
+            await redis.aclose()
+            await database.close()
+            await asyncio.gather(postgres.stop(), valkey.stop())
+
+
+async def _ceiling(redis: Redis) -> list[float]:
+    """Milliseconds from XADD to a waiting reader, one after the other."""
+    payload, taken = bytes(TICK_DTYPE.itemsize), []
+
+    async def read() -> None:
+        await redis.xread({"bench": "$"}, block=1000)
+
+    for _ in range(_CEILING_ROUNDS):
+        reader = asyncio.create_task(read())
+        await asyncio.sleep(0.0005)
+        started = time.perf_counter_ns()
+        await redis.xadd("bench", {"t": payload}, maxlen=100)
+        await reader
+        taken.append((time.perf_counter_ns() - started) / 1e6)
+    await redis.delete("bench")
+    return taken
+
+
+async def _at(rate: int, stores: _Stores, floor: list[float]) -> list[Result]:
+    await stores.redis.flushall()
+    await stores.database.pool.execute("DELETE FROM market_subscriptions")
+    async with SandboxProcess(arguments=("--ticks-per-second", str(rate))) as sandbox:
+        feed = FeedProcess(stores.database_url, stores.redis_url, sandbox, stores.folder)
+        await write_session(stores.database, feed.seal_key, await log_in(sandbox))
+        await wish(stores.database, *(f"{i.exchange}:{i.symbol.upper()}" for i in DEFAULT_UNIVERSE))
+        async with feed:
+            await is_state(stores.redis, "LIVE")
+            await asyncio.sleep(_WARM_SECONDS)
+            return await _measure(rate, stores.redis, sandbox, feed, floor)
+
+
+async def _measure(
+    rate: int, redis: Redis, sandbox: SandboxProcess, feed: FeedProcess, floor: list[float]
+) -> list[Result]:
+    clock = await sandbox.get("/sandbox/clock")
+    process, reader = psutil.Process(feed.pid), TickReader(redis)
+    cpu, started = sum(process.cpu_times()[:2]), time.monotonic()
+    feed_ms, total_ms, ticks, entries = [], [], 0, 0
+    while time.monotonic() - started < _SECONDS:
+        for records in await reader.read():
+            now_ms = time.time_ns() / 1e6
+            # Due at the sandbox, in real time: exchange times are whole milliseconds of its clock.
+            due_ms = records["exchange_ms"].astype(np.float64) - clock["market_ms"] + clock["real_ms"]
+            feed_ms += (now_ms - records["received_ns"] / 1e6).tolist()
+            total_ms += (now_ms - due_ms).tolist()
+            ticks += len(records)
+            entries += 1
+    elapsed = time.monotonic() - started
+    busy = (sum(process.cpu_times()[:2]) - cpu) / elapsed
+    name = f"tick_path.{rate}_per_second"
+    return [
+        Result(f"{name}.delivered", ticks / elapsed, "ticks/s", target=f">= {rate * 0.97:.0f}"),
+        Result(f"{name}.ticks_per_entry", ticks / max(1, entries), "ticks"),
+        Result(f"{name}.feed_cpu", busy, "cores"),
+        Result(f"{name}.socket_to_reader_p50", percentile(feed_ms, 50), "ms", ceiling=percentile(floor, 50)),
+        Result(f"{name}.socket_to_reader_p99", percentile(feed_ms, 99), "ms", ceiling=percentile(floor, 99)),
+        Result(f"{name}.sandbox_to_reader_p50", percentile(total_ms, 50), "ms", target="< 2"),
+        Result(f"{name}.sandbox_to_reader_p99", percentile(total_ms, 99), "ms", target="< 10"),
+    ]
