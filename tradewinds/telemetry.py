@@ -41,6 +41,13 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     return event
 
 
+def _drop_empty_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Our own lines say what they say in `action`; `event` is for the libraries'."""
+    if not event.get("event"):
+        event.pop("event", None)
+    return event
+
+
 def configure_logging(service: str, level: str) -> None:
     """Send everything, the libraries' logging included, through structlog as JSON lines on stderr."""
     shared: list[Any] = [
@@ -52,7 +59,7 @@ def configure_logging(service: str, level: str) -> None:
         redact,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[*shared, _drop_empty_event, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
