@@ -111,7 +111,10 @@ class AngelOneBroker:
             self._keeper.add_done_callback(_say_if_it_died)
 
     async def place(self, ticket: OrderTicket) -> Outcome:
-        """Send one order, once. A ticket that must not be sent is `NotSent`, and says why."""
+        """Send one order, once. A ticket that must not be sent is `NotSent`, and says why.
+
+        Cancelled while it waits for its turn, it is never sent; cancelled later, its outcome is unknown to the caller.
+        """
         try:
             parameters = placement_parameters(ticket)
         except ValueError as e:
@@ -141,7 +144,11 @@ class AngelOneBroker:
         return _parsed(order_reports, data, "the order book")
 
     async def order_details(self, unique_order_id: str) -> OrderReport | None:
-        """One order; None when the broker does not know it. Raises `BrokerError`."""
+        """One order; None when the broker does not know it. Raises `BrokerError`, also for an empty id (reports of the stream
+        have none): that says nothing about any order.
+        """
+        if not unique_order_id:
+            raise BrokerError("the order details need the broker's unique order id")
         await self._details_turn.turn()
         evidence = await self._read(lambda client: client.individual_order_details(unique_order_id))
         if says_no_such_order(evidence):

@@ -61,7 +61,7 @@ class Connections:
         """Replace what is stale and open what is missing; raises what connecting raises. Blocks."""
         with self._lock:
             candidates, self._idle = self._idle, deque()
-        for idle in candidates:
+        for idle in reversed(candidates):
             if _is_fresh(idle):
                 self._put(idle)
             else:

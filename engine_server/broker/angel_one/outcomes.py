@@ -21,7 +21,7 @@ UNCLEAR_CODES = frozenset({"AB1004", "AB2000", "AB2001"})
 
 # AB1007 is the back-end's catch-all; only these of its texts name a cause that excludes an order (protocol §3.17).
 _GENERIC_CODE = "AB1007"
-_DEFINITE_TEXT = re.compile(r"invalid|not found|not allowed|not permitted", re.IGNORECASE)
+_DEFINITE_TEXT = re.compile(r"order not found|variety", re.IGNORECASE)
 
 _BROKER_CODE = re.compile(r"^A[BG][0-9]{4}$")
 
@@ -99,7 +99,9 @@ def says_no_such_order(evidence: Evidence) -> bool:
     envelope = clear_answer(evidence)
     if isinstance(envelope, NotSent | Unknown) or envelope.ok:
         return False
-    return envelope.code == "AB1013" or (envelope.code == _GENERIC_CODE and "not found" in envelope.message.lower())
+    return envelope.code == "AB1013" or (
+        envelope.code == _GENERIC_CODE and "order not found" in envelope.message.lower()
+    )
 
 
 def _identifier(data: Any, key: str) -> str:

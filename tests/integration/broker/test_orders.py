@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from decimal import Decimal
@@ -139,6 +140,8 @@ async def test_what_the_broker_refuses_at_once_is_refused_with_its_code(broker: 
 
 async def test_an_order_that_the_broker_does_not_know_has_no_details(broker: AngelOneBroker) -> None:
     assert await broker.order_details("00000000-0000-4000-8000-000000000000") is None
+    with pytest.raises(BrokerError):
+        await broker.order_details("")
 
 
 async def test_a_ticket_that_must_not_be_sent_is_not(broker: AngelOneBroker, sandbox: SandboxProcess) -> None:
@@ -206,3 +209,28 @@ async def test_the_egress_sees_which_account_and_epoch_it_serves(sandbox: Sandbo
     tunnels = [line for line in logs if line["action"] == "egress.tunnel.opened"]
     assert len(tunnels) >= 7  # four for orders, two for reads, the stream
     assert {(line["account_id"], line["epoch"]) for line in tunnels} == {("ACC1", 42)}
+
+
+async def test_no_secret_is_in_any_log_line(
+    sandbox: SandboxProcess, store: KeptInMemory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A login, an order, a refusal, a stream and an outage, with every library at its most talkative."""
+    caplog.set_level(logging.DEBUG)
+    with structlog.testing.capture_logs() as logs:
+        async with running_egress(sandbox.https_url) as egress, broker_at(sandbox, egress.url, store=store) as broker:
+            await broker.login()
+            async with aclosing(broker.order_stream()) as events:
+                await anext(events)
+                accepted = await placed(broker, new_tag(), price=BELOW)
+                await broker.cancel("261122999999999", "LIMIT")
+                await broker.order_details(accepted.unique_order_id)
+                await egress.stop()
+                assert isinstance(await broker.place(ticket(new_tag())), NotSent)
+    assert store.session is not None
+    known, tokens = sandbox.credentials, store.session.tokens
+    said = repr(logs) + caplog.text
+    assert "order.placed" in said
+    for secret in (known.totp_secret, known.api_key, tokens.jwt, tokens.refresh_token, tokens.feed_token):
+        assert secret not in said
+    assert f"'{known.pin}'" not in said
+    assert not (Path.cwd() / "logs").exists()

@@ -87,6 +87,7 @@ UNKNOWN = {
     "a no with a code of another kind": no("E1002"),
     "AB1007 as AMX Error": no("AB1007", "AMX Error"),
     "AB1007 without words": no("AB1007", ""),
+    "AB1007 about something else": no("AB1007", "Invalid response from the exchange gateway"),
     **{f"{code}: the back-end does not know": no(code) for code in UNCLEAR_CODES},
     **{f"{code}: the session": gateway_no(code) for code in SESSION_CODES},
 }
