@@ -31,6 +31,7 @@ class Process:
     loops: int = 0
     events: list[int] = field(default_factory=list)
     caught_up: int = 0
+    hangs: bool = False
 
 
 class ScriptedRunner:
@@ -82,9 +83,11 @@ class ScriptedRunner:
             )
         )
         welcomed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._tasks = [asyncio.create_task(self._receive(welcomed)), asyncio.create_task(self._beat())]
+        self._tasks = [asyncio.create_task(self._receive(welcomed))]
         async with asyncio.timeout(5):
             await welcomed
+        if self.welcome is not None:
+            self._tasks.append(asyncio.create_task(self._beat()))
         return self
 
     async def reconnect(self) -> None:
@@ -106,6 +109,10 @@ class ScriptedRunner:
             self._call.cancel()
         if self._channel is not None:
             await self._channel.close()
+
+    def silence(self) -> None:
+        """No more heartbeats; it reads on."""
+        self._beating.clear()
 
     def freeze(self) -> None:
         """As after SIGSTOP: neither heartbeats nor reads, the connection stands."""
@@ -165,12 +172,11 @@ class ScriptedRunner:
         )
 
     async def _beat(self) -> None:
-        while self.welcome is None:
-            await asyncio.sleep(0.001)
+        assert self.welcome is not None
         while True:
             await self._beating.wait()
             for process in self.processes.values():
-                process.loops += 1
+                process.loops += not process.hangs
             self.sent_heartbeat += 1
             vitals = [
                 pb.StrategyVitals(config_id=c, epoch=p.epoch, loop_count=p.loops, process_id=p.pid)

@@ -116,7 +116,7 @@ async def test_without_a_runner_it_waits_and_says_so_and_starts_when_one_comes(
     config = await rows.state("a", "PENDING")
 
     async def reason() -> bool:
-        return (await rows.config("a"))["state_reason"] == "no runner is connected: start one"
+        return bool((await rows.config("a"))["state_reason"] == "no runner is connected: start one")
 
     await eventually(reason, what=f"the reason; first: {config['state_reason']}")
     assert (await rows.outcome(command_id, status="CLAIMED"))["result"] == ""
