@@ -13,11 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
+from engine_server.oms.database_errors import DATABASE_ERRORS
 from tradewinds.clock import Clock, seconds
 from tradewinds.config import LeaseSettings
-from tradewinds.database.connecting import TRANSIENT_ERRORS
 from tradewinds.database.session import Database
 from tradewinds.errors import TradewindsError
 from tradewinds.telemetry import get_logger
@@ -54,15 +52,13 @@ WITH changed AS (
     RETURNING account_id
 ), told AS (
     INSERT INTO outbox (topic, dedupe_key, payload)
-    SELECT $6->>'type', $7, $6 FROM changed WHERE $6::jsonb IS NOT NULL
+    SELECT $6::jsonb->>'type', $7, $6 FROM changed WHERE $6::jsonb IS NOT NULL
 ), audited AS (
     INSERT INTO audit_log (actor, action, subject_type, subject_id, reason, after, source)
     SELECT $2, 'account.gate', 'account', account_id, $5, jsonb_build_object('gate', $4::text), 'oms' FROM changed
 )
 SELECT count(*) FROM changed
 """
-# What a database call may raise while PostgreSQL is away, restarts or is slow.
-DATABASE_ERRORS: tuple[type[Exception], ...] = (*TRANSIENT_ERRORS, asyncpg.InterfaceError, asyncpg.PostgresError)
 
 
 class LeaseLostError(TradewindsError):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from engine_server.oms import metrics
-from engine_server.oms.account_lease import DATABASE_ERRORS, STARTING, AccountLease
+from engine_server.oms.account_lease import STARTING, AccountLease
+from engine_server.oms.database_errors import DATABASE_ERRORS
 from tradewinds.errors import PreconditionError, UnavailableError
 from tradewinds.ids import IdFactory
 from tradewinds.telemetry import get_logger

@@ -14,11 +14,11 @@ import asyncpg
 from engine_server.oms import statements
 from engine_server.oms.account_lease import AccountLease, LeaseLostError
 from engine_server.oms.account_state import KEEP_ENDED, AccountState, loaded_state
+from engine_server.oms.database_errors import DATABASE_ERRORS
 from engine_server.oms.domain.books import Book, BookKey
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import Draft
 from engine_server.oms.records import OrderEventRecord, OrderRecord, PositionRecord
-from tradewinds.database.connecting import TRANSIENT_ERRORS
 from tradewinds.database.session import Database
 from tradewinds.telemetry import get_logger
 
@@ -29,17 +29,6 @@ Fence = tuple[str, int]
 _RETRY_SECONDS = 0.1
 _REQUEST_KEYS = "uq_orders_request_key"
 _ACQUIRE_SECONDS = 5.0
-# What may pass by itself: the connection broke, the server restarts, a lock or a statement took too long.
-_PASSING: tuple[type[Exception], ...] = (
-    *TRANSIENT_ERRORS,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.QueryCanceledError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-)
 
 
 @dataclass(frozen=True)
@@ -74,7 +63,7 @@ class Journal:
         while True:
             try:
                 return await self._commit_once(draft.events[-1], arguments, is_repeat=is_repeat)
-            except _PASSING as e:
+            except DATABASE_ERRORS as e:
                 log.warning_throttled("commit.unanswered", account_id=self._lease.account_id, error=repr(e))
             is_repeat = True
             await self._drop_connection()
@@ -169,9 +158,9 @@ class Journal:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        with contextlib.suppress(*_PASSING):
+        with contextlib.suppress(*DATABASE_ERRORS):
             connection.terminate()
-        with contextlib.suppress(*_PASSING):
+        with contextlib.suppress(*DATABASE_ERRORS):
             await self._database.pool.release(connection)
 
 

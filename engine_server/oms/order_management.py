@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from engine_server.broker.port import Broker, Outcome
-from engine_server.oms.account_lease import DATABASE_ERRORS, AccountLease
+from engine_server.oms.account_lease import AccountLease
 from engine_server.oms.admission import Admission, repeated
 from engine_server.oms.cancelling import request_cancel
+from engine_server.oms.database_errors import DATABASE_ERRORS
 from engine_server.oms.dispatch import Dispatcher
 from engine_server.oms.domain.commands import CancelOrder, PlaceOrder
 from engine_server.oms.domain.tags import Tags

@@ -23,9 +23,9 @@ from engine_server.broker.port import (
     StreamLost,
 )
 from engine_server.oms import metrics
-from engine_server.oms.account_lease import DATABASE_ERRORS
 from engine_server.oms.account_state import AccountState
 from engine_server.oms.cancelling import take_over
+from engine_server.oms.database_errors import DATABASE_ERRORS
 from engine_server.oms.domain.resolution import ResolutionBounds
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.draft import Draft

@@ -8,7 +8,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from engine_server.broker.port import Broker
-from engine_server.oms.account_lease import DATABASE_ERRORS, AccountLease, LeaseLostError, LeaseOwner, acquire
+from engine_server.oms.account_lease import AccountLease, LeaseLostError, LeaseOwner, acquire
+from engine_server.oms.database_errors import DATABASE_ERRORS
 from engine_server.oms.directory import Account, AccountDirectory, Caller, StrategyDirectory
 from engine_server.oms.domain.commands import CancelOrder, OrderRequest, PlaceOrder
 from engine_server.oms.domain.protection import NoFreshQuoteError, protection_price

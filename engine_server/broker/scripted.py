@@ -1,0 +1,156 @@
+"""A broker whose answers are scripted: for the faults that a simulator behind a real wire cannot be made to show.
+
+It keeps a book as the real one does (an order is there once it was accepted, whatever the answer said), streams what
+happens, and remembers everything that was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from engine_server.broker.port import (
+    Accepted,
+    BrokerError,
+    OrderReport,
+    OrderTicket,
+    Outcome,
+    PositionReport,
+    ReportStatus,
+    SessionExpiredError,
+    StreamConnected,
+    StreamEvent,
+)
+
+Answer = Callable[[OrderTicket], Awaitable[Outcome]]
+
+
+class ScriptedBroker:
+    """Implements `Broker`. Without a script every order is accepted and rests."""
+
+    def __init__(self) -> None:
+        self.sent: list[OrderTicket] = []
+        self.cancels_sent: list[str] = []
+        self.logins = 0
+        self.book_reads = 0
+        self.book: dict[str, OrderReport] = {}
+        self.position_reports: list[PositionReport] = []
+        # What comes next, one each; the default when empty.
+        self.placements: deque[Answer] = deque()
+        self.cancels: deque[Outcome] = deque()
+        self.login_errors: deque[BrokerError] = deque()
+        self.read_errors: deque[BrokerError] = deque()
+        self.hidden_tags: set[str] = set()  # booked late: not shown yet
+        self.closed = False
+        self._session_valid = False
+        self._stream: asyncio.Queue[StreamEvent] = asyncio.Queue()
+
+    async def login(self) -> None:
+        """Succeeds unless an error is scripted."""
+        self.logins += 1
+        if self.login_errors:
+            raise self.login_errors.popleft()
+        self._session_valid = True
+
+    async def place(self, ticket: OrderTicket) -> Outcome:
+        """The next scripted answer; accepted without one."""
+        self.sent.append(ticket)
+        if self.placements:
+            return await self.placements.popleft()(ticket)
+        return self.accept(ticket)
+
+    async def cancel(self, broker_order_id: str, order_type: str) -> Outcome:
+        """The next scripted outcome; without one the order is cancelled and that is streamed."""
+        self.cancels_sent.append(broker_order_id)
+        if self.cancels:
+            return self.cancels.popleft()
+        self.report(broker_order_id, status=ReportStatus.CANCELLED, raw_status="cancelled")
+        return Accepted(broker_order_id, "")
+
+    async def order_book(self) -> Sequence[OrderReport]:
+        """Everything booked that is not hidden."""
+        self._check_session()
+        self.book_reads += 1
+        return [report for report in self.book.values() if report.tag not in self.hidden_tags]
+
+    async def order_details(self, unique_order_id: str) -> OrderReport | None:
+        """One booked order."""
+        self._check_session()
+        return next((r for r in self.book.values() if r.unique_order_id == unique_order_id), None)
+
+    async def positions(self) -> Sequence[PositionReport]:
+        """As scripted."""
+        self._check_session()
+        return self.position_reports
+
+    async def order_stream(self) -> AsyncIterator[StreamEvent]:
+        """What `push` and `report` say."""
+        yield StreamConnected()
+        while True:
+            yield await self._stream.get()
+
+    async def close(self) -> None:
+        """Nothing to release."""
+        self.closed = True
+
+    def expire_session(self) -> None:
+        """From now on reads raise `SessionExpiredError` until the next login."""
+        self._session_valid = False
+
+    def accept(self, ticket: OrderTicket) -> Accepted:
+        """Book an order as resting; the ids follow from its number."""
+        number = len(self.book) + 1
+        ids = Accepted(f"26112200000{number:04d}", f"unique-{number}")
+        self.book[ids.broker_order_id] = OrderReport(
+            broker_order_id=ids.broker_order_id,
+            unique_order_id=ids.unique_order_id,
+            tag=ticket.tag,
+            exchange=ticket.instrument.exchange,
+            token=ticket.instrument.token,
+            side=ticket.side,
+            quantity=ticket.quantity,
+            filled_quantity=0,
+            average_price=Decimal(0),
+            status=ReportStatus.WORKING,
+            raw_status="open",
+            text="",
+            updated_at=None,
+        )
+        return ids
+
+    def report(self, broker_order_id: str, *, stream: bool = True, **changes: object) -> OrderReport:
+        """Change a booked order and (unless the frame is to be lost) stream the report, as the real stream has it: without
+        the unique id."""
+        self.book[broker_order_id] = replace(self.book[broker_order_id], **changes)  # type: ignore[arg-type]
+        if stream:
+            self.push(replace(self.book[broker_order_id], unique_order_id=""))
+        return self.book[broker_order_id]
+
+    def fill(self, broker_order_id: str, filled: int, average: str, *, stream: bool = True) -> OrderReport:
+        """Fill a booked order up to a cumulative quantity at an average price."""
+        whole = filled >= self.book[broker_order_id].quantity
+        return self.report(
+            broker_order_id,
+            stream=stream,
+            filled_quantity=filled,
+            average_price=Decimal(average),
+            status=ReportStatus.FILLED if whole else ReportStatus.WORKING,
+            raw_status="complete" if whole else "open",
+        )
+
+    def push(self, event: StreamEvent) -> None:
+        """Stream anything."""
+        self._stream.put_nowait(event)
+
+    def by_tag(self, tag: str) -> OrderReport | None:
+        """The booked order of a tag."""
+        return next((report for report in self.book.values() if report.tag == tag), None)
+
+    def _check_session(self) -> None:
+        if self.read_errors:
+            raise self.read_errors.popleft()
+        if not self._session_valid:
+            raise SessionExpiredError("the session is not valid")

@@ -1,0 +1,215 @@
+"""The OMS of one engine over a real PostgreSQL and a scripted broker, with bounds shrunk to fractions of a second."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from engine_server.broker.port import Broker
+from engine_server.broker.scripted import ScriptedBroker
+from engine_server.oms.account_lease import LeaseOwner
+from engine_server.oms.directory import Account, Caller
+from engine_server.oms.domain.commands import CancelOrder, OrderRequest
+from engine_server.oms.domain.protection import Quote
+from engine_server.oms.domain.resolution import ResolutionBounds
+from engine_server.oms.event_log import OrderEventLog
+from engine_server.oms.order_management import OmsParts, OmsSettings, OrderManagement
+from engine_server.oms.pacer import PacerSettings
+from engine_server.oms.positions_check import PositionsCheck
+from engine_server.oms.queries import OrderQueries
+from engine_server.oms.records import OrderRecord
+from engine_server.oms.recovery import RecoverySettings
+from engine_server.oms.registry import AccountRegistry
+from tests.support.waiting import eventually
+from tests.unit.oms.orders import NIFTY, NIFTY_FUTURE, RELIANCE, order_request
+from tradewinds.clock import MarketClock, SystemClock
+from tradewinds.config import LeaseSettings
+from tradewinds.database.session import Database
+from tradewinds.ids import new_id
+from tradewinds.instruments import Instrument, resolve
+
+ACCOUNT = "ACC1"
+ASHA = Caller("asha")
+RUNNER = Caller("runner-0", is_runner=True)
+FAST = OmsSettings(
+    pacer=PacerSettings(limit=1_000),
+    recovery=RecoverySettings(
+        sweep_seconds=0.2,
+        unknown_seconds=0.05,
+        refused_login_seconds=0.1,
+        retry_seconds=0.05,
+        bounds=ResolutionBounds(minimum_seconds=0.4, minimum_reads=3),
+    ),
+)
+
+
+class FixedInstruments:
+    """Three instruments."""
+
+    ready = True
+    by_key = {i.key: i for i in (RELIANCE, NIFTY, NIFTY_FUTURE)}  # noqa: RUF012 - never changed
+
+    def resolve(self, text: str) -> Instrument:
+        return resolve(text, self.by_key)
+
+    def by_token(self, exchange: str, token: str) -> Instrument | None:
+        return next((i for i in self.by_key.values() if (i.exchange, i.token) == (exchange, token)), None)
+
+
+@dataclass
+class FixedQuotes:
+    """The quote that the test says."""
+
+    last: Quote | None = None
+
+    async def quote(self, instrument: str) -> Quote | None:
+        return self.last
+
+
+@dataclass
+class Engine:
+    """One engine's registry and what tests want to look at."""
+
+    database: Database
+    broker: ScriptedBroker
+    registry: AccountRegistry
+    event_log: OrderEventLog
+    queries: OrderQueries
+    quotes: FixedQuotes
+    owner: str
+    outbox_wakes: list[None] = field(default_factory=list)
+
+    async def place(self, caller: Caller = ASHA, **changes: Any) -> OrderRecord:
+        """Place; the request id is new unless given."""
+        request = order_request(**{"request_id": new_id("req"), **changes})
+        return await self.registry.place(request, caller)
+
+    async def place_for(self, config_id: str, epoch: int, **changes: Any) -> OrderRecord:
+        """Place as a strategy."""
+        return await self.place(RUNNER, actor=f"config:{config_id}", config_id=config_id, epoch=epoch, **changes)
+
+    async def cancel(self, order_id: str, caller: Caller = ASHA, **changes: Any) -> OrderRecord:
+        return await self.registry.cancel(CancelOrder(order_id=order_id, actor=caller.subject, **changes), caller)
+
+    async def order(self, order_id: str) -> OrderRecord:
+        order = await self.queries.order(order_id)
+        assert order is not None
+        return order
+
+    async def wait_for(self, order_id: str, state: str, **facts: Any) -> OrderRecord:
+        """Wait until the stored order is in `state` and has these facts."""
+
+        async def reached() -> OrderRecord | None:
+            order = await self.order(order_id)
+            assert order.state == state, order
+            assert all(getattr(order, name) == value for name, value in facts.items()), order
+            return order
+
+        found = await eventually(reached, what=f"{order_id} is {state} {facts}")
+        assert found is not None
+        return found
+
+    async def accepted(self, order: OrderRecord) -> str:
+        """The broker's id of an order once it is OPEN."""
+        broker_order_id = (await self.wait_for(order.order_id, "OPEN")).broker_order_id
+        assert broker_order_id
+        return broker_order_id
+
+    @property
+    def management(self) -> OrderManagement | None:
+        return self.registry.owned(ACCOUNT)
+
+    async def wait_until_open(self) -> None:
+        await eventually(lambda: self.management is not None and self.management.gate.is_open, what="the gate opens")
+
+    async def rows(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
+        return [dict(row) for row in await self.database.pool.fetch(sql, *arguments)]
+
+
+@asynccontextmanager
+async def running_engine(
+    database: Database,
+    broker: ScriptedBroker,
+    *,
+    owner: str = "engine-0",
+    settings: OmsSettings = FAST,
+    ttl_seconds: float = 1.2,
+    wait: bool = True,
+    make_broker: Callable[[Account, int], Broker] | None = None,
+) -> AsyncIterator[Engine]:
+    """An engine that runs until the block is left, then stops in order."""
+    instruments, quotes, wakes = FixedInstruments(), FixedQuotes(), list[None]()
+    event_log = OrderEventLog(database)
+    parts = OmsParts(
+        database=database,
+        event_log=event_log,
+        clock=SystemClock(),
+        market_clock=MarketClock(),
+        new_id=new_id,
+        tag_key=b"t" * 32,
+        wake_outbox=lambda: wakes.append(None),
+        compare_positions=PositionsCheck(instruments.by_token),
+        settings=settings,
+    )
+    registry = AccountRegistry(
+        parts,
+        LeaseOwner(owner, "127.0.0.1:1"),
+        LeaseSettings(ttl_seconds=ttl_seconds),
+        make_broker or (lambda account, epoch: broker),
+        instruments,
+        quotes,
+    )
+    engine = Engine(database, broker, registry, event_log, OrderQueries(database), quotes, owner, wakes)
+    task = asyncio.create_task(registry.run(), name=f"registry {owner}")
+    try:
+        if wait:
+            await engine.wait_until_open()
+        yield engine
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def add_account(database: Database, account_id: str = ACCOUNT, user_id: str = "asha") -> None:
+    await database.pool.execute(
+        "INSERT INTO users (user_id, display_name) VALUES ($1, $1) ON CONFLICT DO NOTHING", user_id
+    )
+    await database.pool.execute(
+        "INSERT INTO broker_accounts (account_id, user_id, client_code, sealed_credentials) VALUES ($1, $2, 'C1', '')",
+        account_id,
+        user_id,
+    )
+
+
+async def add_strategy(
+    database: Database, config_id: str = "momo", *, epoch: int = 1, capital: Decimal | None = None
+) -> None:
+    """A configuration that a runner holds at `epoch`."""
+    config = {} if capital is None else {"capital_allocated": str(capital)}
+    await database.pool.execute(
+        """
+        INSERT INTO strategy_configs (config_id, user_id, account_id, module_path, class_name, config)
+        VALUES ($1, 'asha', $2, 'strategies.momo', 'Momo', $3)
+        """,
+        config_id,
+        ACCOUNT,
+        config,
+    )
+    await database.pool.execute(
+        "INSERT INTO assignments (config_id, runner_id, instance_id, epoch) VALUES ($1, 'r0', 'i0', $2)",
+        config_id,
+        epoch,
+    )
+
+
+def request_of(order: OrderRecord) -> OrderRequest:
+    """The request that made an order, again."""
+    return order_request(request_id=order.request_id)

@@ -1,0 +1,295 @@
+"""Whatever dies at whatever instant: an order is never sent twice and never forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from engine_server.broker.port import (
+    BrokerError,
+    LoginRefusedError,
+    OrderTicket,
+    Outcome,
+    PositionReport,
+    ReportStatus,
+    SessionExpiredError,
+    StreamConnected,
+    Unknown,
+)
+from engine_server.broker.scripted import Answer, ScriptedBroker
+from engine_server.oms.domain.tags import Tags
+from engine_server.oms.pacer import PacerSettings
+from tests.integration.oms.engine import ACCOUNT, FAST, Engine, add_account, running_engine
+from tests.support.waiting import eventually
+from tests.unit.oms.orders import RELIANCE
+from tradewinds.clock import SystemClock
+from tradewinds.database.session import Database
+from tradewinds.errors import ConfigurationError, PreconditionError, UnavailableError
+
+
+async def killed_at(failpoint: str, database_url: str, sent_file: Path) -> list[str]:
+    """Run a victim until it dies; the tags that it sent."""
+    victim = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.integration.oms.victim", database_url, failpoint, str(sent_file)
+    )
+    assert await victim.wait() == -signal.SIGKILL
+    return sent_file.read_text().split() if sent_file.exists() else []
+
+
+def ticket_of(tag: str) -> OrderTicket:
+    return OrderTicket(tag, RELIANCE, "BUY", 10, "LIMIT", "MIS", Decimal(1400))
+
+
+async def test_killed_before_the_send_it_is_unknown_and_then_not_placed(
+    database_url: str, database: Database, broker: ScriptedBroker, tmp_path: Path
+) -> None:
+    await add_account(database)
+    assert await killed_at("before_send", database_url, tmp_path / "sent") == []
+    stored = await database.pool.fetchrow("SELECT order_id, state FROM orders")
+    assert stored is not None
+    assert stored["state"] == "SUBMITTING"
+    async with running_engine(database, broker) as engine:
+        assert (await engine.order(stored["order_id"])).state in ("UNKNOWN", "NOT_PLACED")
+        ended = await engine.wait_for(stored["order_id"], "NOT_PLACED")
+        assert ended.reason == "NOT_FOUND_AT_BROKER"
+        assert (await engine.place(request_id="r1")).order_id == stored["order_id"]
+    states = [row["state"] for row in await engine.rows("SELECT state FROM order_events ORDER BY sequence")]
+    assert states == ["SUBMITTING", "UNKNOWN", "NOT_PLACED"]
+    assert broker.sent == []
+
+
+async def test_killed_after_the_send_it_is_found_by_its_tag_and_not_sent_again(
+    database_url: str, database: Database, broker: ScriptedBroker, tmp_path: Path
+) -> None:
+    await add_account(database)
+    (tag,) = await killed_at("after_send", database_url, tmp_path / "sent")
+    broker.accept(ticket_of(tag))
+    broker.fill("261122000000001", 10, "1400", stream=False)
+    async with running_engine(database, broker) as engine:
+        order = await engine.place(request_id="r1")
+        await engine.wait_for(order.order_id, "FILLED", broker_order_id="261122000000001", tag=tag)
+    assert broker.sent == []
+
+
+def unanswered(broker: ScriptedBroker, *, booked: bool) -> Answer:
+    async def answer(ticket: OrderTicket) -> Outcome:
+        if booked:
+            broker.accept(ticket)
+        return Unknown("timed out")
+
+    return answer
+
+
+async def test_an_unknown_order_is_adopted_from_the_book_by_its_tag(engine: Engine, broker: ScriptedBroker) -> None:
+    broker.placements.append(unanswered(broker, booked=True))
+    order = await engine.place()
+    found = await engine.wait_for(order.order_id, "OPEN", broker_order_id="261122000000001")
+    assert (found.reason, found.message) == ("", "")
+    events = await engine.event_log.read_account_after(ACCOUNT, 0, 100)
+    assert [event.order.state for event in events] == ["SUBMITTING", "UNKNOWN", "OPEN"]
+    assert len(broker.sent) == 1
+
+
+async def test_an_unknown_order_is_adopted_from_the_stream_by_its_tag(engine: Engine, broker: ScriptedBroker) -> None:
+    broker.placements.append(unanswered(broker, booked=True))
+    order = await engine.place()
+    broker.hidden_tags.add(order.tag)  # the book is late
+    await engine.wait_for(order.order_id, "UNKNOWN")
+    broker.fill("261122000000001", 10, "1400")
+    await engine.wait_for(order.order_id, "FILLED")
+
+
+async def test_an_unknown_order_is_not_placed_only_after_both_bounds(engine: Engine, broker: ScriptedBroker) -> None:
+    broker.placements.append(unanswered(broker, booked=False))
+    started, reads = asyncio.get_running_loop().time(), broker.book_reads
+    order = await engine.place()
+    ended = await engine.wait_for(order.order_id, "NOT_PLACED")
+    bounds = FAST.recovery.bounds
+    assert asyncio.get_running_loop().time() - started >= bounds.minimum_seconds
+    assert broker.book_reads - reads >= bounds.minimum_reads
+    assert ended.reason == "NOT_FOUND_AT_BROKER"
+    assert len(broker.sent) == 1
+    topics = [row["topic"] for row in await engine.rows("SELECT topic FROM outbox ORDER BY outbox_id")]
+    assert topics[-2:] == ["ORDER_UNKNOWN", "ORDER_NOT_PLACED"]
+
+
+async def test_failed_reads_prove_nothing(engine: Engine, broker: ScriptedBroker) -> None:
+    broker.placements.append(unanswered(broker, booked=True))
+    broker.read_errors.extend(BrokerError("HTTP 503") for _ in range(6))
+    order = await engine.place()
+    await engine.wait_for(order.order_id, "OPEN")
+
+
+async def test_an_order_given_up_that_works_after_all_is_cancelled_and_raised(
+    engine: Engine, broker: ScriptedBroker
+) -> None:
+    broker.placements.append(unanswered(broker, booked=True))
+    order = await engine.place()
+    broker.hidden_tags.add(order.tag)
+    await engine.wait_for(order.order_id, "NOT_PLACED")
+    broker.hidden_tags.clear()
+    broker.push(StreamConnected())
+    await eventually(lambda: broker.cancels_sent == ["261122000000001"])
+    raised = await engine.rows("SELECT payload FROM outbox WHERE topic = 'ORDER_UNKNOWN' ORDER BY outbox_id DESC")
+    assert "after all" in raised[0]["payload"]["message"]
+
+
+async def test_a_raising_adapter_leaves_the_order_unknown(engine: Engine, broker: ScriptedBroker) -> None:
+    async def raising(ticket: OrderTicket) -> Outcome:
+        broker.accept(ticket)
+        raise SessionExpiredError("AG8001")
+
+    logins = broker.logins
+    broker.placements.append(raising)
+    order = await engine.place()
+    await engine.wait_for(order.order_id, "OPEN")
+    assert broker.logins == logins + 1
+    assert len(broker.sent) == 1
+
+
+async def test_a_restart_continues(database: Database, broker: ScriptedBroker) -> None:
+    await add_account(database)
+    async with running_engine(database, broker) as first:
+        resting, half, cancelling = [await first.place(request_id=f"r{n}") for n in range(3)]
+        ids = [await first.accepted(order) for order in (resting, half, cancelling)]
+        broker.fill(ids[1], 5, "1400")
+        await first.wait_for(half.order_id, "PARTIALLY_FILLED")
+    broker.fill(ids[1], 10, "1401", stream=False)  # while nobody listens
+    broker.fill(ids[0], 1, "1399", stream=False)
+    async with running_engine(database, broker, owner="engine-1") as second:
+        await second.wait_for(half.order_id, "FILLED", average_price=Decimal(1401))
+        await second.wait_for(resting.order_id, "PARTIALLY_FILLED")
+        await second.cancel(cancelling.order_id)
+        await second.wait_for(cancelling.order_id, "CANCELLED")
+        assert (await second.place(request_id="r0")).order_id == resting.order_id
+    trades = await second.rows(
+        "SELECT quantity, price FROM trades WHERE order_id = $1 ORDER BY trade_id", half.order_id
+    )
+    assert sorted((t["quantity"], t["price"]) for t in trades) == [(5, Decimal(1400)), (5, Decimal(1402))]
+    total = await second.rows("SELECT buy_quantity, buy_value FROM positions")
+    assert total == [{"buy_quantity": 11, "buy_value": Decimal(14_010 + 1_399)}]
+    assert len(broker.sent) == 3
+
+
+async def test_what_waited_to_be_sent_is_handed_back_at_the_next_start(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    await add_account(database)
+    paced = replace(FAST, pacer=PacerSettings(limit=1, window_seconds=60))
+    async with running_engine(database, broker, settings=paced) as first:
+        await first.accepted(await first.place())
+        waiting = await first.place()
+        assert waiting.state == "PENDING_SUBMIT"
+    async with running_engine(database, broker) as second:
+        ended = await second.wait_for(waiting.order_id, "NOT_PLACED")
+        assert ended.reason == "ENGINE_RESTARTED"
+    assert len(broker.sent) == 1
+
+
+async def test_a_cancel_that_was_asked_for_is_asked_again_after_a_restart(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    await add_account(database)
+    paced = replace(FAST, pacer=PacerSettings(limit=1, window_seconds=60))
+    async with running_engine(database, broker, settings=paced) as first:
+        order = await first.place()
+        await first.accepted(order)
+        await first.cancel(order.order_id)  # no room to send it
+    assert broker.cancels_sent == []
+    async with running_engine(database, broker) as second:
+        await second.wait_for(order.order_id, "CANCELLED")
+
+
+async def test_an_order_of_an_earlier_day_that_the_book_does_not_show_has_expired(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    await add_account(database)
+    async with running_engine(database, broker) as first:
+        order, other = await first.place(), await first.place()
+        await first.accepted(order)
+        await first.accepted(other)
+    yesterday = SystemClock().now() - timedelta(days=1)
+    await database.pool.execute("UPDATE orders SET submitted_at = $1", yesterday)
+    await database.pool.execute("UPDATE orders SET state = 'UNKNOWN' WHERE order_id = $1", other.order_id)
+    broker.book.clear()
+    async with running_engine(database, broker) as second:
+        assert (await second.wait_for(order.order_id, "EXPIRED")).reason == "DAY_ENDED"
+        assert (await second.wait_for(other.order_id, "EXPIRED")).reason == "UNKNOWN_AT_DAY_END"
+
+
+async def test_foreign_orders_are_ignored(database: Database, broker: ScriptedBroker) -> None:
+    await add_account(database)
+    broker.accept(ticket_of("manual"))
+    broker.accept(ticket_of(Tags("ACC2", b"t" * 32).of("ord-9")))  # of another account
+    broker.accept(ticket_of(Tags(ACCOUNT, b"t" * 32).of("ord-9")))  # ours by the check, and unknown to PostgreSQL
+    async with running_engine(database, broker) as engine:
+        broker.report("261122000000001", status=ReportStatus.CANCELLED)
+        await engine.accepted(await engine.place())
+        assert len(await engine.rows("SELECT 1 FROM orders")) == 1
+
+
+async def test_a_refused_login_closes_the_gate_in_the_brokers_words(database: Database, broker: ScriptedBroker) -> None:
+    await add_account(database)
+    broker.login_errors.extend([LoginRefusedError("AB1050: Invalid totp")] * 2)
+    slow = replace(FAST, recovery=replace(FAST.recovery, refused_login_seconds=0.3))
+    async with running_engine(database, broker, settings=slow, wait=False) as engine:
+        await eventually(lambda: broker.logins == 1)
+
+        await eventually(lambda: _closed_because(engine, "AB1050: Invalid totp"))
+        with pytest.raises(PreconditionError, match="AB1050") as refused:
+            await engine.place()
+        assert refused.value.reason == "GATE_CLOSED"
+        await engine.wait_until_open()
+        assert broker.logins == 3
+        topics = [row["topic"] for row in await engine.rows("SELECT topic FROM outbox ORDER BY outbox_id")]
+        assert topics == ["BROKER_LOGIN_FAILED", "ACCOUNT_GATE_OPEN"]  # told once, not at every attempt
+
+
+async def test_an_expired_session_is_renewed_with_the_gate_closed_meanwhile(
+    engine: Engine, broker: ScriptedBroker
+) -> None:
+    order = await engine.place()
+    broker_order_id = await engine.accepted(order)
+    broker.login_errors.append(BrokerError("unreachable"))
+    broker.expire_session()
+    broker.fill(broker_order_id, 10, "1400", stream=False)
+    await engine.wait_for(order.order_id, "FILLED")
+    await engine.wait_until_open()
+    assert broker.logins == 3
+    topics = [row["topic"] for row in await engine.rows("SELECT topic FROM outbox WHERE topic LIKE 'ACC%'")]
+    assert topics == ["ACCOUNT_GATE_OPEN", "ACCOUNT_GATE_CLOSED", "ACCOUNT_GATE_OPEN"]
+
+
+async def test_positions_that_differ_are_counted(
+    database: Database, broker: ScriptedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await add_account(database)
+    broker.position_reports.append(PositionReport("NSE", "2885", "MIS", 5, 5, 0, Decimal(1400), Decimal(0), Decimal(0)))
+    async with running_engine(database, broker):
+        pass
+    assert "instrument='NSE:RELIANCE-EQ' product='MIS' ours=0 broker=5" in capsys.readouterr().out
+
+
+async def test_an_account_that_is_set_up_wrongly_stays_closed_and_says_why(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    def refuse(account: object, epoch: int) -> ScriptedBroker:
+        raise ConfigurationError("credentials:ACC1: cannot be unsealed")
+
+    await add_account(database)
+    async with running_engine(database, broker, wait=False, make_broker=refuse) as engine:
+        await eventually(lambda: _closed_because(engine, "cannot be unsealed"))
+        with pytest.raises(UnavailableError, match="not run by this engine"):
+            await engine.place()
+
+
+async def _closed_because(engine: Engine, reason: str) -> bool:
+    rows = await engine.rows("SELECT gate, gate_reason FROM account_leases")
+    return bool(rows) and rows[0]["gate"] == "CLOSED" and reason in rows[0]["gate_reason"]
