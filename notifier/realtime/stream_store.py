@@ -48,14 +48,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class ShardState:
-    """The first entry that is still there and the last id that was ever given; None and START of a stream that is not there."""
+    """The first entry that is still there (None: there is none), the last id that was ever given, and whether all are there."""
 
     first: EntryId | None
     last: EntryId
+    untrimmed: bool
 
     def has_everything_after(self, position: EntryId) -> bool:
         """Nothing after `position` has been trimmed. Entries go from the left only, so an older one that is there proves it."""
-        return self.last <= position or (self.first is not None and self.first <= position)
+        return self.untrimmed or self.last <= position or (self.first is not None and self.first <= position)
 
 
 def connect(settings: RedisSettings) -> Redis:
@@ -166,10 +167,14 @@ def _raise_first(*answers: object) -> None:
 
 def _state(info: Any) -> ShardState:
     if isinstance(info, ResponseError):  # no such key
-        return ShardState(None, START)
+        return ShardState(None, START, untrimmed=True)
     _raise_first(info)
     first = info["first-entry"]
-    return ShardState(EntryId.parse(first[0]) if first else None, EntryId.parse(info["last-generated-id"]))
+    return ShardState(
+        EntryId.parse(first[0]) if first else None,
+        EntryId.parse(info["last-generated-id"]),
+        untrimmed=info["entries-added"] == info["length"],
+    )
 
 
 def _entry(shard: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:

@@ -55,6 +55,7 @@ def notification_message(notification: Notification) -> notifier_pb2.Notificatio
         created_at=_timestamp(notification.created_us),
         persisted=notification.persisted,
     )
+    message.data.SetInParent()  # an empty object is there too
     message.data.update(notification.data)
     if notification.read_us is not None:
         message.read_at.CopyFrom(_timestamp(notification.read_us))

@@ -1,0 +1,88 @@
+"""What makes a new notification acceptable, and whom it is told to."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from notifier import preferences as preference_rules
+from notifier.access import recipient, settings_owner
+from notifier.notification import NewNotification, check
+from notifier.preferences import DEFAULTS, Preferences, is_told_live
+from notifier.types import Severity
+from tests.unit.notifier.builders import a_notification
+from tradewinds.auth import Principal
+from tradewinds.errors import InvalidArgumentError, NotFoundError, PermissionDeniedError
+
+GOOD = NewNotification("alice", "ORDER_EXECUTED", "bought")
+
+
+def test_a_good_one_passes() -> None:
+    check(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", ""),
+        ("title", " "),
+        ("title", "x" * 201),
+        ("message", "x" * 4001),
+        ("message", "a\x00b"),
+        ("dedupe_key", "x" * 201),
+        ("user_id", "x" * 129),
+        ("data", {"document": "x" * 9000}),
+    ],
+)
+def test_a_bad_field_is_named(field: str, value: Any) -> None:
+    with pytest.raises(InvalidArgumentError) as refused:
+        check(dataclasses.replace(GOOD, **{field: value}), "requests[2].")
+    assert [violation.field for violation in refused.value.violations] == [f"requests[2].{field}"]
+
+
+def test_every_bad_field_is_named_at_once() -> None:
+    with pytest.raises(InvalidArgumentError) as refused:
+        check(dataclasses.replace(GOOD, title="", message="x" * 5000))
+    assert {violation.field for violation in refused.value.violations} == {"title", "message"}
+
+
+def test_a_muted_type_is_not_told() -> None:
+    muted = Preferences(frozenset({"ORDER_EXECUTED"}))
+    assert is_told_live(a_notification(), DEFAULTS)
+    assert not is_told_live(a_notification(), muted)
+    assert is_told_live(a_notification(type="ORDER_REJECTED"), muted)
+
+
+def test_nothing_below_the_minimum_severity_is_told() -> None:
+    warnings = Preferences(minimum_severity=Severity.WARNING)
+    assert not is_told_live(a_notification(type="ORDER_EXECUTED"), warnings)
+    assert is_told_live(a_notification(type="ORDER_REJECTED"), warnings)
+    assert is_told_live(a_notification(type="ORDER_UNKNOWN"), warnings)
+
+
+def test_a_misspelt_type_cannot_be_muted() -> None:
+    preference_rules.check(["ORDER_EXECUTED", "CUSTOM_LUNCH"])
+    with pytest.raises(InvalidArgumentError) as refused:
+        preference_rules.check(["ORDER_EXECUTED", "ORDER_EXECUTE"])
+    assert refused.value.violations[0].field == "settings.muted_types[1]"
+
+
+def test_only_services_operators_and_admins_tell_somebody_else() -> None:
+    trader, operator = Principal("alice", frozenset({"trader"})), Principal("olga", frozenset({"operator"}))
+    assert recipient(trader, "", "user_id") == "alice"
+    assert recipient(trader, "alice", "user_id") == "alice"
+    assert recipient(operator, "alice", "user_id") == "alice"
+    with pytest.raises(PermissionDeniedError, match=r"requests\[0\].user_id"):
+        recipient(trader, "bob", "requests[0].user_id")
+
+
+def test_another_users_settings_are_not_found() -> None:
+    trader, admin = Principal("alice", frozenset({"trader"})), Principal("ann", frozenset({"admin"}))
+    assert settings_owner(trader, "me") == "alice"
+    assert settings_owner(admin, "alice") == "alice"
+    with pytest.raises(NotFoundError):
+        settings_owner(trader, "bob")
+    with pytest.raises(InvalidArgumentError):
+        settings_owner(trader, "")

@@ -1,0 +1,59 @@
+"""The bytes of the event stream."""
+
+from __future__ import annotations
+
+import msgspec
+from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier import sse
+from notifier.realtime.cursor import Cursor, EntryId
+from notifier.realtime.deliveries import Delivery
+from notifier.realtime.subscription import Batch, End
+from notifier.rpc.messages import notification_message
+from tests.unit.notifier.builders import a_notification
+
+CURSOR = Cursor(b"12345678", 1, EntryId(7, 0))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**50), 2**50) | st.text(), lambda inner: st.lists(inner, max_size=3)
+)
+
+
+@given(
+    title=st.text(max_size=50).filter(lambda text: "\x00" not in text),
+    data=st.dictionaries(st.text(), JSON, max_size=3),
+    created_us=st.integers(0, 4_000_000_000_000_000),
+    read_us=st.none() | st.integers(0, 4_000_000_000_000_000),
+)
+def test_an_event_has_the_same_fields_as_rest(
+    title: str, data: dict[str, object], created_us: int, read_us: int | None
+) -> None:
+    notification = a_notification(title=title, data=data, created_us=created_us, read_us=read_us)
+    message = notification_message(notification)
+    rest = json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    assert msgspec.json.decode(msgspec.json.encode(sse.as_json(notification))) == rest
+
+
+def test_an_event_is_one_block_with_id_name_and_data() -> None:
+    block = sse.event_bytes(Batch((Delivery(a_notification(title="a\nb"), CURSOR),), cursor=CURSOR.encode()))
+    lines = block.decode().split("\n")
+    assert lines[0] == f"id: {CURSOR.encode()}"
+    assert lines[1] == "event: notification"
+    assert lines[2].startswith("data: {")
+    assert lines[3:] == ["", ""]
+
+
+def test_a_heartbeat_is_a_comment_that_carries_the_cursor() -> None:
+    assert sse.event_bytes(Batch(cursor="c")) == b"id: c\n: beat\n\n"
+    assert sse.event_bytes(Batch()) == b": beat\n\n"
+
+
+def test_a_resync_comes_before_and_an_end_after() -> None:
+    batch = Batch(
+        (Delivery(a_notification(), CURSOR),), resync=True, cursor=CURSOR.encode(), end=End("SERVER_STOPPING", "bye")
+    )
+    names = [line for line in sse.event_bytes(batch).decode().split("\n") if line.startswith("event:")]
+    assert names == ["event: resync", "event: notification", "event: end"]

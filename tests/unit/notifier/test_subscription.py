@@ -1,0 +1,112 @@
+"""One follower's queue."""
+
+from __future__ import annotations
+
+import asyncio
+
+from notifier.realtime.cursor import START, Cursor, EntryId
+from notifier.realtime.deliveries import Delivery, deliveries
+from notifier.realtime.subscription import SERVER_STOPPING, SLOW_CONSUMER, Subscription
+from tests.unit.notifier.builders import a_notification
+
+EPOCH = b"12345678"
+HEARTBEAT = 0.01
+
+
+def a_delivery(number: int, *, message: str = "") -> Delivery:
+    notification = a_notification(f"ntf-{number}", message=message)
+    return Delivery(notification, Cursor(EPOCH, 0, EntryId(number, 0)))
+
+
+def a_subscription(queue_bytes: int = 100_000, position: Cursor | None = None) -> Subscription:
+    return Subscription("alice", lambda: position or Cursor(EPOCH, 0, START), queue_bytes=queue_bytes)
+
+
+async def ids(subscription: Subscription) -> list[str]:
+    batch = await subscription.take(HEARTBEAT)
+    return [delivery.notification.notification_id for delivery in batch.deliveries]
+
+
+async def test_everything_that_waits_comes_at_once_and_in_order() -> None:
+    subscription = a_subscription()
+    for number in (1, 2, 3):
+        subscription.push(a_delivery(number))
+    assert await ids(subscription) == ["ntf-1", "ntf-2", "ntf-3"]
+    assert await ids(subscription) == []
+
+
+async def test_a_waiting_reader_is_woken() -> None:
+    subscription = a_subscription()
+    reading = asyncio.create_task(subscription.take(10))
+    await asyncio.sleep(0)
+    subscription.push(a_delivery(1))
+    assert len((await reading).deliveries) == 1
+
+
+async def test_a_heartbeat_carries_the_shards_position() -> None:
+    position = Cursor(EPOCH, 0, EntryId(99, 0))
+    assert (await a_subscription(position=position).take(HEARTBEAT)).cursor == position.encode()
+
+
+async def test_a_batchs_cursor_is_its_last_ones() -> None:
+    subscription = a_subscription()
+    subscription.push(a_delivery(1))
+    subscription.push(a_delivery(2))
+    assert (await subscription.take(HEARTBEAT)).cursor == a_delivery(2).cursor.encode()
+
+
+async def test_a_replay_comes_before_what_came_live_meanwhile() -> None:
+    subscription = a_subscription()
+    subscription.resume_after(a_delivery(1).cursor)
+    subscription.push(a_delivery(4))
+    subscription.begin_with([a_delivery(2), a_delivery(3)])
+    assert await ids(subscription) == ["ntf-2", "ntf-3", "ntf-4"]
+
+
+async def test_what_lies_before_the_cursor_is_not_told_again() -> None:
+    # The replica that the follower came from was ahead of this one.
+    subscription = a_subscription()
+    subscription.resume_after(a_delivery(2).cursor)
+    for number in (1, 2, 3):
+        subscription.push(a_delivery(number))
+    assert await ids(subscription) == ["ntf-3"]
+
+
+async def test_a_resync_is_told_once_and_between_what_was_before_and_after() -> None:
+    subscription = a_subscription()
+    subscription.push(a_delivery(1))
+    subscription.resync()
+    subscription.resync()
+    subscription.push(a_delivery(2))
+    before = await subscription.take(HEARTBEAT)
+    after = await subscription.take(HEARTBEAT)
+    assert (before.resync, len(before.deliveries)) == (False, 1)
+    assert (after.resync, len(after.deliveries)) == (True, 1)
+    assert not (await subscription.take(HEARTBEAT)).resync
+
+
+async def test_a_slow_follower_is_ended_and_its_queue_is_given_up() -> None:
+    subscription = a_subscription(queue_bytes=5_000)
+    for number in range(100):
+        subscription.push(a_delivery(number, message="x" * 1000))
+    batch = await subscription.take(HEARTBEAT)
+    assert batch.end is not None
+    assert batch.end.reason == SLOW_CONSUMER
+    assert batch.deliveries == ()
+
+
+async def test_a_stop_is_told_after_what_still_waits() -> None:
+    subscription = a_subscription()
+    subscription.push(a_delivery(1))
+    subscription.end(SERVER_STOPPING, "bye")
+    subscription.push(a_delivery(2))
+    batch = await subscription.take(HEARTBEAT)
+    assert [delivery.notification.notification_id for delivery in batch.deliveries] == ["ntf-1"]
+    assert batch.end is not None
+    assert batch.end.reason == SERVER_STOPPING
+
+
+def test_only_a_users_own_are_theirs_and_their_last_one_stands_for_the_whole_entry() -> None:
+    batch = [a_notification("a1"), a_notification("b1", "bob"), a_notification("a2"), a_notification("b2", "bob")]
+    mine = list(deliveries(EPOCH, 0, EntryId(5, 0), batch, {"alice"}))
+    assert [(d.notification.notification_id, d.cursor.index) for d in mine] == [("a1", 0), ("a2", 0xFFFF)]
