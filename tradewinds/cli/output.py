@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -16,7 +17,8 @@ from rich.table import Table
 
 from tradewinds.clock import ist
 
-console = Console(highlight=False)
+# Into a pipe or a file a table is as wide as it needs to be: nothing of it may be lost.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 
 _GOOD = {"RUNNING", "FILLED", "OPEN", "LOGGED_IN", "DONE", "yes"}
 _BAD = {"FAILED", "REJECTED", "UNKNOWN", "DENIED", "NOT_PLACED", "BACKOFF", "CLOSED", "CRITICAL", "no"}
@@ -47,7 +49,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         return
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left")
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
     for row in listed:
         table.add_row(*(coloured(cell) for cell in row))
     console.print(table)

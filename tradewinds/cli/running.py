@@ -52,7 +52,7 @@ def run(work: Awaitable[ResultT]) -> ResultT:
 
 def say_error(error: TradewindsError) -> None:
     """What was wrong, and every field that is to blame."""
-    errors_console.print(f"[red]error:[/red] {_escape(error.message)}")
+    errors_console.print(f"[red]error:[/red] {_escape(error.message)}", soft_wrap=True)
     for violation in error.violations:
         if violation.description not in error.message:
             errors_console.print(f"  {_escape(violation.field)}: {_escape(violation.description)}")
