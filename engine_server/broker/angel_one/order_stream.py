@@ -142,7 +142,7 @@ class OrderStream:
                 yield StreamConnected()
             if message is not None and (report := await _read(socket, message)) is not None:
                 yield report
-                heard = time.monotonic()  # the consumer's time is not the broker's silence
+            heard += time.monotonic() - now  # the consumer's time is not the broker's silence
             if time.monotonic() >= next_ping:
                 await socket.ping()
                 next_ping = time.monotonic() + self._times.ping_seconds
