@@ -7,8 +7,11 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import certifi
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from engine_server.instruments.catalog import InstrumentCatalog
 from tests.support.feed_process import (
@@ -158,3 +161,19 @@ async def test_a_certificate_of_another_authority_is_refused(
 
 async def test_it_stops_when_it_is_told_to(feed: FeedProcess) -> None:
     assert await feed.stop() == 0
+
+
+async def test_health_and_metrics_are_served(feed: FeedProcess, database: Database, valkey: Valkey) -> None:
+    await wish(database, "NSE:SBIN-EQ")
+    await is_state(valkey, "LIVE")
+    async with grpc.aio.insecure_channel(feed.grpc) as channel:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+    async def counted() -> bool:
+        async with aiohttp.ClientSession() as session, session.get(f"http://{feed.metrics}/metrics") as page:
+            text = await page.text()
+        assert 'tradewinds_feed_subscriptions{outcome="subscribed"} 1.0' in text
+        return "tradewinds_feed_live 1.0" in text
+
+    await eventually(counted)
