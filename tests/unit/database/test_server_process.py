@@ -6,15 +6,18 @@ import os
 import pwd
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.datastores import temporary_state_dir
 from tests.support.waiting import eventually
 from tradewinds.embedded import server_process
+from tradewinds.embedded.relocation import may_enter, reachable_installation, reachable_state
 from tradewinds.embedded.server_process import EmbeddedServerError, RunAs, ServerProcess, StopStep
 from tradewinds.embedded.state_dir import StateDir, end_leftover
-from tradewinds.embedded.unprivileged import check_reachable, run_as_for
+from tradewinds.embedded.unprivileged import run_as_for
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
@@ -92,15 +95,40 @@ def test_root_without_such_a_user_is_told_what_to_do(monkeypatch: pytest.MonkeyP
         run_as_for(0)
 
 
-def test_a_closed_folder_is_named_with_the_remedy_and_left_closed(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    (closed / "state").mkdir(parents=True)
+@pytest.fixture
+def stranger() -> RunAs:
+    return RunAs("stranger", uid=os.getuid() + 12345, gid=12345)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    with temporary_state_dir() as folder:
+        yield folder
+
+
+def test_what_a_user_can_reach_stays_where_it_is(open_folder: Path, stranger: RunAs) -> None:
+    shared, state = open_folder / "shared", open_folder / "state"
+    assert reachable_state(stranger, state, shared) == state
+    assert reachable_installation(stranger, open_folder, shared) == open_folder
+    assert not shared.exists()
+
+
+def test_what_is_in_a_closed_folder_goes_elsewhere_and_the_folder_stays_closed(
+    open_folder: Path, stranger: RunAs
+) -> None:
+    closed, shared = open_folder / "closed", open_folder / "shared"
+    (closed / "installation" / "bin").mkdir(parents=True)
+    (closed / "installation" / "bin" / "postgres").write_text("#!")
     closed.chmod(0o700)
-    stranger = RunAs("stranger", uid=os.getuid() + 12345, gid=12345)
 
-    with pytest.raises(EmbeddedServerError, match=r"the user stranger may not enter .*chmod o\+x"):
-        check_reachable(stranger, closed / "state")
+    copy = reachable_installation(stranger, closed / "installation", shared)
+    assert (copy / "bin" / "postgres").read_text() == "#!"
+    assert may_enter(stranger, copy / "bin")
+    assert reachable_installation(stranger, closed / "installation", shared) == copy
 
+    state = reachable_state(stranger, closed / "state", shared)
+    assert state.parent == shared
+    assert reachable_state(stranger, closed / "state", shared) == state  # the next start finds it again
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
