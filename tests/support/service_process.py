@@ -22,7 +22,7 @@ class ServiceProcess:
 
     def __init__(self, module: str, environment: Mapping[str, str], folder: Path) -> None:
         self._module = module
-        self._environment = environment
+        self.environment = environment
         self._ready_file = folder / f"{module}.ready.json"
         self._log_file = folder / f"{module}.log"
         self._process: asyncio.subprocess.Process | None = None
@@ -31,7 +31,7 @@ class ServiceProcess:
     async def start(self) -> None:
         """Start it and wait until it serves; fails with its log when it ends instead."""
         self._ready_file.unlink(missing_ok=True)
-        environment = {**os.environ, **self._environment, "READY_FILE": str(self._ready_file)}
+        environment = {**os.environ, **self.environment, "READY_FILE": str(self._ready_file)}
         with self._log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", self._module, cwd=REPOSITORY, env=environment, stderr=log

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +65,7 @@ class EventStream:
 
 @asynccontextmanager
 async def event_stream(
-    base_url: str, headers: dict[str, str], *, last_event_id: str = "", in_query: bool = False
+    base_url: str, headers: Mapping[str, str], *, last_event_id: str = "", in_query: bool = False
 ) -> AsyncIterator[EventStream]:
     """Open /v1/notifications/stream and wait until it is live."""
     path, wanted = "/v1/notifications/stream", dict(headers)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import grpc
 import pytest
 
-from tests.integration.notifier.conftest import Caller
+from tests.integration.notifier.conftest import Caller, SharedNotifier, environment
 from tests.support.service_process import ServiceProcess
 from tests.support.signing import Signing
 from tests.support.sse import event_stream
+from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import eventually
 from tradewinds.embedded.valkey import EmbeddedValkey
 from tradewinds.v1 import notifier_pb2 as pb
@@ -28,9 +30,9 @@ async def valkey(state_dir: Path) -> AsyncIterator[EmbeddedValkey]:
 
 @pytest.fixture
 async def notifier(
-    valkey: EmbeddedValkey, notifier_environment: dict[str, str], tmp_path: Path
+    valkey: EmbeddedValkey, database_url: str, signing: Signing, tmp_path: Path
 ) -> AsyncIterator[ServiceProcess]:
-    async with ServiceProcess("notifier", {**notifier_environment, "REDIS_URL": valkey.url}, tmp_path) as process:
+    async with ServiceProcess("notifier", environment(database_url, valkey.url, signing), tmp_path) as process:
         yield process
 
 
@@ -45,9 +47,12 @@ async def sends_live(caller: Caller) -> bool:
 
 
 async def test_what_is_kept_goes_on_and_followers_are_told_once(
-    valkey: EmbeddedValkey, notifier: ServiceProcess, alice: Caller, signing: Signing
+    valkey: EmbeddedValkey, notifier: ServiceProcess, signing: Signing
 ) -> None:
-    async with event_stream(f"http://{notifier.facts['http']}", signing.header("alice")) as events:
+    async with (
+        Caller(notifier.facts["grpc"], signing, "alice") as alice,
+        event_stream(f"http://{notifier.facts['http']}", alice.header) as events,
+    ):
         await events.comment()
         await valkey.stop()
         assert not await sends_live(alice)
@@ -59,7 +64,7 @@ async def test_what_is_kept_goes_on_and_followers_are_told_once(
         seen = [await events.next(), await events.next()]
         assert seen[0].name == "resync"
         assert (seen[1].name, seen[1].data["title"]) == ("notification", "probe")
-    listed = await alice("ListNotifications", pb.ListNotificationsRequest())
+        listed = await alice("ListNotifications", pb.ListNotificationsRequest())
     assert [n.title for n in listed.notifications] == ["kept 2", "kept 1", "kept 0"]
 
 
@@ -69,6 +74,50 @@ async def test_a_notifier_starts_without_redis_and_keeps_what_must_be_kept(
     await valkey.stop()
     await notifier.stop()
     await notifier.start()
-    caller = Caller(notifier.facts["grpc"], signing.token("alice"))
-    assert (await caller("SendNotification", pb.SendNotificationRequest(type=KEPT, title="kept"))).persisted
-    await caller.close()
+    async with Caller(notifier.facts["grpc"], signing, "alice") as alice:
+        assert (await alice("SendNotification", pb.SendNotificationRequest(type=KEPT, title="kept"))).persisted
+
+
+async def test_what_one_replica_could_not_tell_is_told_to_followers_of_another(
+    shared: SharedNotifier, alice: Caller, signing: Signing, tmp_path: Path
+) -> None:
+    """Only the sending replica loses Redis: the follower's own replica would notice nothing."""
+    redis_url = urlsplit(shared.environment["REDIS_URL"])
+    assert redis_url.port is not None
+    async with TcpProxy("127.0.0.1", redis_url.port) as proxy, event_stream(shared.http, alice.header) as events:
+        through_proxy = redis_url._replace(netloc=redis_url.netloc.replace(f":{redis_url.port}", f":{proxy.port}"))
+        cut_off = {**shared.environment, "REDIS_URL": urlunsplit(through_proxy)}
+        async with (
+            ServiceProcess("notifier", cut_off, tmp_path) as process,
+            Caller(process.facts["grpc"], signing, alice.user) as at_cut_off,
+        ):
+            await at_cut_off("SendNotification", pb.SendNotificationRequest(type=KEPT, title="before"))
+            before = await events.next()
+            proxy.cut()
+            kept = await at_cut_off("SendNotification", pb.SendNotificationRequest(type=KEPT, title="untold"))
+            assert kept.persisted
+            proxy.mend()
+            assert (await events.next()).name == "resync"
+            await alice("SendNotification", pb.SendNotificationRequest(type=KEPT, title="after"))
+            assert (await events.next()).data["title"] == "after"
+    # Nor is the gap forgotten by who comes back with an older cursor.
+    async with event_stream(shared.http, alice.header, last_event_id=before.last_event_id) as events:
+        assert (await events.next()).name == "resync"
+
+
+async def test_a_short_cut_of_the_reader_loses_nothing(shared: SharedNotifier, alice: Caller, tmp_path: Path) -> None:
+    redis_url = urlsplit(shared.environment["REDIS_URL"])
+    assert redis_url.port is not None
+    async with TcpProxy("127.0.0.1", redis_url.port) as proxy:
+        through_proxy = redis_url._replace(netloc=redis_url.netloc.replace(f":{redis_url.port}", f":{proxy.port}"))
+        cut_off = {**shared.environment, "REDIS_URL": urlunsplit(through_proxy)}
+        async with (
+            ServiceProcess("notifier", cut_off, tmp_path) as process,
+            event_stream(f"http://{process.facts['http']}", alice.header) as events,
+        ):
+            await events.comment()
+            proxy.cut()
+            for number in range(3):
+                await alice("SendNotification", pb.SendNotificationRequest(type=LIVE, title=str(number)))
+            proxy.mend()
+            assert [(await events.next()).data["title"] for _ in range(3)] == ["0", "1", "2"]

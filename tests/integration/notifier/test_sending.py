@@ -10,11 +10,12 @@ import grpc
 import pytest
 from redis.asyncio import Redis
 
-from tests.integration.notifier.conftest import Caller
+from tests.integration.notifier.conftest import Caller, SharedNotifier
 from tests.support.gateway_process import GatewayProcess
 from tests.support.service_process import ServiceProcess
 from tests.support.signing import Signing
 from tests.support.sse import event_stream
+from tradewinds import auth, redis_keys
 from tradewinds.errors import from_rpc_error
 from tradewinds.v1 import notifier_pb2 as pb
 
@@ -25,11 +26,9 @@ def a_request(type_: str = KEPT, **fields: object) -> pb.SendNotificationRequest
     return pb.SendNotificationRequest(type=type_, title="10 RELIANCE bought", **fields)  # type: ignore[arg-type]
 
 
-async def test_it_is_told_through_the_gateway_within_milliseconds(
-    gateway: GatewayProcess, alice: Caller, signing: Signing
-) -> None:
+async def test_it_is_told_through_the_gateway_within_milliseconds(gateway: GatewayProcess, alice: Caller) -> None:
     took_ms = []
-    async with event_stream(gateway.url, signing.header("alice")) as events:
+    async with event_stream(gateway.url, alice.header) as events:
         await events.comment()
         for number in range(30):
             began = time.perf_counter()
@@ -44,10 +43,11 @@ async def test_it_is_told_through_the_gateway_within_milliseconds(
 
 
 async def test_the_row_is_there_although_the_notifier_dies_right_after_its_answer(
-    notifier: ServiceProcess, alice: Caller, database_url: str
+    own: ServiceProcess, signing: Signing, database_url: str
 ) -> None:
-    sent = await alice("SendNotification", a_request(data={"order_id": "o-1"}))
-    await notifier.kill()
+    async with Caller(own.facts["grpc"], signing, "alice") as alice:
+        sent = await alice("SendNotification", a_request(data={"order_id": "o-1"}))
+        await own.kill()
     connection = await asyncpg.connect(database_url)
     row = await connection.fetchrow("SELECT * FROM notifications")
     await connection.close()
@@ -69,10 +69,10 @@ async def test_a_dedupe_key_makes_one_of_many(alice: Caller, type_: str, persist
     assert (again.notification_id, again.duplicate, again.persisted) == (first.notification_id, True, persisted)
 
 
-async def test_a_kept_ones_key_is_known_for_ever(alice: Caller, redis_url: str) -> None:
+async def test_a_kept_ones_key_is_known_for_ever(alice: Caller, valkey_url: str) -> None:
     first = await alice("SendNotification", a_request(dedupe_key="fill-1"))
-    async with Redis.from_url(redis_url) as client:
-        await client.flushall()
+    async with Redis.from_url(valkey_url) as client:
+        assert await client.delete(redis_keys.notification_dedupe(alice.user, "fill-1")) == 1
     again = await alice("SendNotification", a_request(dedupe_key="fill-1"))
     assert (again.notification_id, again.duplicate) == (first.notification_id, True)
 
@@ -91,15 +91,14 @@ async def test_a_thousand_at_once_are_kept_in_order(alice: Caller) -> None:
     assert sorted(titles, key=int) == [str(number) for number in range(1000)]
 
 
-async def test_the_list_is_newest_first_and_ones_own(notifier: ServiceProcess, alice: Caller, signing: Signing) -> None:
+async def test_the_list_is_newest_first_and_ones_own(shared: SharedNotifier, alice: Caller, signing: Signing) -> None:
     for title in ("first", "second"):
         await alice("SendNotification", pb.SendNotificationRequest(type="CUSTOM_NOTE", title=title))
     listed = await alice("ListNotifications", pb.ListNotificationsRequest())
     assert [notification.title for notification in listed.notifications] == ["second", "first"]
-    assert all(n.user_id == "alice" and n.persisted for n in listed.notifications)
-    bob = Caller(notifier.facts["grpc"], signing.token("bob"))
-    assert not (await bob("ListNotifications", pb.ListNotificationsRequest())).notifications
-    await bob.close()
+    assert all(n.user_id == alice.user and n.persisted for n in listed.notifications)
+    async with Caller(shared.grpc, signing, "bob") as bob:
+        assert not (await bob("ListNotifications", pb.ListNotificationsRequest())).notifications
 
 
 async def test_reading_one_takes_it_out_of_the_unread(alice: Caller) -> None:
@@ -112,25 +111,23 @@ async def test_reading_one_takes_it_out_of_the_unread(alice: Caller) -> None:
     assert [notification.notification_id for notification in unread.notifications] == [sent[1].notification_id]
 
 
-async def test_anothers_notification_is_not_found(notifier: ServiceProcess, alice: Caller, signing: Signing) -> None:
+async def test_anothers_notification_is_not_found(shared: SharedNotifier, alice: Caller, signing: Signing) -> None:
     sent = await alice("SendNotification", a_request())
-    bob = Caller(notifier.facts["grpc"], signing.token("bob"))
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await bob("MarkNotificationRead", pb.MarkNotificationReadRequest(notification_id=sent.notification_id))
+    async with Caller(shared.grpc, signing, "bob") as bob:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await bob("MarkNotificationRead", pb.MarkNotificationReadRequest(notification_id=sent.notification_id))
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
-    await bob.close()
 
 
 async def test_a_service_tells_anybody_and_a_trader_only_herself(
-    notifier: ServiceProcess, alice: Caller, signing: Signing
+    shared: SharedNotifier, alice: Caller, signing: Signing
 ) -> None:
-    engine = Caller(notifier.facts["grpc"], signing.token("engine-0", "service"))
-    await engine("SendNotification", a_request(user_id="alice"))
-    assert (await alice("ListNotifications", pb.ListNotificationsRequest())).notifications[0].user_id == "alice"
+    async with Caller(shared.grpc, signing, "engine-0", auth.SERVICE) as engine:
+        await engine("SendNotification", a_request(user_id=alice.user))
+    assert len((await alice("ListNotifications", pb.ListNotificationsRequest())).notifications) == 1
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await alice("SendNotification", a_request(user_id="bob"))
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-    await engine.close()
 
 
 async def test_an_unknown_type_is_refused_with_the_near_ones(alice: Caller) -> None:
@@ -142,12 +139,10 @@ async def test_an_unknown_type_is_refused_with_the_near_ones(alice: Caller) -> N
     assert error.violations[0].field == "type"
 
 
-async def test_settings_begin_with_the_defaults_and_take_effect_at_once(
-    notifier: ServiceProcess, alice: Caller, signing: Signing
-) -> None:
+async def test_settings_begin_with_the_defaults_and_take_effect_at_once(shared: SharedNotifier, alice: Caller) -> None:
     settings = await alice("GetNotificationSettings", pb.GetNotificationSettingsRequest(user_id="me"))
-    assert settings == pb.NotificationSettings(user_id="alice", minimum_severity=pb.SEVERITY_INFO)
-    async with event_stream(f"http://{notifier.facts['http']}", signing.header("alice")) as events:
+    assert settings == pb.NotificationSettings(user_id=alice.user, minimum_severity=pb.SEVERITY_INFO)
+    async with event_stream(shared.http, alice.header) as events:
         await events.comment()
         await alice("SendNotification", a_request())
         assert (await events.next()).data["type"] == KEPT
@@ -160,12 +155,12 @@ async def test_settings_begin_with_the_defaults_and_take_effect_at_once(
     assert len((await alice("ListNotifications", pb.ListNotificationsRequest())).notifications) == 3
 
 
-async def test_a_change_of_settings_is_recorded(alice: Caller, database_url: str) -> None:
+async def test_a_change_of_settings_is_recorded(shared: SharedNotifier, alice: Caller) -> None:
     settings = pb.NotificationSettings(minimum_severity=pb.SEVERITY_CRITICAL)
     await alice("UpdateNotificationSettings", pb.UpdateNotificationSettingsRequest(user_id="me", settings=settings))
-    connection = await asyncpg.connect(database_url)
-    row = await connection.fetchrow("SELECT actor, action, subject_id, after FROM audit_log")
+    connection = await asyncpg.connect(shared.database_url)
+    row = await connection.fetchrow("SELECT actor, action, after FROM audit_log WHERE subject_id = $1", alice.user)
     await connection.close()
     assert row is not None
-    assert tuple(row)[:3] == ("alice", "notification_settings.update", "alice")
+    assert tuple(row)[:2] == (alice.user, "notification_settings.update")
     assert '"CRITICAL"' in row["after"]

@@ -14,12 +14,12 @@ import pytest
 from redis.asyncio import Redis
 
 from notifier.realtime.cursor import shard_of
-from tests.integration.notifier.conftest import Caller
+from tests.integration.notifier.conftest import Caller, SharedNotifier
 from tests.support.gateway_process import GatewayProcess
 from tests.support.service_process import ServiceProcess
 from tests.support.signing import Signing
 from tests.support.sse import EventStream, event_stream
-from tradewinds import redis_keys
+from tradewinds import auth, redis_keys
 from tradewinds.errors import from_rpc_error
 from tradewinds.v1 import notifier_pb2 as pb
 
@@ -31,19 +31,10 @@ def a_request(number: int, type_: str = LIVE, message: str = "") -> pb.SendNotif
 
 
 @pytest.fixture
-async def replica(notifier_environment: dict[str, str], tmp_path: Path) -> AsyncIterator[ServiceProcess]:
-    """A second notifier on the same stores."""
-    folder = tmp_path / "replica"
-    folder.mkdir()
-    async with ServiceProcess("notifier", notifier_environment, folder) as process:
+async def replica(shared: SharedNotifier, tmp_path: Path) -> AsyncIterator[ServiceProcess]:
+    """A second notifier on the shared one's stores."""
+    async with ServiceProcess("notifier", shared.environment, tmp_path) as process:
         yield process
-
-
-@pytest.fixture
-async def at_replica(replica: ServiceProcess, signing: Signing) -> AsyncIterator[Caller]:
-    caller = Caller(replica.facts["grpc"], signing.token("alice"))
-    yield caller
-    await caller.close()
 
 
 def sse(process: ServiceProcess) -> str:
@@ -54,29 +45,26 @@ async def titles(events: EventStream, count: int) -> list[str]:
     return [(await events.next()).data["title"] for _ in range(count)]
 
 
-async def test_what_is_sent_at_one_replica_is_seen_at_the_other(
-    notifier: ServiceProcess, at_replica: Caller, signing: Signing
-) -> None:
-    async with event_stream(sse(notifier), signing.header("alice")) as events:
+async def test_what_is_sent_at_one_replica_is_seen_at_the_other(replica: ServiceProcess, alice: Caller) -> None:
+    async with event_stream(sse(replica), alice.header) as events:
         await events.comment()
-        await at_replica("SendNotification", a_request(1))
+        await alice("SendNotification", a_request(1))
         assert await titles(events, 1) == ["1"]
 
 
-async def test_one_sees_only_ones_own(notifier: ServiceProcess, alice: Caller, signing: Signing) -> None:
-    engine = Caller(notifier.facts["grpc"], signing.token("engine-0", "service"))
-    requests = [pb.SendNotificationRequest(type=LIVE, title="x", user_id=user) for user in ("bob", "alice", "bob")]
-    async with event_stream(sse(notifier), signing.header("alice")) as events:
+async def test_one_sees_only_ones_own(shared: SharedNotifier, alice: Caller, signing: Signing) -> None:
+    requests = [pb.SendNotificationRequest(type=LIVE, title="x", user_id=user) for user in ("bob", alice.user, "bob")]
+    async with (
+        Caller(shared.grpc, signing, "engine-0", auth.SERVICE) as engine,
+        event_stream(shared.http, alice.header) as events,
+    ):
         await events.comment()
         await engine("BatchSendNotifications", pb.BatchSendNotificationsRequest(requests=requests))
         await alice("SendNotification", a_request(9))
-        assert [(await events.next()).data["user_id"] for _ in range(2)] == ["alice", "alice"]
-    await engine.close()
+        assert [(await events.next()).data["user_id"] for _ in range(2)] == [alice.user, alice.user]
 
 
-async def test_a_resume_across_a_crash_has_no_gap_and_nothing_twice(
-    notifier: ServiceProcess, at_replica: Caller, signing: Signing
-) -> None:
+async def test_a_resume_across_a_crash_has_no_gap_and_nothing_twice(replica: ServiceProcess, alice: Caller) -> None:
     """300 in order, sent at one replica while the other, which is followed, is killed twice."""
     total, cursor = 300, ""
     seen: list[int] = []
@@ -84,7 +72,7 @@ async def test_a_resume_across_a_crash_has_no_gap_and_nothing_twice(
     async def send_all() -> None:
         for first in range(0, total, 3):
             requests = [a_request(number) for number in range(first, first + 3)]
-            await at_replica("BatchSendNotifications", pb.BatchSendNotificationsRequest(requests=requests))
+            await alice("BatchSendNotifications", pb.BatchSendNotificationsRequest(requests=requests))
             await asyncio.sleep(0.005)
 
     async def follow(events: EventStream, until: int) -> None:
@@ -95,83 +83,86 @@ async def test_a_resume_across_a_crash_has_no_gap_and_nothing_twice(
             seen.append(int(event.data["title"]))
             cursor = event.last_event_id
 
-    async with event_stream(sse(notifier), signing.header("alice")) as events:
+    async with event_stream(sse(replica), alice.header) as events:
         await events.comment()
         sending = asyncio.create_task(send_all())
         await follow(events, 50)  # in the middle of a batch
     for until in (121, total):
-        await notifier.kill()
-        await notifier.start()
-        async with event_stream(sse(notifier), signing.header("alice"), last_event_id=cursor) as events:
+        await replica.kill()
+        await replica.start()
+        async with event_stream(sse(replica), alice.header, last_event_id=cursor) as events:
             await follow(events, until)
     await sending
     assert seen == list(range(total))
 
 
 async def test_a_cursor_works_at_the_other_replica_and_in_the_query(
-    notifier: ServiceProcess, replica: ServiceProcess, alice: Caller, signing: Signing
+    shared: SharedNotifier, replica: ServiceProcess, alice: Caller
 ) -> None:
-    async with event_stream(sse(notifier), signing.header("alice")) as events:
+    async with event_stream(shared.http, alice.header) as events:
         await events.comment()
         await alice("SendNotification", a_request(1))
         cursor = (await events.next()).last_event_id
     await alice("SendNotification", a_request(2))
-    async with event_stream(sse(replica), signing.header("alice"), last_event_id=cursor, in_query=True) as events:
+    async with event_stream(sse(replica), alice.header, last_event_id=cursor, in_query=True) as events:
         await alice("SendNotification", a_request(3))
         assert await titles(events, 2) == ["2", "3"]
 
 
-async def test_a_heartbeats_cursor_resumes_too(notifier: ServiceProcess, alice: Caller, signing: Signing) -> None:
-    async with event_stream(sse(notifier), signing.header("alice")) as events:
+async def test_a_heartbeats_cursor_resumes_too(shared: SharedNotifier, alice: Caller, signing: Signing) -> None:
+    async with event_stream(shared.http, alice.header) as events:
         for _ in range(3):
             await events.comment()
         cursor = events.last_event_id
     await alice("SendNotification", a_request(1))
-    async with event_stream(sse(notifier), signing.header("alice"), last_event_id=cursor) as events:
+    async with event_stream(shared.http, alice.header, last_event_id=cursor) as events:
         assert await titles(events, 1) == ["1"]
 
 
 async def test_a_flush_of_redis_is_told_once_and_the_stream_goes_on(
-    notifier: ServiceProcess, alice: Caller, signing: Signing, redis_url: str
+    own: ServiceProcess, signing: Signing, redis_url: str
 ) -> None:
-    async with event_stream(sse(notifier), signing.header("alice")) as events, Redis.from_url(redis_url) as client:
-        await events.comment()
-        await alice("SendNotification", a_request(1))
-        before = await events.next()
-        await client.flushall()
-        assert (await events.next()).name == "resync"
-        await alice("SendNotification", a_request(2))
-        assert (await events.next()).data["title"] == "2"
-    async with event_stream(sse(notifier), signing.header("alice"), last_event_id=before.last_event_id) as events:
-        assert (await events.next()).name == "resync"
+    async with Caller(own.facts["grpc"], signing, "alice") as alice:
+        async with event_stream(sse(own), alice.header) as events, Redis.from_url(redis_url) as client:
+            await events.comment()
+            await alice("SendNotification", a_request(1))
+            before = await events.next()
+            await client.flushall()
+            assert (await events.next()).name == "resync"
+            await alice("SendNotification", a_request(2))
+            assert (await events.next()).data["title"] == "2"
+        async with event_stream(sse(own), alice.header, last_event_id=before.last_event_id) as events:
+            assert (await events.next()).name == "resync"
 
 
 async def test_a_cursor_whose_successors_were_trimmed_is_not_resumed(
-    notifier: ServiceProcess, alice: Caller, signing: Signing, redis_url: str
+    shared: SharedNotifier, alice: Caller, valkey_url: str
 ) -> None:
-    async with event_stream(sse(notifier), signing.header("alice")) as events:
+    async with event_stream(shared.http, alice.header) as events:
         await events.comment()
         await alice("SendNotification", a_request(1))
         cursor = (await events.next()).last_event_id
     for number in (2, 3):
         await alice("SendNotification", a_request(number))
-    async with Redis.from_url(redis_url) as client:
-        await client.xtrim(redis_keys.notification_stream(shard_of("alice")), maxlen=1, approximate=False)
-    async with event_stream(sse(notifier), signing.header("alice"), last_event_id=cursor) as events:
+    async with Redis.from_url(valkey_url) as client:
+        await client.xtrim(redis_keys.notification_stream(shard_of(alice.user)), maxlen=1, approximate=False)
+    async with event_stream(shared.http, alice.header, last_event_id=cursor) as events:
         assert (await events.next()).name == "resync"
         await alice("SendNotification", a_request(4))
         assert await titles(events, 1) == ["4"]
 
 
 async def test_a_slow_follower_is_ended_and_a_fast_one_is_not(
-    notifier: ServiceProcess, alice: Caller, signing: Signing
+    shared: SharedNotifier, alice: Caller, signing: Signing
 ) -> None:
-    host, port = notifier.facts["http"].split(":")
+    host, port = shared.http.removeprefix("http://").split(":")
     slow_reader, slow_writer = await asyncio.open_connection(host, int(port), limit=1024)
-    head = f"GET /v1/notifications/stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {signing.token('alice')}\r\n\r\n"
+    head = (
+        f"GET /v1/notifications/stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {signing.token(alice.user)}\r\n\r\n"
+    )
     slow_writer.write(head.encode())
     await slow_reader.readline()  # and no more
-    async with event_stream(sse(notifier), signing.header("alice")) as fast:
+    async with event_stream(shared.http, alice.header) as fast:
         await fast.comment()
         for first in range(0, 8000, 200):
             requests = [a_request(first + offset, message="x" * 2000) for offset in range(200)]
@@ -187,27 +178,26 @@ async def test_a_slow_follower_is_ended_and_a_fast_one_is_not(
     assert received.count(b"event: notification") < 8000
 
 
-async def test_a_stopping_server_says_so_and_exits_cleanly(
-    notifier: ServiceProcess, alice: Caller, signing: Signing
-) -> None:
-    watch = alice.stream("WatchNotifications", pb.WatchNotificationsRequest())
-    assert (await watch.read()).resumed
-    async with event_stream(sse(notifier), signing.header("alice")) as events:
-        await events.comment()
-        stopping = asyncio.create_task(notifier.stop())
-        end = await events.next()
-        assert (end.name, end.data["reason"]) == ("end", "SERVER_STOPPING")
-        with pytest.raises(StopAsyncIteration):
-            await events.next()
-    while not (last := await watch.read()).HasField("end"):
-        assert not last.notifications
-    assert last.end.reason == "SERVER_STOPPING"
-    assert await stopping == 0
+async def test_a_stopping_server_says_so_and_exits_cleanly(own: ServiceProcess, signing: Signing) -> None:
+    async with Caller(own.facts["grpc"], signing, "alice") as alice:
+        watch = alice.stream("WatchNotifications", pb.WatchNotificationsRequest())
+        assert (await watch.read()).resumed
+        async with event_stream(sse(own), alice.header) as events:
+            await events.comment()
+            stopping = asyncio.create_task(own.stop())
+            end = await events.next()
+            assert (end.name, end.data["reason"]) == ("end", "SERVER_STOPPING")
+            with pytest.raises(StopAsyncIteration):
+                await events.next()
+        while not (last := await watch.read()).HasField("end"):
+            assert not last.notifications
+        assert last.end.reason == "SERVER_STOPPING"
+        assert await stopping == 0
 
 
-async def test_a_stream_does_not_outlive_its_token(notifier: ServiceProcess, signing: Signing) -> None:
+async def test_a_stream_does_not_outlive_its_token(shared: SharedNotifier, signing: Signing) -> None:
     token = signing.token("alice", lifetime_seconds=1)
-    async with event_stream(sse(notifier), {"authorization": f"Bearer {token}"}) as events:
+    async with event_stream(shared.http, {"authorization": f"Bearer {token}"}) as events:
         end = await events.next()
         assert (end.name, end.data["reason"]) == ("end", "UNAUTHENTICATED")
 
@@ -229,16 +219,16 @@ async def test_a_grpc_watch_is_live_resumes_and_beats(alice: Caller) -> None:
     resumed.cancel()
 
 
-async def test_a_malformed_cursor_is_refused(notifier: ServiceProcess, alice: Caller, signing: Signing) -> None:
+async def test_a_malformed_cursor_is_refused(shared: SharedNotifier, alice: Caller, signing: Signing) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await alice.stream("WatchNotifications", pb.WatchNotificationsRequest(cursor="abc")).read()
     assert from_rpc_error(refused.value).violations[0].field == "cursor"
-    async with event_stream(sse(notifier), signing.header("alice"), last_event_id="abc") as events:
+    async with event_stream(shared.http, alice.header, last_event_id="abc") as events:
         assert events.response.status_code == 400
 
 
-async def test_the_notifier_checks_tokens_itself(notifier: ServiceProcess, signing: Signing) -> None:
-    async with httpx.AsyncClient(base_url=sse(notifier)) as client:
+async def test_the_notifier_checks_tokens_itself(shared: SharedNotifier, signing: Signing) -> None:
+    async with httpx.AsyncClient(base_url=shared.http) as client:
         for header in ({}, {"authorization": f"Bearer {signing.token('alice', lifetime_seconds=-60)}"}):
             answer = await client.get("/v1/notifications/stream", headers=header)
             assert answer.status_code == 401
@@ -252,12 +242,12 @@ async def test_the_notifier_checks_tokens_itself(notifier: ServiceProcess, signi
 
 
 async def test_an_event_has_the_same_fields_as_the_list_through_the_gateway(
-    gateway: GatewayProcess, alice: Caller, signing: Signing
+    gateway: GatewayProcess, alice: Caller
 ) -> None:
-    async with event_stream(gateway.url, signing.header("alice")) as events:
+    async with event_stream(gateway.url, alice.header) as events:
         await events.comment()
         await alice("SendNotification", pb.SendNotificationRequest(type=KEPT, title="ä€", data={"a": [1, "x", None]}))
         event = await events.next()
     async with httpx.AsyncClient(base_url=gateway.url) as client:
-        listed = (await client.get("/v1/notifications", headers=signing.header("alice"))).json()
+        listed = (await client.get("/v1/notifications", headers=alice.header)).json()
     assert listed["notifications"] == [event.data], json.dumps([listed, event.data])
