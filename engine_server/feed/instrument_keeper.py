@@ -25,13 +25,15 @@ from tradewinds.telemetry import get_logger
 log = get_logger("feed.instruments")
 
 _CHECK_SECONDS = 1.0
+_CLOCK_SET_BACK = timedelta(minutes=1)
 _REFRESH_HOUR, _REFRESH_MINUTE = 8, 30  # the day's file is there, the market is not open yet
 _RETRY_FIRST_SECONDS, _RETRY_CAP_SECONDS = 1.0, 60.0
 
 
 def refresh_due(last: datetime | None, now: datetime) -> bool:
-    """Whether a file fetched at market time `last` is older than the latest 08:30 IST before `now`."""
-    if last is None:
+    """Whether a file fetched at market time `last` is older than the latest 08:30 IST before `now`, or from another life of the
+    market clock, which a replay sets years back."""
+    if last is None or last > now + _CLOCK_SET_BACK:
         return True
     boundary = ist(now).replace(hour=_REFRESH_HOUR, minute=_REFRESH_MINUTE, second=0, microsecond=0)
     if boundary > now:

@@ -56,7 +56,7 @@ class MarketStream:
 
     def want(self, wanted: Mapping[InstrumentKey, Instrument]) -> None:
         """Subscribe to exactly these from now on."""
-        if len(wanted) > len(self._wanted):
+        if wanted.keys() - self._wanted.keys():
             self.changed_at = self._monotonic()
         self._wanted = wanted
         self._look.set()

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -117,6 +118,7 @@ def _kind(instrument_type: str) -> str | None:
     return {"FUT": "FUT", "OPT": "OPT"}.get(instrument_type[:3])
 
 
+@lru_cache(1024)  # 150 K rows, a few hundred different numbers
 def _number(value: str | float) -> Decimal | None:
     try:
         number = Decimal(str(value).strip())
@@ -125,6 +127,7 @@ def _number(value: str | float) -> Decimal | None:
     return number if number.is_finite() else None
 
 
+@lru_cache(1024)
 def _rupees(paise: str | float) -> Decimal | None:
     number = _number(paise)
     return (number / _PAISE).quantize(_FINEST_PRICE) if number is not None and abs(number) < _MAX_PAISE else None

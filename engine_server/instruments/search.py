@@ -31,6 +31,7 @@ class InstrumentSearch:
     def __init__(self, instruments: Mapping[InstrumentKey, Instrument]) -> None:
         self._ordered = sorted(instruments.values(), key=_preference)
         self._titles = _Index((number, title) for number, i in enumerate(self._ordered) for title in _titles(i))
+        self._exchanges = np.array([i.exchange for i in self._ordered])
         self._words = _Index((number, word) for number, i in enumerate(self._ordered) for word in _words(i))
 
     def find(self, query: str, limit: int) -> list[Instrument]:
@@ -38,15 +39,18 @@ class InstrumentSearch:
         wanted = " ".join(query.upper().split())
         if not wanted or limit < 1:
             return []
+        # A key begins with its exchange: NSE:REL.
+        exchange, colon, title = wanted.rpartition(":")
         found: dict[int, None] = {}
-        for numbers in (self._titles.equal(wanted), self._titles.starting(wanted), self._with_words(wanted)):
-            found.update(dict.fromkeys(_smallest(numbers, limit)))
+        for numbers in (self._titles.equal(title), self._titles.starting(title), self._with_words(title)):
+            there = numbers[self._exchanges[numbers] == exchange] if colon else numbers
+            found.update(dict.fromkeys(_smallest(there, limit)))
             if len(found) >= limit:
                 break
         return [self._ordered[number] for number in list(found)[:limit]]
 
     def named(self, text: str) -> list[Instrument]:
-        """Every instrument whose key, symbol or name is `text`, whatever its case."""
+        """Every instrument whose symbol or name is `text`, whatever its case."""
         numbers = np.unique(self._titles.equal(text.strip().upper()))
         return [self._ordered[number] for number in numbers.tolist()]
 
@@ -54,10 +58,12 @@ class InstrumentSearch:
         words = _WORD.findall(wanted)
         if len(words) < 2:
             return self._words.starting(words[0]) if words else _NONE
-        hits = np.zeros(len(self._ordered), np.int32)
+        all_words = np.ones(len(self._ordered), dtype=bool)
         for word in words:
-            hits[np.unique(self._words.starting(word))] += 1
-        return np.flatnonzero(hits == len(words)).astype(np.int32)
+            this_word = np.zeros(len(self._ordered), dtype=bool)
+            this_word[self._words.starting(word)] = True
+            all_words &= this_word
+        return np.flatnonzero(all_words).astype(np.int32)
 
 
 class _Index:
@@ -97,7 +103,7 @@ def _preference(instrument: Instrument) -> tuple[int, int, str]:
 
 def _titles(instrument: Instrument) -> set[str]:
     symbol = instrument.symbol.upper()
-    return {symbol, symbol.removesuffix("-EQ"), instrument.name.upper(), instrument.key}
+    return {symbol, symbol.removesuffix("-EQ"), instrument.name.upper()}
 
 
 def _words(instrument: Instrument) -> set[str]:

@@ -177,3 +177,22 @@ async def test_health_and_metrics_are_served(feed: FeedProcess, database: Databa
         return "tradewinds_feed_live 1.0" in text
 
     await eventually(counted)
+
+
+async def test_lost_database_connections_change_nothing_and_wishes_are_heard_again(
+    feed: FeedProcess, database: Database, valkey: Valkey
+) -> None:
+    await wish(database, "NSE:SBIN-EQ")
+    await is_state(valkey, "LIVE")
+    await database.pool.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await wish(database, "NSE:TCS-EQ")
+
+    async def both() -> bool:
+        return await quoted(valkey) == {"NSE:SBIN-EQ", "NSE:TCS-EQ"}
+
+    await eventually(both, timeout=10)
+    opened = [r for r in await feed.sandbox.truth("socket") if r["stream"] == "market" and r["event"] == "opened"]
+    assert len(opened) == 1

@@ -145,6 +145,7 @@ IST_0829, IST_0831 = datetime(2026, 11, 23, 2, 59, tzinfo=UTC), datetime(2026, 1
         (IST_0831, datetime(2026, 11, 24, 3, 0, tzinfo=UTC), True),
         (datetime(2026, 11, 22, 3, 1, tzinfo=UTC), IST_0829, False),
         (datetime(2026, 11, 20, 9, 0, tzinfo=UTC), IST_0829, True),
+        (IST_0831, datetime(2021, 6, 8, 4, 0, tzinfo=UTC), True),
     ],
 )
 def test_the_file_is_fetched_at_start_and_after_half_past_eight_every_morning(

@@ -56,6 +56,9 @@ def test_all_words_must_begin_a_word_in_any_order(query: str) -> None:
 def test_a_key_finds_within_its_exchange() -> None:
     assert found("BSE:REL") == ["BSE:RELIANCE"]
     assert found("nse:reliance-eq") == ["NSE:RELIANCE-EQ"]
+    assert found("NSE:bank")[0] == "NSE:NIFTY BANK"
+    assert found("LSE:REL") == []
+    assert len(found("NFO:")) == 2
 
 
 def test_a_word_in_the_middle_is_found() -> None:
@@ -68,7 +71,7 @@ def test_nothing_is_found_for_nothing(query: str) -> None:
     assert found(query) == []
 
 
-def test_the_named_are_those_whose_whole_symbol_name_or_key_it_is() -> None:
+def test_the_named_are_those_whose_whole_symbol_or_name_it_is() -> None:
     assert {i.key for i in SEARCH.named("reliance")} == {"NSE:RELIANCE-EQ", "BSE:RELIANCE"}
 
 
