@@ -137,6 +137,7 @@ class ForkServer:
 
 def main(control_fd: int) -> None:
     """Serve the runner behind `control_fd`."""
+    os.environ.clear()  # Python has put LC_CTYPE into the empty one (PEP 538)
     # What is there now stays: without this, the collector would touch, and so copy, every shared page in every child.
     gc.collect()
     gc.freeze()

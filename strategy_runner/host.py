@@ -66,12 +66,16 @@ class ProcessHost:
         self._early_exits: dict[int, int] = {}
         self._requests = 0
         self._closing = False
+        self._stderr = -1
 
     async def start(self) -> None:
         """Start the fork server with an empty environment and one socket."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         paths = [str(Path(entry or ".").resolve()) for entry in sys.path]
-        with theirs:
+        # A pipe made here: uvloop's own `stderr=PIPE` is a socketpair, and a strategy's process is to hold no socket.
+        read_end, write_end = os.pipe()
+        self._stderr = read_end
+        with theirs, os.fdopen(write_end, "wb") as stderr:
             self._server = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-I",
@@ -83,7 +87,7 @@ class ProcessHost:
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
+                stderr=stderr,
             )
         ours.setblocking(False)
         self._control = ours
@@ -92,9 +96,16 @@ class ProcessHost:
     async def watch(self) -> None:
         """Log what the fork server and dying interpreters write; raises `HostError` when the server ends unasked."""
         assert self._server is not None  # noqa: S101 - start() comes first
-        assert self._server.stderr is not None  # noqa: S101 - PIPE
-        async for line in self._server.stderr:
-            log.warning("stderr", line=line.decode("utf-8", "replace").rstrip())
+        lines = asyncio.StreamReader()
+        with os.fdopen(self._stderr, "rb") as source:
+            transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(lines), source
+            )
+            try:
+                async for line in lines:
+                    log.warning("stderr", line=line.decode("utf-8", "replace").rstrip())
+            finally:
+                transport.close()
         code = await self._server.wait()
         if not self._closing:
             raise HostError(
@@ -170,6 +181,10 @@ class ProcessHost:
         if control is not None:
             asyncio.get_running_loop().remove_reader(control.fileno())
             control.close()
+        for child in self._children.values():
+            if not child.exited.done():
+                child.exited.set_result(-signal.SIGKILL)  # the kernel does that when the fork server dies
+        self._children.clear()
         for waiting in self._spawning.values():
             if not waiting.done():
                 waiting.set_exception(HostError("the fork server has ended"))

@@ -17,7 +17,7 @@ from tradewinds import redis_keys
 from tradewinds.clock import Clock
 from tradewinds.instruments import Instrument
 from tradewinds.telemetry import get_logger
-from tradewinds.ticks import unpack
+from tradewinds.ticks import TICK_DTYPE, unpack
 
 log = get_logger("ticks")
 
@@ -101,7 +101,8 @@ class TickReader:
                 continue
             for stream, entries in batches:
                 positions[stream.decode()] = entries[-1][0]
-                self._route(b"".join(fields[b"t"] for _id, fields in entries if b"t" in fields))
+                payloads = [fields.get(b"t", b"") for _id, fields in entries]
+                self._route(b"".join(payload for payload in payloads if _is_whole(payload)))
 
     async def watch(self) -> None:
         """Tell strategies that their prices have stopped: nothing for five real seconds."""
@@ -121,11 +122,7 @@ class TickReader:
 
     def _route(self, payload: bytes) -> None:
         """Records of `tradewinds.ticks` to those who follow them."""
-        try:
-            records = unpack(payload)
-        except ValueError as e:
-            log.warning_throttled("unreadable", bytes=len(payload), error=str(e))
-            return
+        records = unpack(payload)
         touched: set[Follower] = set()
         now = self._clock.monotonic()
         for record in records.tolist():
@@ -152,7 +149,7 @@ class TickReader:
             log.warning_throttled("quotes.unreachable", error=repr(e))
             return
         for key, packed in zip(wanted, quotes, strict=True):
-            if packed is not None and key not in follower.told:  # a live price may have come meanwhile
+            if packed and _is_whole(packed) and key not in follower.told:  # a live price may have come meanwhile
                 follower.told.add(key)
                 follower.sink.offer_tick(_row(key, unpack(packed).tolist()[0]))
         follower.sink.flush_ticks()
@@ -163,6 +160,14 @@ class TickReader:
             for token in follower.keys:
                 routes.setdefault(token, []).append(follower)
         self._routes = routes
+
+
+def _is_whole(payload: bytes) -> bool:
+    """Whether an entry is a whole number of records: one that is not must not spoil its neighbours."""
+    if len(payload) % TICK_DTYPE.itemsize == 0:
+        return True
+    log.warning_throttled("unreadable", bytes=len(payload), record_bytes=TICK_DTYPE.itemsize)
+    return False
 
 
 def _row(key: str, record: tuple[int, ...]) -> TickRow:

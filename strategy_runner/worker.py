@@ -14,8 +14,6 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-import uvloop
-
 from strategy_runner import inspected_class, loading, protocol
 from strategy_runner.inbox import Inbox
 from strategy_runner.printed_lines import PrintedLines
@@ -38,7 +36,8 @@ _MAX_TRACEBACK: Final = 8_000
 def main(pipe_fd: int) -> int:
     """Serve one strategy (or one inspection) over the pipe; returns the exit code."""
     pipe = socket.socket(fileno=pipe_fd)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    # The standard loop writes at once, uvloop when the callback has returned: an order must not wait for what comes after it.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         return runner.run(_serve(pipe))
 
 

@@ -1,0 +1,50 @@
+"""A scripted engine, a real Valkey, and the runner as a real process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.runner.scripted_engine import ScriptedEngine, serving
+from tests.support.service_process import ServiceProcess
+from tests.support.signing import Signing
+from tradewinds.auth import RUNNER, TokenVerifier
+
+LAB = Path(__file__).parent / "lab_strategies"
+SECRET = "a-secret-that-no-strategy-sees"
+
+
+@pytest.fixture
+def signing(tmp_path: Path) -> Signing:
+    return Signing(tmp_path)
+
+
+@pytest.fixture
+def verifier(signing: Signing) -> TokenVerifier:
+    return TokenVerifier(signing.jwks_file)
+
+
+@pytest.fixture
+async def engine(verifier: TokenVerifier) -> AsyncIterator[ScriptedEngine]:
+    async with serving(ScriptedEngine(), verifier) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def runner(
+    engine: ScriptedEngine, redis_url: str, signing: Signing, tmp_path: Path
+) -> AsyncIterator[ServiceProcess]:
+    environment = {
+        "INSTANCE_ID": "runner-0",
+        "ENGINE_ADDRESS": engine.address,
+        "REDIS_URL": redis_url,
+        "SERVICE_TOKEN": signing.token("runner-0", RUNNER),
+        "STRATEGY_FOLDERS": str(LAB),
+        "STRATEGY_STOP_SECONDS": "1",
+        "PLANTED_SECRET": SECRET,
+    }
+    process = ServiceProcess("strategy_runner", environment, tmp_path)
+    async with process:
+        yield process
