@@ -43,35 +43,38 @@ class LiveStreams:
         """
         cursor = decode(cursor_text) if cursor_text else None
         subscription = self._hub.add(user_id)
-        if cursor is None:
-            return subscription, True
+        live_from = self._hub.position(shard_of(user_id))
+        if live_from is None or cursor is None:
+            return self._live_only(subscription, live_from), cursor is None
         try:
-            resumed = await self._resume(subscription, cursor)
+            resumed = await self._resume(subscription, cursor, live_from)
         except BaseException:
             self._hub.remove(subscription)
             raise
         _RESUMES.labels(str(resumed).lower()).inc()
-        return subscription, resumed
+        return subscription if resumed else self._live_only(subscription, live_from), resumed
+
+    @staticmethod
+    def _live_only(subscription: Subscription, live_from: Cursor | None) -> Subscription:
+        if live_from is not None:
+            subscription.start_at(live_from)
+        return subscription
 
     def unfollow(self, subscription: Subscription) -> None:
         """The stream is over."""
         self._hub.remove(subscription)
 
-    async def _resume(self, subscription: Subscription, cursor: Cursor) -> bool:
-        shard = shard_of(subscription.user_id)
-        live_from = self._hub.positions[shard]
-        if cursor.epoch != self._hub.epoch or cursor.shard != shard:
+    async def _resume(self, subscription: Subscription, cursor: Cursor, live_from: Cursor) -> bool:
+        if (cursor.epoch, cursor.shard) != (live_from.epoch, live_from.shard):
             return False
-        subscription.resume_after(cursor)
+        subscription.start_at(cursor)
         try:
             async with asyncio.timeout(_REPLAY_SECONDS):
-                missed = await self._missed(subscription.user_id, cursor, live_from)
+                missed = await self._missed(subscription.user_id, cursor, live_from.entry)
         except _NotThereError:
-            subscription.forget_cursor()
             return False
         except STREAM_ERRORS as e:
             log.warning_throttled("unreadable", error=describe(e))
-            subscription.forget_cursor()
             return False
         subscription.begin_with(missed)
         return True

@@ -74,13 +74,9 @@ class Subscription:
         self._bytes += size
         self._changed.set()
 
-    def resume_after(self, cursor: Cursor) -> None:
-        """This follower has had everything up to `cursor`."""
+    def start_at(self, cursor: Cursor) -> None:
+        """This follower has had everything up to `cursor`, or will never get it."""
         self._floor = self._last = cursor
-
-    def forget_cursor(self) -> None:
-        """The cursor could not be resumed from: this follower is live from where it came."""
-        self._floor = self._last = None
 
     def begin_with(self, replayed: Iterable[Delivery]) -> None:
         """Put a replay before whatever came live meanwhile."""
@@ -92,7 +88,7 @@ class Subscription:
         """Something may be lost between what is queued and what comes."""
         if self._queue and self._queue[-1][0] == _RESYNC:
             return
-        self.forget_cursor()
+        self._floor = None  # the place it names may come again with other things in it
         self._queue.append((_RESYNC, 0))
         self._changed.set()
 

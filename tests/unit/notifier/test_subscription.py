@@ -57,7 +57,7 @@ async def test_a_batchs_cursor_is_its_last_ones() -> None:
 
 async def test_a_replay_comes_before_what_came_live_meanwhile() -> None:
     subscription = a_subscription()
-    subscription.resume_after(a_delivery(1).cursor)
+    subscription.start_at(a_delivery(1).cursor)
     subscription.push(a_delivery(4))
     subscription.begin_with([a_delivery(2), a_delivery(3)])
     assert await ids(subscription) == ["ntf-2", "ntf-3", "ntf-4"]
@@ -66,7 +66,7 @@ async def test_a_replay_comes_before_what_came_live_meanwhile() -> None:
 async def test_what_lies_before_the_cursor_is_not_told_again() -> None:
     # The replica that the follower came from was ahead of this one.
     subscription = a_subscription()
-    subscription.resume_after(a_delivery(2).cursor)
+    subscription.start_at(a_delivery(2).cursor)
     for number in (1, 2, 3):
         subscription.push(a_delivery(number))
     assert await ids(subscription) == ["ntf-3"]
@@ -110,3 +110,14 @@ def test_only_a_users_own_are_theirs_and_their_last_one_stands_for_the_whole_ent
     batch = [a_notification("a1"), a_notification("b1", "bob"), a_notification("a2"), a_notification("b2", "bob")]
     mine = list(deliveries(EPOCH, 0, EntryId(5, 0), batch, {"alice"}))
     assert [(d.notification.notification_id, d.cursor.index) for d in mine] == [("a1", 0), ("a2", 0xFFFF)]
+
+
+async def test_a_follower_that_was_too_slow_to_hear_of_a_loss_resumes_from_before_it() -> None:
+    subscription = a_subscription(queue_bytes=2_000)
+    subscription.push(a_delivery(1))
+    await subscription.take(HEARTBEAT)
+    subscription.resync()
+    subscription.push(a_delivery(5, message="x" * 3000))
+    batch = await subscription.take(HEARTBEAT)
+    assert batch.end is not None
+    assert batch.cursor == a_delivery(1).cursor.encode()
