@@ -57,6 +57,9 @@ class AccountState:
         if order.state.is_terminal:
             self.working.pop(order.order_id, None)
             self.pending.pop(order.order_id, None)
+            # What was given up as not placed may surface at the broker, and is cancelled there then.
+            if order.state is not OrderState.NOT_PLACED:
+                self.cancels.pop(order.order_id, None)
         else:
             self.working[order.order_id] = order
 

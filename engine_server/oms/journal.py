@@ -151,7 +151,9 @@ class Journal:
 
     async def _connected(self) -> Any:
         if self._connection is None:
-            self._connection = await self._database.pool.acquire(timeout=_ACQUIRE_SECONDS)
+            connection = await self._database.pool.acquire(timeout=_ACQUIRE_SECONDS)
+            self._connection = connection
+            await connection.execute(statements.PLAN_BY_KEY)
         return self._connection
 
     async def _drop_connection(self) -> None:

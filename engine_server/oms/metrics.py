@@ -6,13 +6,12 @@ from prometheus_client import Counter, Gauge, Histogram
 
 _BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.006, 0.012, 0.025, 0.05, 0.1, 0.25, 1, 5)
 
-ORDERS = Counter("tradewinds_orders_total", "Orders that entered a state", ["state"])
+EVENTS = Counter("tradewinds_order_events_total", "Order events committed, by kind and state after", ["kind", "state"])
 WORKING = Gauge("tradewinds_orders_working", "Orders that have not ended, by state", ["account_id", "state"])
 ADMISSION = Histogram("tradewinds_order_admission_seconds", "PlaceOrder to committed intent", buckets=_BUCKETS)
 SEND = Histogram("tradewinds_order_send_seconds", "Committed intent to the broker's answer", buckets=_BUCKETS)
 SEND_START = Histogram("tradewinds_order_send_start_seconds", "PlaceOrder to the call of the broker", buckets=_BUCKETS)
 COMMITS = Counter("tradewinds_oms_commits_total", "Group commits", ["account_id"])
-COMMITTED = Counter("tradewinds_oms_committed_events_total", "Order events committed", ["account_id"])
 OUTCOMES = Counter("tradewinds_order_outcomes_total", "The broker's answers", ["verb", "outcome"])
 UNKNOWN_RESOLVED = Counter("tradewinds_orders_unknown_resolved_total", "How unknown orders were resolved", ["how"])
 FOREIGN = Gauge("tradewinds_orders_foreign", "Orders of today in the broker's book that are not ours", ["account_id"])

@@ -18,6 +18,7 @@ _POSITIONS = ", ".join(field.name for field in fields(PositionRecord))
 _WORKING = "o.state NOT IN ('FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED', 'NOT_PLACED', 'DENIED')"
 
 _GET_ORDER = f"SELECT {_ORDERS} FROM orders o WHERE o.order_id = $1"  # noqa: S608 - constant columns
+_ORDER_OF_REQUEST = f"SELECT {_ORDERS} FROM orders o WHERE o.request_key = $1"  # noqa: S608 - constant columns
 _WORKING_OF_STRATEGY = f"SELECT {_ORDERS} FROM orders o WHERE o.config_id = $1 AND {_WORKING} ORDER BY o.order_id"  # noqa: S608
 _BOOK_OF_STRATEGY = f"SELECT {_POSITIONS} FROM positions WHERE config_id = $1 ORDER BY instrument, product"  # noqa: S608
 _ACCOUNT_TOTALS = f"""
@@ -54,6 +55,11 @@ class OrderQueries:
     async def order(self, order_id: str) -> OrderRecord | None:
         """One order."""
         row = await self._database.pool.fetchrow(_GET_ORDER, order_id)
+        return order_record(row) if row is not None else None
+
+    async def order_of_request(self, request_key: str) -> OrderRecord | None:
+        """The order that a request made."""
+        row = await self._database.pool.fetchrow(_ORDER_OF_REQUEST, request_key)
         return order_record(row) if row is not None else None
 
     async def orders(self, wanted: OrderFilter, page: Page) -> list[OrderRecord]:

@@ -50,6 +50,7 @@ class RecoverySettings:
 
     sweep_seconds: float = 10.0  # while orders work
     unknown_seconds: float = 3.0  # while one is unknown
+    idle_seconds: float = 300.0  # otherwise: it tells whether the session is still good
     refused_login_seconds: float = 30.0  # doubled up to ten minutes: a refused login locks accounts when repeated
     maximum_login_seconds: float = 600.0
     retry_seconds: float = 1.0  # after a failed read or an unanswered login, doubled up to the sweep
@@ -150,6 +151,7 @@ class Recovery:
                 self.read_soon()
             elif isinstance(event, StreamLost):
                 log.warning("stream.lost", account_id=self._state.account_id, reason=event.reason)
+                self.read_soon()  # where the session is gone, this finds it out
 
     async def _report(self, report: OrderReport) -> None:
         try:
@@ -212,14 +214,15 @@ class Recovery:
         return [Known(order, booked) for order, booked in await self._journal.load_by_tags(missing)] if missing else []
 
     async def _wait_for_next_read(self) -> None:
-        """Until somebody wants one, or its time has come; with nothing at the broker only the former."""
+        """Until somebody wants one, or its time has come: what works or is unknown is looked at more often."""
+        idle_until = self._clock.monotonic() + self._settings.idle_seconds
         while True:
             seconds = self._settings.unknown_seconds if self._state.unresolved else self._settings.sweep_seconds
             try:
                 async with asyncio.timeout(seconds):
                     await self._wanted.wait()
             except TimeoutError:
-                if not self._state.working:
+                if not self._state.working and self._clock.monotonic() < idle_until:
                     continue
             return
 

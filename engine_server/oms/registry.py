@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from engine_server.broker.port import Broker
 from engine_server.oms.account_lease import AccountLease, LeaseLostError, LeaseOwner, acquire
+from engine_server.oms.admission import repeated
 from engine_server.oms.database_errors import DATABASE_ERRORS
 from engine_server.oms.directory import Account, AccountDirectory, Caller, StrategyDirectory
 from engine_server.oms.domain.commands import CancelOrder, OrderRequest, PlaceOrder
@@ -94,7 +95,14 @@ class AccountRegistry:
         )
         if request.order_type == "MARKET":
             command = await self._protected(command)
-        return await self._management(account).place(command)
+        try:
+            return await self._management(account).place(command)
+        except (PreconditionError, UnavailableError):
+            # A repeat gets its first order whatever the account's state: a strategy that replays after a crash relies on it.
+            first = await self._queries.order_of_request(command.request_key)
+            if first is None:
+                raise
+            return repeated(command, first)
 
     async def cancel(self, command: CancelOrder, caller: Caller) -> OrderRecord:
         """The order with its wish to cancel committed. Raises as `place`, and ORDER_ENDED."""

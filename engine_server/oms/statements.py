@@ -88,6 +88,12 @@ SELECT EXISTS (SELECT FROM lease) AS leased,
        ARRAY(SELECT request_key FROM taken) AS taken
 """
 
+# The writer's connection reaches every row by its key. Planning COMMIT anew costs more than running it, and a plan made
+# while a table was small, on guesses about the size of a batch, would go on reading it whole when it has grown.
+PLAN_BY_KEY: Final = """
+SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
+"""
+
 # Whether a batch whose COMMIT was not answered is there: its last line is, or it is not.
 FIND_LINE: Final = "SELECT order_id, kind FROM order_events WHERE account_id = $1 AND sequence = $2"
 

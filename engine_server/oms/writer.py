@@ -169,9 +169,8 @@ class Writer:
         if draft.is_empty:
             return
         metrics.COMMITS.labels(self._state.account_id).inc()
-        metrics.COMMITTED.labels(self._state.account_id).inc(len(draft.events))
         for event in draft.events:
-            metrics.ORDERS.labels(event.order.state).inc()
+            metrics.EVENTS.labels(event.kind, event.order.state).inc()
         self._event_log.publish(draft.events)
         if draft.outbox:
             self._wake_outbox()

@@ -140,7 +140,7 @@ async def test_a_commit_that_was_cut_down_is_made_again(database: Database, brok
             await connection.execute("SELECT 1 FROM account_leases FOR UPDATE")
             placing = asyncio.create_task(engine.place())
             waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%new_orders%'"
-            (pid,) = await eventually(lambda: connection.fetch(waiting))
+            (pid,) = await eventually(lambda: engine.rows(waiting))
             await connection.execute("SELECT pg_terminate_backend($1)", pid["pid"])
         order = await placing
         await engine.accepted(order)

@@ -252,6 +252,21 @@ async def test_a_refused_login_closes_the_gate_in_the_brokers_words(database: Da
         assert topics == ["BROKER_LOGIN_FAILED", "ACCOUNT_GATE_OPEN"]  # told once, not at every attempt
 
 
+async def test_a_repeat_gets_its_order_even_while_the_gate_is_closed(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    await add_account(database)
+    async with running_engine(database, broker) as first:
+        order = await first.place(request_id="r1")
+    broker.login_errors.extend(BrokerError("unreachable") for _ in range(100))
+    async with running_engine(database, broker, wait=False) as second:
+        assert (await second.place(request_id="r1")).order_id == order.order_id
+        await eventually(lambda: second.management is not None)
+        assert (await second.place(request_id="r1")).order_id == order.order_id
+        with pytest.raises(PreconditionError, match="cannot trade now"):
+            await second.place(request_id="r2")
+
+
 async def test_an_expired_session_is_renewed_with_the_gate_closed_meanwhile(
     engine: Engine, broker: ScriptedBroker
 ) -> None:
