@@ -145,8 +145,8 @@ async def _note_run(session: AsyncSession, reporter: RunnerIdentity, report: Str
         return report.event is Event.RUNNING or not is_open
     if run is not None and is_open:
         await session.execute(_END_RUN, {"run_id": run.run_id, "outcome": outcome, "detail": report.detail})
-    elif run is None and outcome == "CRASHED":
-        # It died before it could be reported as starting; without a process id it never was one.
+    elif run is None and report.event is Event.CRASHED:
+        # It died before it could be reported as starting. What FAILED never was a process.
         await session.execute(_INSERT_ENDED_RUN, {**process, "outcome": outcome, "detail": report.detail})
     return is_open or run is None
 

@@ -90,14 +90,14 @@ async def start_engine(
     """Start an engine: `await start_engine("engine-0")`; all are stopped afterwards."""
     engines: list[Engine] = []
 
-    async def start(engine_id: str = "engine-0", *, leases: LeaseSettings = LEASES, instruments: Any = None) -> Engine:
-        database = Database(database_settings(database_url))
+    async def start(engine_id: str = "engine-0", *, url: str = "", instruments: Any = None) -> Engine:
+        database = Database(database_settings(url or database_url))
         await database.connect()
         orders, woken = OrderEventLog(database), list[None]()
         fleet = Fleet(
             database=database,
             redis=redis.client,
-            leases=leases,
+            leases=LEASES,
             engine_id=engine_id,
             instruments=instruments or catalog,
             order_events=orders,

@@ -65,6 +65,7 @@ class ScriptedRunner:
         self._call: Any = None
         self._sequence = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._writing = asyncio.Lock()
         self._beating = asyncio.Event()
         self._reading = asyncio.Event()
         self.over = asyncio.Event()
@@ -133,8 +134,9 @@ class ScriptedRunner:
 
     async def send(self, **message: Any) -> None:
         """One message."""
-        self._sequence += 1
-        await self._call.write(pb.SessionRequest(sequence=self._sequence, **message))
+        async with self._writing:  # gRPC takes one write at a time; two at once end the call
+            self._sequence += 1
+            await self._call.write(pb.SessionRequest(sequence=self._sequence, **message))
 
     async def report(self, config_id: str, event: int, *, detail: str = "", process: Process | None = None) -> None:
         """Say what happened to a process."""

@@ -161,6 +161,11 @@ async def test_a_restart_by_command_gets_again_what_its_checkpoint_does_not_hold
         await ledger.happen("a", sequence)
     await eventually(lambda: runner.processes["a"].watermark == 3)
     await runner.checkpoint("a", 2, {"n": 2})
+
+    async def saved() -> bool:
+        return bool(await rows.all("SELECT 1 FROM strategy_checkpoints WHERE last_event_sequence = 2"))
+
+    await eventually(saved)
     await rows.outcome(await rows.command("a", "RESTART"))
     await eventually(lambda: runner.processes["a"].events == [3])
     assert runner.directives[-1].state_json == '{"n":2}'
