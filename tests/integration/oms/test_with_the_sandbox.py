@@ -1,0 +1,164 @@
+"""The OMS through the real adapter and a real egress at a real sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from decimal import Decimal
+
+import pytest
+import uvloop
+
+from engine_server.broker.angel_one import AngelOneBroker
+from engine_server.broker.angel_one.sessions import PostgresSessionStore
+from engine_server.broker.port import Broker
+from engine_server.broker.scripted import ScriptedBroker
+from engine_server.oms.directory import Account
+from tests.integration.oms.engine import ACCOUNT, Engine, add_account, add_strategy, running_engine
+from tests.support.angel_one import EgressForTests, broker_settings, credentials_of, running_egress
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.waiting import eventually
+from tradewinds.database.session import Database
+
+ABOVE = Decimal("2000.00")  # beyond every generated price of RELIANCE: fills at once, at the market's price
+BELOW = Decimal("50.00")
+SEAL_KEY = b"s" * 32
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """uvloop, as in `tradewinds.service.run`."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="module")
+def sandbox(session_runner: asyncio.Runner) -> Iterator[SandboxProcess]:
+    """A real sandbox process, shared by the module's tests: each has a database, so tags tell their orders apart."""
+    process = SandboxProcess()
+    session_runner.run(process.__aenter__())
+    yield process
+    session_runner.run(process.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def egress(sandbox: SandboxProcess) -> AsyncIterator[EgressForTests]:
+    async with running_egress(sandbox.https_url) as egress:
+        yield egress
+
+
+@pytest.fixture
+def make_broker(
+    sandbox: SandboxProcess, egress: EgressForTests, database: Database
+) -> Callable[[Account, int], Broker]:
+    def make(account: Account, epoch: int) -> Broker:
+        return AngelOneBroker(
+            account.account_id,
+            credentials_of(sandbox.credentials),
+            broker_settings(sandbox.https_url, sandbox.ca_file),
+            egress.url,
+            epoch,
+            PostgresSessionStore(database, SEAL_KEY, account.account_id),
+        )
+
+    return make
+
+
+@pytest.fixture
+async def engine(
+    database: Database, broker: ScriptedBroker, make_broker: Callable[[Account, int], Broker]
+) -> AsyncIterator[Engine]:
+    """An engine whose account is at the sandbox; the scripted broker of other tests is not used."""
+    await add_account(database)
+    async with running_engine(database, broker, make_broker=make_broker) as engine:
+        yield engine
+
+
+async def placements(sandbox: SandboxProcess, tag: str) -> int:
+    records = await sandbox.truth("request")
+    return sum(1 for r in records if r["route"].endswith("placeOrder") and r["body"].get("ordertag") == tag)
+
+
+async def net_at_broker(sandbox: SandboxProcess, make_broker: Callable[[Account, int], Broker]) -> int:
+    broker = make_broker(Account(ACCOUNT, "asha", "C1", b""), 1)
+    await broker.login()
+    try:
+        return sum(report.net_quantity for report in await broker.positions() if report.token == "2885")
+    finally:
+        await broker.close()
+
+
+async def test_an_order_fills_into_books_that_agree_with_the_broker(
+    engine: Engine, sandbox: SandboxProcess, make_broker: Callable[[Account, int], Broker]
+) -> None:
+    before = await net_at_broker(sandbox, make_broker)
+    await add_strategy(engine.database, capital=Decimal(100_000))
+    order = await engine.place_for("momo", 1, price=ABOVE)
+    filled = await engine.wait_for(order.order_id, "FILLED", filled_quantity=10)
+    assert filled.average_price
+    assert Decimal(0) < filled.average_price <= ABOVE
+    (book,) = await engine.queries.strategy_positions("momo")
+    assert (book.net_quantity, book.average_price) == (10, filled.average_price)
+    assert await net_at_broker(sandbox, make_broker) == before + 10
+    sold = await engine.place_for("momo", 1, side="SELL", price=BELOW)
+    await engine.wait_for(sold.order_id, "FILLED")
+    (book,) = await engine.queries.strategy_positions("momo")
+    trades = await engine.rows("SELECT side, quantity, price FROM trades")
+    cash = sum(t["quantity"] * t["price"] * (1 if t["side"] == "SELL" else -1) for t in trades)
+    assert (book.net_quantity, book.average_price, book.realised_pnl) == (0, None, cash)
+    assert await net_at_broker(sandbox, make_broker) == before
+    assert [await placements(sandbox, one.tag) for one in (order, sold)] == [1, 1]
+
+
+async def test_a_resting_order_is_cancelled(engine: Engine) -> None:
+    order = await engine.place(price=BELOW)
+    await engine.accepted(order)
+    await engine.cancel(order.order_id)
+    ended = await engine.wait_for(order.order_id, "CANCELLED")
+    assert (ended.filled_quantity, ended.reason) == (0, "CANCELLED_ON_REQUEST")
+
+
+async def test_a_stop_order_rests_until_it_is_cancelled(engine: Engine) -> None:
+    order = await engine.place(side="SELL", order_type="SL", price=BELOW, trigger_price=Decimal("50.10"))
+    await engine.accepted(order)
+    await engine.cancel(order.order_id)
+    await engine.wait_for(order.order_id, "CANCELLED")
+
+
+async def test_without_an_egress_nothing_is_sent_and_it_is_said(engine: Engine, egress: EgressForTests) -> None:
+    await egress.stop()
+    order = await engine.place(price=BELOW)
+    ended = await engine.wait_for(order.order_id, "NOT_PLACED")
+    assert ended.reason == "NOT_SENT"
+    await egress.start()
+    again = await eventually(lambda: _accepted_now(engine), timeout=10)
+    assert again
+
+
+async def _accepted_now(engine: Engine) -> bool:
+    order = await engine.place(price=BELOW)
+    await eventually(lambda: _has_answer(engine, order.order_id))
+    return (await engine.order(order.order_id)).state == "OPEN"
+
+
+async def _has_answer(engine: Engine, order_id: str) -> bool:
+    return (await engine.order(order_id)).state not in ("SUBMITTING", "PENDING_SUBMIT")
+
+
+async def test_the_next_engine_takes_over_session_orders_and_fills(
+    database: Database,
+    broker: ScriptedBroker,
+    sandbox: SandboxProcess,
+    make_broker: Callable[[Account, int], Broker],
+) -> None:
+    await add_account(database)
+    async with running_engine(database, broker, make_broker=make_broker) as first:
+        resting, marketable = await first.place(price=BELOW), await first.place(price=ABOVE)
+        await first.accepted(resting)
+    logged_in = (await database.pool.fetchrow("SELECT logged_in_at FROM broker_sessions"))["logged_in_at"]  # type: ignore[index]
+    async with running_engine(database, broker, owner="engine-1", make_broker=make_broker) as second:
+        await second.wait_for(marketable.order_id, "FILLED")
+        await second.cancel(resting.order_id)
+        await second.wait_for(resting.order_id, "CANCELLED")
+    session = await database.pool.fetchrow("SELECT logged_in_at FROM broker_sessions")
+    assert session is not None
+    assert session["logged_in_at"] == logged_in
+    assert [await placements(sandbox, order.tag) for order in (resting, marketable)] == [1, 1]
