@@ -111,9 +111,9 @@ class Fleet:
 
     async def _control(self) -> None:
         """Commands, then assignment, whenever something says so and at least every heartbeat (1 s)."""
-        await self._ledger.forget_old()
         while True:
             try:
+                await self._ledger.forget_old()
                 await self._commands.expire()
                 while await self._apply_commands():
                     await self._assign()
