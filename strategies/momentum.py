@@ -20,7 +20,7 @@ class MomentumStrategy(BaseStrategy):
         symbols: list[str] = Field(min_length=1, description="what to trade")
         capital_allocated: Decimal = Field(gt=0, description="rupees, shared evenly by the symbols")
         execution_interval: int = Field(default=5, ge=1, description="seconds of market time between two looks")
-        lookback: int = Field(default=2, ge=1, description="compare with the price so many looks ago")
+        lookback: int = Field(default=1, ge=1, description="compare with the price so many looks ago")
         threshold_percent: Decimal = Field(default=Decimal("0.01"), ge=0, description="a smaller rise is no momentum")
         slippage_percent: Decimal = Field(
             default=Decimal("0.05"), ge=0, le=2, description="how far limits cross the spread"

@@ -95,7 +95,7 @@ class RunnerSession:
             _strategies_gauge.set(len(self._roster))
             ttl = self._welcome.lease_ttl_seconds if self._welcome is not None else 6.0
             if len(self._roster) and self._gate.silent_seconds() > _LOST_AFTER_TTLS * ttl:
-                log.error("engine.lost", silent_seconds=round(self._gate.silent_seconds(), 1))
+                log.warning_throttled("engine.lost", silent_seconds=round(self._gate.silent_seconds(), 1))
                 self._roster.stop_all(StopReason.RUNNER_LOST)
             await asyncio.sleep(ttl / 24)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
+from prometheus_client import Counter
+
 from strategy_runner.host import ChildProcess
 from strategy_runner.protocol import (
     FeedState,
@@ -22,6 +24,9 @@ from tradewinds.telemetry import get_logger
 log = get_logger("strategy")
 
 _MAX_UNREAD_BYTES: Final = 8 * 1024 * 1024
+_COALESCED = Counter(
+    "tradewinds_runner_ticks_coalesced_total", "Ticks that a slow strategy did not get because a newer one came"
+)
 
 
 class StrategyProcess:
@@ -46,7 +51,10 @@ class StrategyProcess:
 
     def offer_tick(self, row: TickRow) -> None:
         """A price of an instrument that it follows; `flush_ticks` sends it."""
+        before = self._window.coalesced
         self._window.offer(row)
+        if self._window.coalesced > before:
+            _COALESCED.inc(self._window.coalesced - before)
 
     def flush_ticks(self) -> None:
         """Send what waits, as far as the process keeps up."""
@@ -61,11 +69,6 @@ class StrategyProcess:
     def feed_changed(self, *, is_stale: bool) -> None:
         """Prices have stopped coming, or come again."""
         self.send(FeedState(is_stale))
-
-    @property
-    def coalesced_ticks(self) -> int:
-        """Prices that a newer one of the same instrument has replaced."""
-        return self._window.coalesced
 
     async def messages(self) -> AsyncIterator[WorkerMessage]:
         """What it says, until its end of the pipe closes."""

@@ -34,10 +34,6 @@ class ScriptedBroker:
         """The orders that may still fill."""
         return [order for order in self._orders.values() if not order.state.is_final]
 
-    def order(self, request_id: str) -> OrderReport:
-        """One order as it is now."""
-        return self._orders[request_id]
-
     def events_after(self, sequence: int) -> list[OrderEvent]:
         """The log after a sequence."""
         return [event for event in self._log if event.sequence > sequence]

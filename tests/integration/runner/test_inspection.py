@@ -107,7 +107,7 @@ async def test_the_answer_goes_through_the_session(engine: ScriptedEngine, runne
     engine.send(inspect={**question, "class_name": "MomentumStrategy"})
     (answer,) = await eventually(lambda: engine.of_kind("inspect_result"))
     assert (answer.inspection_id, answer.error, answer.error_field) == ("q1", "", "")
-    assert answer.config["lookback"] == 2
+    assert answer.config["lookback"] == 1
     assert list(answer.symbols) == ["RELIANCE", "TCS"]
     engine.send(inspect={**question, "inspection_id": "q2", "class_name": "Nothing"})
     await eventually(lambda: len(engine.of_kind("inspect_result")) == 2)

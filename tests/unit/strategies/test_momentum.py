@@ -28,7 +28,7 @@ async def rising(harness: StrategyHarness, symbol: str = "RELIANCE", looks: int 
 
 
 async def started(**changes: object) -> StrategyHarness:
-    harness = StrategyHarness(MomentumStrategy, {**PARAMS, **changes})
+    harness = StrategyHarness(MomentumStrategy, {**PARAMS, "lookback": 2, **changes})
     await harness.start()
     return harness
 
