@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from tradewinds.clock import Clock
 from tradewinds.database.session import Database
 from tradewinds.errors import InvalidArgumentError, NotFoundError
 
@@ -21,6 +22,7 @@ _STRATEGY = (
 )
 
 _STRATEGY_CACHE_LIMIT = 4_096
+_STRATEGY_CACHE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -102,20 +104,23 @@ class AccountDirectory:
 
 
 class StrategyDirectory:
-    """Facts of strategies, kept for as long as an epoch lasts: a configuration changes only while nothing runs it."""
+    """Facts of strategies, read again for every new epoch and every ten seconds: a configuration changes only while
+    nothing runs it, but it may be deleted and made anew."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._known: dict[tuple[str, int], StrategyFacts] = {}
+        self._clock = clock
+        self._known: dict[tuple[str, int], tuple[StrategyFacts, float]] = {}
 
     async def get(self, config_id: str, epoch: int) -> StrategyFacts:
         """Facts of a strategy; raises `NotFoundError`."""
-        facts = self._known.get((config_id, epoch))
-        if facts is None:
+        now = self._clock.monotonic()
+        facts, read_at = self._known.get((config_id, epoch), (None, now))
+        if facts is None or now - read_at > _STRATEGY_CACHE_SECONDS:
             facts = await self._load(config_id)
             if len(self._known) >= _STRATEGY_CACHE_LIMIT:
                 self._known.clear()
-            self._known[config_id, epoch] = facts
+            self._known[config_id, epoch] = (facts, now)
         return facts
 
     async def _load(self, config_id: str) -> StrategyFacts:

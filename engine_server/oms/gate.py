@@ -29,6 +29,8 @@ class Gate:
         self._wake_outbox = wake_outbox
         self._open = False
         self._reason = STARTING
+        self._told_open = False
+        self._row = (CLOSED, STARTING)
         self._writing = asyncio.Lock()
         metrics.GATE_OPEN.labels(lease.account_id).set(0)
 
@@ -46,13 +48,17 @@ class Gate:
 
     async def open(self) -> None:
         """Reconciled: trade. Raises `UnavailableError` when the row cannot be written now."""
-        notice = self._notice("ACCOUNT_GATE_OPEN", "can trade", "the broker's books are read and agree")
-        await self._set(OPEN, "", notice)
+        notice = self._notice("ACCOUNT_GATE_OPEN", "can trade", "the broker's books are read")
+        await self._set(OPEN, "", None if self._told_open else notice)
+        self._told_open = True
 
-    async def close(self, reason: str) -> None:
-        """Stop trading; told only when it was open, so that a start is not an alarm."""
-        notice = self._notice("ACCOUNT_GATE_CLOSED", "cannot trade", reason) if self._open else None
-        await self._set(CLOSED, reason, notice)
+    async def close(self, reason: str, *, tell: bool = True) -> None:
+        """Stop trading. Told only when it was said to be open, so that a start is not an alarm; not at all for what is
+        expected to pass in a moment."""
+        notice = self._notice("ACCOUNT_GATE_CLOSED", "cannot trade", reason)
+        is_news = tell and self._told_open
+        self._told_open = self._told_open and not tell
+        await self._set(CLOSED, reason, notice if is_news else None)
 
     def close_quietly(self, reason: str) -> None:
         """In memory alone: the row is closed with the lease."""
@@ -62,10 +68,13 @@ class Gate:
     async def close_for_login(self, words: str) -> None:
         """The broker refuses the login: told once for each new wording."""
         reason = f"the broker refuses the login: {words}"
-        notice = self._notice("BROKER_LOGIN_FAILED", "the broker refuses the login", words)
+        notice = self._notice("BROKER_LOGIN_FAILED", "cannot log in", words)
+        self._told_open = False
         await self._set(CLOSED, reason, notice if reason != self._reason else None)
 
     async def _set(self, gate: str, reason: str, notice: dict[str, Any] | None) -> None:
+        if (gate, reason) == self._row and notice is None and not self._open:
+            return  # a retry that failed again: nothing new to write
         async with self._writing:
             # In memory it closes first and opens last.
             if gate == CLOSED:
@@ -85,6 +94,7 @@ class Gate:
         except DATABASE_ERRORS as e:
             log.warning("unwritten", account_id=self._lease.account_id, gate=gate, reason=reason, error=repr(e))
             return False
+        self._row = (gate, reason)
         if notice is not None:
             self._wake_outbox()
         return written

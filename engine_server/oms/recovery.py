@@ -173,7 +173,8 @@ class Recovery:
             except SessionExpiredError as e:
                 log.warning("session.expired", account_id=self._state.account_id, error=str(e))
                 self._session_ok = False
-                await self._gate.close("the broker's session has expired; logging in again")
+                # Every midnight; should the login fail, that is told.
+                await self._gate.close("the broker's session has expired; logging in again", tell=False)
             except _PASSING as e:
                 # A failed read says nothing about any order.
                 log.warning_throttled("books.unread", account_id=self._state.account_id, error=repr(e))

@@ -59,7 +59,7 @@ class AccountRegistry:
         self._owned: dict[str, OrderManagement] = {}
         self._queries = OrderQueries(parts.database)
         self.accounts = AccountDirectory(parts.database)
-        self.strategies = StrategyDirectory(parts.database)
+        self.strategies = StrategyDirectory(parts.database, parts.clock)
 
     async def run(self) -> None:
         """Own what can be owned, for ever. A defect in one account ends all of them, and the process with them."""

@@ -21,6 +21,7 @@ from engine_server.broker.port import (
     ReportStatus,
     SessionExpiredError,
     StreamConnected,
+    StreamLost,
     Unknown,
 )
 from engine_server.broker.scripted import Answer, ScriptedBroker
@@ -265,6 +266,15 @@ async def test_a_repeat_gets_its_order_even_while_the_gate_is_closed(
         assert (await second.place(request_id="r1")).order_id == order.order_id
         with pytest.raises(PreconditionError, match="cannot trade now"):
             await second.place(request_id="r2")
+
+
+async def test_a_session_that_is_renewed_at_once_alarms_nobody(engine: Engine, broker: ScriptedBroker) -> None:
+    broker.expire_session()
+    broker.push(StreamLost("401"))
+    await eventually(lambda: broker.logins == 2)
+    await engine.wait_until_open()
+    topics = [row["topic"] for row in await engine.rows("SELECT topic FROM outbox")]
+    assert topics == ["ACCOUNT_GATE_OPEN"]
 
 
 async def test_an_expired_session_is_renewed_with_the_gate_closed_meanwhile(
