@@ -114,7 +114,7 @@ class RunnerSession:
         return sent
 
     def direct(self, desired: Desired, directive: pb.Directive) -> bool:
-        """Send a directive; order events follow from where its state is."""
+        """Send a directive. Order events follow when its process is STARTING: before, nobody there could take them."""
         known = self.held.get(desired.config_id)
         if not self.outgoing.try_send(directive=directive):
             return False
@@ -125,8 +125,6 @@ class RunnerSession:
         # An older process may still be taking events: its successor's STARTING makes them come again.
         process_id = ENDED if known is not None and known.process_id != 0 else 0
         self.held[desired.config_id] = Held(desired.epoch, desired.revision, sent_at=now, process_id=process_id)
-        if desired.run:
-            self.relay.follow(desired.config_id, directive.last_event_sequence)
         return True
 
     def resume(self, desired: Desired) -> None:
@@ -215,9 +213,10 @@ class RunnerSession:
             self.drop(report.config_id)
             return
         if report.event is Event.STARTING:
-            if known.process_id not in (0, report.process_id):
+            if known.process_id != report.process_id:
                 after = await self._parts.checkpoints.last_event_sequence(report.config_id)
                 self.relay.follow(report.config_id, after)
+                known.resume_after = None  # the watermark of a process that has ended
             known.process_id = report.process_id
         elif report.event is Event.RUNNING:
             known.process_id = report.process_id

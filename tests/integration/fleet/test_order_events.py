@@ -110,6 +110,25 @@ async def test_events_after_the_checkpoint_are_replayed_to_a_strategy_that_start
     assert [o.order_id for o in directive.working_orders] == ["a-1", "a-2", "a-3", "a-4"]
 
 
+async def test_a_process_that_takes_its_time_to_start_misses_nothing(
+    ledger: Ledger, rows: Rows, start_runner: StartRunner
+) -> None:
+    for sequence in (1, 2):
+        await ledger.commit("a", sequence)
+    runner = await start_runner()
+    runner.obeys = False
+    await rows.add_config("a")
+    command = await rows.command("a", "START")
+    await eventually(lambda: len(runner.directives) >= 2, what="the directive is said again")
+    await ledger.happen("a", 3)
+    assert runner.raw_events == []  # nobody there could have taken them
+    runner.obeys = True
+    await rows.outcome(command)
+    await ledger.happen("a", 4)
+    await eventually(lambda: runner.processes["a"].events == [1, 2, 3, 4])
+    assert runner.processes["a"].caught_up
+
+
 async def test_an_event_that_was_not_published_is_read_from_the_log_when_the_next_comes(
     ledger: Ledger, rows: Rows, start_runner: StartRunner
 ) -> None:
