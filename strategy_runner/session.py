@@ -200,7 +200,11 @@ class RunnerSession:
     async def _write(self, call: Any, message: strategy_runner_pb2.SessionRequest) -> None:
         self._sequence += 1
         message.sequence = self._sequence
-        await call.write(message)
+        try:
+            await call.write(message)
+        except asyncio.InvalidStateError as e:
+            # How grpc.aio says that the call had ended before this write: the reader has not been told yet.
+            raise SessionEndedError(f"the session has ended: {e}") from e
 
     async def _write_or_put_back(self, call: Any, message: strategy_runner_pb2.SessionRequest) -> None:
         try:
