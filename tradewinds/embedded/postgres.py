@@ -61,6 +61,7 @@ class EmbeddedPostgres:
         self._bin_dir = _installation() / "bin"
         self._process: ServerProcess | None = None
         self._url = ""
+        self._port = 0
 
     @property
     def url(self) -> str:
@@ -157,7 +158,8 @@ class EmbeddedPostgres:
     async def _launch(self, data: Path, run_as: RunAs | None) -> None:
         sockets = self._state.path / "socket"
         owned_folder(sockets, run_as)
-        port = self._state.choose_port()
+        # Started again by the same owner it keeps its address, which others have been told.
+        port = self._port or self._state.choose_port()
         for attempt in range(_PORT_ATTEMPTS):
             self._process = await ServerProcess.start(
                 self._command(data, sockets, port),
@@ -168,7 +170,7 @@ class EmbeddedPostgres:
             if await self._answers(self._process, data, port):
                 return
             exit_code, tail = self._process.exit_code, self._process.log_tail()
-            if "Address already in use" not in tail or attempt + 1 == _PORT_ATTEMPTS:
+            if self._port or "Address already in use" not in tail or attempt + 1 == _PORT_ATTEMPTS:
                 raise EmbeddedServerError(f"PostgreSQL did not start (exit code {exit_code}): {tail}")
             port = self._state.choose_new_port()
 
@@ -196,6 +198,7 @@ class EmbeddedPostgres:
         except (OSError, TimeoutError, asyncpg.PostgresError) as e:
             raise EmbeddedServerError(f"PostgreSQL in {self._state.path} refused its own owner: {e}") from e
         self._url = f"{server}/{_DATABASE}"
+        self._port = port
         return True
 
 

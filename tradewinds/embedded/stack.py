@@ -21,6 +21,7 @@ from tradewinds.embedded.seeding import seed
 from tradewinds.embedded.server_process import EmbeddedServerError
 from tradewinds.embedded.state_dir import StateDir
 from tradewinds.embedded.supervised import ProcessSpec, SupervisedProcess
+from tradewinds.embedded.supervised_store import Store, SupervisedStore
 from tradewinds.embedded.valkey import EmbeddedValkey
 from tradewinds.service import write_json_atomically
 
@@ -63,8 +64,7 @@ class Stack:
         self._installation = Installation(options.state_dir)
         self._owner_lock = StateDir(options.state_dir)
         self._processes: dict[str, SupervisedProcess] = {}
-        self._postgres: EmbeddedPostgres | None = None
-        self._valkey: EmbeddedValkey | None = None
+        self._stores: dict[str, SupervisedStore] = {}
         self._layout: Layout | None = None
         self._account_id = ""
 
@@ -76,7 +76,7 @@ class Stack:
         self._owner_lock.acquire()
         self._installation.prepare()
         addresses = Addresses(rest, *free_ports(6))
-        database_url, redis_url = await self._start_stores(addresses)
+        database_url, redis_url = await self._start_stores()
         layout = self._layout = Layout(self._options, self._installation, addresses, database_url, redis_url)
         await self._together(
             self._prepare_database(database_url),
@@ -98,9 +98,9 @@ class Stack:
         runners = [name for name in self._processes if name.startswith("runner-")]
         for group in (["gateway"], runners, ["engine-0", "feed"], ["notifier"], ["egress"], ["sandbox"]):
             await asyncio.gather(*(self._stop(name) for name in group if name in self._processes))
-        for store in (self._valkey, self._postgres):
-            if store is not None:
-                await store.stop()
+        for name in ("valkey", "postgres"):
+            if name in self._stores:
+                await self._stores[name].stop()
         self._owner_lock.release()
 
     def facts(self) -> StackFacts:
@@ -108,11 +108,7 @@ class Stack:
         if self._layout is None:
             raise EmbeddedServerError("the stack has not been started: call start() first")
         addresses = self._layout.addresses
-        processes = {name: process.pid for name, process in self._processes.items()}
-        if self._postgres is not None:
-            processes["postgres"] = self._postgres.pid
-        if self._valkey is not None:
-            processes["valkey"] = self._valkey.pid
+        processes = {name: part.pid for name, part in (self._processes | self._stores).items()}
         return StackFacts(
             rest=f"http://127.0.0.1:{addresses.rest}",
             token=self._installation.token(OWNER, OWNER_ROLES, OWNER_TOKEN_LIFETIME),
@@ -127,23 +123,26 @@ class Stack:
             processes=processes,
         )
 
-    async def _start_stores(self, addresses: Addresses) -> tuple[str, str]:
-        async def postgres() -> str:
-            if self._options.database_url:
-                return self._options.database_url
-            self._postgres = EmbeddedPostgres(self._installation.state_dir / "postgres")
-            await self._named("postgres", self._postgres.start())
-            return self._postgres.url
-
-        async def valkey() -> str:
-            if self._options.redis_url:
-                return self._options.redis_url
-            self._valkey = EmbeddedValkey(self._installation.state_dir / "valkey")
-            await self._named("valkey", self._valkey.start())
-            return self._valkey.url
-
-        database_url, redis_url = await self._together(postgres(), valkey())
+    async def _start_stores(self) -> tuple[str, str]:
+        """Ours where no other is given; the URLs of both."""
+        state_dir, options = self._installation.state_dir, self._options
+        database_url, redis_url = await self._together(
+            self._start_store("postgres", options.database_url, lambda: EmbeddedPostgres(state_dir / "postgres")),
+            self._start_store("valkey", options.redis_url, lambda: EmbeddedValkey(state_dir / "valkey")),
+        )
         return database_url, redis_url
+
+    async def _start_store(self, name: str, given_url: str, embedded: Callable[[], Store]) -> str:
+        if given_url:
+            return given_url
+        store = self._stores[name] = SupervisedStore(name, embedded(), self._store_changed)
+        await self._named(name, store.start())
+        return store.url
+
+    def _store_changed(self, name: str, what: str) -> None:
+        self._progress(name, what)
+        if self._layout is not None:
+            self._tell()
 
     async def _prepare_database(self, database_url: str) -> None:
         await self._named("migrations", migrations.upgrade(database_url))

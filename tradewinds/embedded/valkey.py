@@ -35,6 +35,7 @@ class EmbeddedValkey:
         self._max_memory = max_memory
         self._process: ServerProcess | None = None
         self._url = ""
+        self._port = 0
 
     @property
     def url(self) -> str:
@@ -91,7 +92,8 @@ class EmbeddedValkey:
         return self._process
 
     async def _launch(self, config: Path) -> None:
-        port = self._state.choose_port()
+        # Started again by the same owner it keeps its address, which others have been told.
+        port = self._port or self._state.choose_port()
         for attempt in range(_PORT_ATTEMPTS):
             self._write_config(config, port)
             self._process = await ServerProcess.start(
@@ -103,7 +105,7 @@ class EmbeddedValkey:
             if await self._answers(self._process, port):
                 return
             exit_code, tail = self._process.exit_code, self._process.log_tail()
-            if "Address already in use" not in tail or attempt + 1 == _PORT_ATTEMPTS:
+            if self._port or "Address already in use" not in tail or attempt + 1 == _PORT_ATTEMPTS:
                 raise EmbeddedServerError(f"Valkey did not start (exit code {exit_code}): {tail}")
             port = self._state.choose_new_port()
 
@@ -140,6 +142,7 @@ class EmbeddedValkey:
                 await asyncio.sleep(0.02)
             else:
                 self._url = url
+                self._port = port
                 return True
         return False
 
