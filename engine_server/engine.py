@@ -115,7 +115,8 @@ async def _serve(
     relay = OutboxRelay(database, notifier, configuration.auth.service_token.get_secret_value())
     catalog = InstrumentCatalog(redis.client)
     event_log, queries = OrderEventLog(database), OrderQueries(database)
-    quotes = QuoteReader(redis.client, clock)
+    quote_service = QuoteService(redis.client, database)
+    quotes = QuoteReader(redis.client, clock, lambda instrument: quote_service.quotes([instrument], "orders"))
     server = GrpcServer(verifier)
     registry = AccountRegistry(
         OmsParts(
@@ -151,7 +152,7 @@ async def _serve(
     strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(StrategyManagerServicer(fleet), server.server)
     strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
     market_data_pb2_grpc.add_MarketDataServicer_to_server(
-        MarketDataServicer(catalog, QuoteService(redis.client, database), market_clock, clock), server.server
+        MarketDataServicer(catalog, quote_service, market_clock, clock), server.server
     )
     operations_pb2_grpc.add_OperationsServicer_to_server(
         OperationsServicer(HealthCheck(database, redis.client), Listings(database)), server.server

@@ -172,6 +172,11 @@ class BrokerSettings(Settings):
         description="CA certificate, where the system's do not do",
     )
 
+    @field_validator("ca_file", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return value or None
+
     @model_validator(mode="after")
     def _encrypted(self) -> BrokerSettings:
         """Credentials never travel in the clear."""

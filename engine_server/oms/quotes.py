@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
+import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -24,12 +25,22 @@ _ANSWER_SECONDS = 0.5
 class QuoteReader:
     """Reads `md:quotes`. A Redis that is away means that there is no quote, never an error."""
 
-    def __init__(self, redis: Redis, clock: Clock) -> None:
+    def __init__(self, redis: Redis, clock: Clock, follow: Callable[[str], Awaitable[object]] | None = None) -> None:
+        """`follow` has an instrument followed that nobody follows yet, and waits a moment for its first quote."""
         self._redis = redis
         self._clock = clock
+        self._follow = follow
 
     async def quote(self, instrument: str) -> Quote | None:
-        """The last quote of one instrument, with its real age."""
+        """The last quote of one instrument, with its real age; a person's first MARKET order must not fail for want of one."""
+        found = (await self.quotes([instrument]))[0]
+        if found is not None or self._follow is None:
+            return found
+        try:
+            await self._follow(instrument)
+        except (RedisError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as e:
+            log.warning_throttled("unfollowed", instrument=instrument, error=repr(e))
+            return None
         return (await self.quotes([instrument]))[0]
 
     async def quotes(self, instruments: Sequence[str]) -> list[Quote | None]:

@@ -117,7 +117,6 @@ async def test_a_manual_order_over_rest_is_filled(stack: UpProcess) -> None:
         "quantity": "3",
         "order_type": "ORDER_TYPE_MARKET",
     }
-    await stack.get("/v1/quotes", instruments="SBIN")
     placed = await stack.rest.post("/v1/orders", json=body)
     assert placed.status_code == 200, placed.text
     again = await stack.rest.post("/v1/orders", json=body)
