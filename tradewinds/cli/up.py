@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +16,11 @@ from tradewinds.cli.output import console
 from tradewinds.cli.running import run
 from tradewinds.client.connection import Connection
 from tradewinds.client.target import DEFAULT_STATE_DIR, Target
-from tradewinds.embedded.demo import start_demo
 from tradewinds.embedded.options import UpOptions
-from tradewinds.embedded.stack import Stack, StackFacts
 from tradewinds.errors import TradewindsError
+
+if TYPE_CHECKING:
+    from tradewinds.embedded.stack import Stack, StackFacts
 
 
 def up(
@@ -68,6 +69,8 @@ def up(
 
 async def _up(options: UpOptions) -> None:
     """Start, tell, wait for a signal, stop. Whatever had started is stopped, whatever happens."""
+    from tradewinds.embedded.stack import Stack  # the servers' parts: no other command of ours needs them
+
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -107,6 +110,8 @@ async def _unless(stopping: asyncio.Event, work: object) -> bool:
 
 async def _demo(facts: StackFacts, options: UpOptions) -> str:
     """The sample strategy; that it cannot be started is said and is no reason to stop."""
+    from tradewinds.embedded.demo import start_demo
+
     target = Target(facts.rest.removeprefix("http://"), facts.token)
     try:
         async with Connection(target) as connection:

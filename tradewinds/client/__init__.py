@@ -14,6 +14,10 @@ Where to: TRADEWINDS_ADDRESS and TRADEWINDS_TOKEN, or the stack that runs in TRA
 Errors are `tradewinds.errors.TradewindsError`: branch on `reason`, show `message`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from tradewinds.client.acts import (
     create_strategy_config,
     get_all_strategies_status,
@@ -23,7 +27,9 @@ from tradewinds.client.acts import (
 )
 from tradewinds.client.connection import Connection
 from tradewinds.client.target import Target, find_target
-from tradewinds.database.manager import db_manager
+
+if TYPE_CHECKING:
+    from tradewinds.database.manager import db_manager
 
 __all__ = [
     "Connection",
@@ -36,3 +42,12 @@ __all__ = [
     "start_strategy",
     "stop_strategy",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`db_manager` is loaded when it is asked for: the database layer takes longer to import than all the rest."""
+    if name == "db_manager":
+        from tradewinds.database.manager import db_manager
+
+        return db_manager
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
