@@ -17,6 +17,7 @@ from prometheus_client import Counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from engine_server.oms.database_errors import DATABASE_ERRORS
 from tradewinds import auth
 from tradewinds.database.session import Database
 from tradewinds.telemetry import get_logger
@@ -76,8 +77,8 @@ class OutboxRelay:
                     pass
             except grpc.aio.AioRpcError as e:
                 log.warning_throttled("notifier.unreachable", code=e.code().name, detail=e.details())
-            except OSError as e:
-                log.warning_throttled("database.unreachable", error=str(e))
+            except DATABASE_ERRORS as e:
+                log.warning_throttled("database.unreachable", error=repr(e))
             await self._wait()
 
     async def _wait(self) -> None:

@@ -12,4 +12,5 @@ DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (
     *TRANSIENT_ERRORS,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,  # the pool is closing, or a connection broke between two answers
+    asyncpg.InternalClientError,  # a connection that was cut in the middle of an operation and is used once more
 )

@@ -12,6 +12,7 @@ RETRY_SECONDS = 0.25
 DATABASE_FAULTS: tuple[type[Exception], ...] = (
     *TRANSIENT_ERRORS,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was cut in the middle of an operation and is used once more
     asyncpg.PostgresError,
     exc.DBAPIError,
     exc.TimeoutError,
