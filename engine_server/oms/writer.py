@@ -137,11 +137,12 @@ class Writer:
                 break
             requests = _without_refused(list(answers), verdict)
         draft.apply()
-        self._publish(draft)
+        # It is durable: messages first, every microsecond of theirs is exposed to the market; then callers and followers.
+        draft.run_effects()
         for request, answer in answers.items():
             if not request.answer.done():
                 request.answer.set_result(answer)
-        draft.run_effects()
+        self._publish(draft)
 
     def _decide(self, requests: Sequence[_Request[Any]]) -> tuple[Draft, dict[_Request[Any], Any]]:
         draft = Draft(
