@@ -34,6 +34,7 @@ from tradewinds.v1.notifier_pb2_grpc import add_NotifierServicer_to_server
 log = get_logger("notifier")
 
 _TRIM_EVERY_SECONDS: Final = 60.0
+_FIRST_READ_SECONDS: Final = 2.0
 # How long streams have to take their last word.
 _LAST_WORD_SECONDS: Final = 2.0
 
@@ -87,6 +88,7 @@ async def _assemble(
 
 
 async def _serve(running: service.Service, parts: _Parts) -> None:
+    await _reach_redis(parts.hub)
     host = running.settings.host
     http_address = await parts.http.start(host, parts.settings.http_port)
     try:
@@ -98,6 +100,15 @@ async def _serve(running: service.Service, parts: _Parts) -> None:
     finally:
         await parts.grpc.stop()
         await parts.http.stop()
+
+
+async def _reach_redis(hub: Hub) -> None:
+    """Who follows before the streams are read is told of a loss; without Redis we serve all the same: what is kept needs none."""
+    try:
+        async with asyncio.timeout(_FIRST_READ_SECONDS):
+            await hub.reached()
+    except TimeoutError:
+        log.warning("started.without_redis")
 
 
 async def _end_streams(hub: Hub) -> None:
@@ -114,7 +125,7 @@ async def _trim(streams: StreamStore, ttl_seconds: float) -> None:
     while True:
         await asyncio.sleep(_TRIM_EVERY_SECONDS)
         try:
-            await streams.trim(int((time.time() - ttl_seconds) * 1000))
+            await streams.trim(int((time.time() - ttl_seconds) * 1e6))
         except STREAM_ERRORS as e:
             log.warning_throttled("trim.failed", error=describe(e))
 

@@ -11,34 +11,19 @@ import binascii
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from tradewinds.errors import InvalidArgumentError
 from tradewinds.redis_keys import NOTIFICATION_SHARDS
 
 EPOCH_BYTES: Final = 8
-_LAYOUT: Final = struct.Struct(f">B{EPOCH_BYTES}sBQQH")
+_LAYOUT: Final = struct.Struct(f">B{EPOCH_BYTES}sBQH")
 _VERSION: Final = 1
 WHOLE_ENTRY: Final = 0xFFFF
 
 
-class EntryId(NamedTuple):
-    """A Redis stream id, comparable."""
-
-    milliseconds: int
-    sequence: int
-
-    @classmethod
-    def parse(cls, text: bytes) -> EntryId:
-        """From `1719830000000-0`."""
-        milliseconds, _, sequence = text.partition(b"-")
-        return cls(int(milliseconds), int(sequence))
-
-    def __str__(self) -> str:
-        return f"{self.milliseconds}-{self.sequence}"
-
-
-START: Final = EntryId(0, 0)
+# Before the first entry, which is number 1.
+START: Final = 0
 
 
 @dataclass(frozen=True)
@@ -47,12 +32,12 @@ class Cursor:
 
     epoch: bytes
     shard: int
-    entry: EntryId
+    entry: int
     index: int = WHOLE_ENTRY
 
     def encode(self) -> str:
-        """38 characters of base64url."""
-        packed = _LAYOUT.pack(_VERSION, self.epoch, self.shard, *self.entry, self.index)
+        """27 characters of base64url."""
+        packed = _LAYOUT.pack(_VERSION, self.epoch, self.shard, self.entry, self.index)
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
@@ -60,12 +45,12 @@ def decode(text: str) -> Cursor:
     """Raises `InvalidArgumentError` for what `encode` did not make."""
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        version, epoch, shard, milliseconds, sequence, index = _LAYOUT.unpack(packed)
+        version, epoch, shard, entry, index = _LAYOUT.unpack(packed)
     except (binascii.Error, struct.error, ValueError) as e:
         raise InvalidArgumentError.field("cursor", "is not a cursor of ours; start without one") from e
     if version != _VERSION:
         raise InvalidArgumentError.field("cursor", f"is of version {version}, this server knows 1; start without one")
-    return Cursor(epoch, shard, EntryId(milliseconds, sequence), index)
+    return Cursor(epoch, shard, entry, index)
 
 
 def shard_of(user_id: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from notifier.notification import Notification
-from notifier.realtime.cursor import WHOLE_ENTRY, Cursor, EntryId
+from notifier.realtime.cursor import WHOLE_ENTRY, Cursor
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Delivery:
 
 
 def deliveries(
-    epoch: bytes, shard: int, entry: EntryId, batch: Sequence[Notification], users: Container[str]
+    epoch: bytes, shard: int, entry: int, batch: Sequence[Notification], users: Container[str]
 ) -> Iterator[Delivery]:
     """Those of one entry that are for `users`, in order.
 

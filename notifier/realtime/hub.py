@@ -11,7 +11,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge
 
 from notifier.notification import Notification
-from notifier.realtime.cursor import START, Cursor, EntryId, shard_of
+from notifier.realtime.cursor import START, Cursor, shard_of
 from notifier.realtime.deliveries import deliveries
 from notifier.realtime.subscription import QUEUE_BYTES, SERVER_STOPPING, Subscription
 from tradewinds.errors import UnavailableError
@@ -31,12 +31,13 @@ class Hub:
         self._by_user: dict[str, set[Subscription]] = defaultdict(set)
         self._positions = [START] * NOTIFICATION_SHARDS
         self._closed = False
+        self._begun = asyncio.Event()
         self._nobody = asyncio.Event()
         self._nobody.set()
         self.epoch: bytes | None = None
 
     @property
-    def positions(self) -> Sequence[EntryId]:
+    def positions(self) -> Sequence[int]:
         """The last entry routed, by shard."""
         return self._positions
 
@@ -69,7 +70,7 @@ class Hub:
         if subscription.ended is not None:
             _ENDED.labels(subscription.ended.reason).inc()
 
-    def route(self, shard: int, entry: EntryId, batch: Sequence[Notification]) -> None:
+    def route(self, shard: int, entry: int, batch: Sequence[Notification]) -> None:
         """One entry was read."""
         self._positions[shard] = entry
         if self.epoch is None:
@@ -79,12 +80,19 @@ class Hub:
                 subscription.push(delivery)
                 _DELIVERED.inc()
 
-    def begin(self, epoch: bytes, positions: Sequence[EntryId]) -> None:
+    def begin(self, epoch: bytes, positions: Sequence[int]) -> None:
         """The store has (again) a beginning: everybody who followed another life of it may have lost something."""
         self.epoch, self._positions = epoch, list(positions)
+        begun, self._begun = self._begun, asyncio.Event()
+        begun.set()
         self._resync(self._everybody())
 
-    def lost(self, shard: int, position: EntryId) -> None:
+    async def reached(self, epoch: bytes | None = None) -> None:
+        """Wait until the store, or this life of it, is read here."""
+        while self.epoch is None or epoch not in (None, self.epoch):
+            await self._begun.wait()
+
+    def lost(self, shard: int, position: int) -> None:
         """Something of `shard` up to `position` cannot be read any more, or was never written."""
         self._positions[shard] = position
         self._resync([s for s in self._everybody() if shard_of(s.user_id) == shard])

@@ -19,7 +19,7 @@ from tradewinds.telemetry import get_logger
 log = get_logger("notifier.reader")
 
 # A flush on a quiet evening is noticed within this.
-_BLOCK_MS: Final = 1_000
+_BLOCK_MS: Final = 500
 _LAG: Final = Histogram(
     "tradewinds_notifier_live_seconds",
     "From accepted to routed",
@@ -72,10 +72,13 @@ class Reader:
         return True
 
     def _route(self, entry: Entry) -> None:
+        if entry.number != self._hub.positions[entry.shard] + 1:
+            log.warning("overtaken", shard=entry.shard)  # trimmed before we had read it
+            self._hub.lost(entry.shard, entry.number - 1)
         if entry.batch is None:
-            self._hub.lost(entry.shard, entry.entry_id)
+            self._hub.lost(entry.shard, entry.number)
             return
         batch = wire.decode(entry.batch)
-        self._hub.route(entry.shard, entry.entry_id, batch)
+        self._hub.route(entry.shard, entry.number, batch)
         if batch:
             _LAG.observe(max(0.0, time.time() - batch[0].created_us / 1e6))

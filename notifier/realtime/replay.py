@@ -8,7 +8,7 @@ from typing import Final
 from prometheus_client import Counter
 
 from notifier.realtime import wire
-from notifier.realtime.cursor import WHOLE_ENTRY, Cursor, EntryId, decode, shard_of
+from notifier.realtime.cursor import WHOLE_ENTRY, Cursor, decode, shard_of
 from notifier.realtime.deliveries import Delivery, deliveries, is_after
 from notifier.realtime.hub import Hub
 from notifier.realtime.stream_store import STREAM_ERRORS, Entry, StreamStore
@@ -21,6 +21,7 @@ log = get_logger("notifier.replay")
 _PAGE: Final = 500
 # A history that takes longer is not worth a reconnect storm's memory: list instead.
 _REPLAY_SECONDS: Final = 5.0
+_CATCH_UP_SECONDS: Final = 2.0
 _RESUMES: Final = Counter("tradewinds_notifier_resumes_total", "Resumes from a cursor", ["resumed"])
 
 
@@ -42,27 +43,32 @@ class LiveStreams:
         `InvalidArgumentError` for a malformed cursor, `UnavailableError` when the server is stopping.
         """
         cursor = decode(cursor_text) if cursor_text else None
+        if cursor is not None and cursor.epoch != self._hub.epoch:
+            await self._catch_up(cursor.epoch)
         subscription = self._hub.add(user_id)
         live_from = self._hub.position(shard_of(user_id))
         if live_from is None or cursor is None:
-            return self._live_only(subscription, live_from), cursor is None
+            return _live_only(subscription, live_from, cursor), cursor is None
         try:
             resumed = await self._resume(subscription, cursor, live_from)
         except BaseException:
             self._hub.remove(subscription)
             raise
         _RESUMES.labels(str(resumed).lower()).inc()
-        return subscription if resumed else self._live_only(subscription, live_from), resumed
-
-    @staticmethod
-    def _live_only(subscription: Subscription, live_from: Cursor | None) -> Subscription:
-        if live_from is not None:
-            subscription.start_at(live_from)
-        return subscription
+        return subscription if resumed else _live_only(subscription, live_from, cursor), resumed
 
     def unfollow(self, subscription: Subscription) -> None:
         """The stream is over."""
         self._hub.remove(subscription)
+
+    async def _catch_up(self, epoch: bytes) -> None:
+        """Another replica may have noticed before us that the store began again; then we shall in a moment."""
+        try:
+            async with asyncio.timeout(_CATCH_UP_SECONDS):
+                if await self._store.epoch() == epoch:
+                    await self._hub.reached(epoch)
+        except STREAM_ERRORS as e:
+            log.warning_throttled("behind", error=describe(e))
 
     async def _resume(self, subscription: Subscription, cursor: Cursor, live_from: Cursor) -> bool:
         if (cursor.epoch, cursor.shard) != (live_from.epoch, live_from.shard):
@@ -79,18 +85,16 @@ class LiveStreams:
         subscription.begin_with(missed)
         return True
 
-    async def _missed(self, user_id: str, cursor: Cursor, live_from: EntryId) -> list[Delivery]:
+    async def _missed(self, user_id: str, cursor: Cursor, live_from: int) -> list[Delivery]:
         """What `user_id` has not had between `cursor` and `live_from`; raises `_NotThereError`."""
         found: list[Delivery] = []
         size = 0
-        start = f"({cursor.entry}" if cursor.index == WHOLE_ENTRY else str(cursor.entry)
+        start = cursor.entry + 1 if cursor.index == WHOLE_ENTRY else cursor.entry
         while True:
             epoch, state, entries = await self._store.history(cursor.shard, start, live_from, _PAGE)
             # A cursor ahead of everything was made by a store that has forgotten it.
-            if epoch != cursor.epoch or not state.has_everything_after(cursor.entry) or state.last < cursor.entry:
+            if epoch != cursor.epoch or not state.has_everything_after(start - 1) or state.last < cursor.entry:
                 raise _NotThereError
-            if cursor.index != WHOLE_ENTRY and (state.first is None or state.first > cursor.entry):
-                raise _NotThereError  # the rest of the cursor's own entry is gone
             for entry in entries:
                 new = [d for d in self._of(user_id, cursor.epoch, entry) if is_after(d, cursor)]
                 found += new
@@ -99,10 +103,16 @@ class LiveStreams:
                 raise _NotThereError
             if len(entries) < _PAGE:
                 return found
-            start = f"({entries[-1].entry_id}"
+            start = entries[-1].number + 1
 
     @staticmethod
     def _of(user_id: str, epoch: bytes, entry: Entry) -> list[Delivery]:
         if entry.batch is None:
             raise _NotThereError
-        return list(deliveries(epoch, entry.shard, entry.entry_id, wire.decode(entry.batch), {user_id}))
+        return list(deliveries(epoch, entry.shard, entry.number, wire.decode(entry.batch), {user_id}))
+
+
+def _live_only(subscription: Subscription, live_from: Cursor | None, taken: Cursor | None) -> Subscription:
+    if live_from is not None:
+        subscription.start_at(live_from, taken=taken)
+    return subscription

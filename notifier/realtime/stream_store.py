@@ -1,7 +1,8 @@
 """The live streams in Redis: appended by every replica, read by every replica, lost at any moment.
 
 The key `nt:epoch` names one life of the store: a flush or a restart without persistence takes it away together with the streams, and
-whoever notices first gives the next life another name. Commands are never repeated by the client library: an entry that was perhaps
+whoever notices first gives the next life another name. Entries of a shard have consecutive numbers (the ids 1-0, 1-1, …), so that a
+reader sees a hole however it came about. Commands are never repeated by the client library: an entry that was perhaps
 written is not written again, its gap is marked instead.
 """
 
@@ -19,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from notifier.realtime import wire
-from notifier.realtime.cursor import EPOCH_BYTES, START, EntryId
+from notifier.realtime.cursor import EPOCH_BYTES, START
 from tradewinds import redis_keys
 from tradewinds.config import RedisSettings
 
@@ -28,12 +29,13 @@ _SOCKET_SECONDS: Final = 3.0
 _CONNECT_SECONDS: Final = 1.0
 _MAX_CONNECTIONS: Final = 32
 _READ_COUNT: Final = 1_000
+_TRIM_COUNT: Final = 100
 _STREAMS: Final = tuple(redis_keys.notification_stream(shard) for shard in range(redis_keys.NOTIFICATION_SHARDS))
 _SHARD_OF_STREAM: Final = {stream.encode(): shard for shard, stream in enumerate(_STREAMS)}
 # In another life of the store everybody is told anyway: a mark would tell them twice.
 _MARK_GAP: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
-return redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', ARGV[3], '1')
+return redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '1-*', ARGV[3], '1')
 """
 
 
@@ -42,21 +44,20 @@ class Entry:
     """One stream entry; `batch` is None in a mark of a gap."""
 
     shard: int
-    entry_id: EntryId
+    number: int
     batch: bytes | None
 
 
 @dataclass(frozen=True)
 class ShardState:
-    """The first entry that is still there (None: there is none), the last id that was ever given, and whether all are there."""
+    """The first entry that is still there (None: there is none) and the last one that ever was."""
 
-    first: EntryId | None
-    last: EntryId
-    untrimmed: bool
+    first: int | None
+    last: int
 
-    def has_everything_after(self, position: EntryId) -> bool:
-        """Nothing after `position` has been trimmed. Entries go from the left only, so an older one that is there proves it."""
-        return self.untrimmed or self.last <= position or (self.first is not None and self.first <= position)
+    def has_everything_after(self, position: int) -> bool:
+        """Nothing after `position` has been trimmed."""
+        return self.last <= position or (self.first is not None and self.first <= position + 1)
 
 
 def connect(settings: RedisSettings) -> Redis:
@@ -90,10 +91,15 @@ class StreamStore:
         _raise_first(epoch)
         return epoch, [_state(info) for info in infos]
 
-    async def read(self, positions: Sequence[EntryId], block_ms: int) -> tuple[bytes | None, list[Entry]]:
+    async def epoch(self) -> bytes | None:
+        """The name of this life of the store, if it has one yet."""
+        name: Any = await self._client.get(redis_keys.NOTIFICATION_EPOCH)
+        return bytes(name) if name is not None else None
+
+    async def read(self, positions: Sequence[int], block_ms: int) -> tuple[bytes | None, list[Entry]]:
         """What came after `positions`, waiting up to `block_ms`; with the epoch as it is right after."""
         pipeline = self._client.pipeline(transaction=False)
-        wanted: dict[Any, Any] = {stream: str(position) for stream, position in zip(_STREAMS, positions, strict=True)}
+        wanted: dict[Any, Any] = {stream: _id(position) for stream, position in zip(_STREAMS, positions, strict=True)}
         pipeline.xread(wanted, count=_READ_COUNT, block=block_ms)
         pipeline.get(redis_keys.NOTIFICATION_EPOCH)
         found, epoch = await pipeline.execute()
@@ -102,13 +108,13 @@ class StreamStore:
         ]
 
     async def history(
-        self, shard: int, start: str, end: EntryId, count: int
+        self, shard: int, start: int, end: int, count: int
     ) -> tuple[bytes | None, ShardState, list[Entry]]:
-        """Entries from `start` (Redis' own syntax) to `end`, with epoch and state at the same instant."""
+        """Up to `count` entries from number `start` to `end`, with epoch and state at the same instant."""
         pipeline = self._client.pipeline(transaction=True)
         pipeline.get(redis_keys.NOTIFICATION_EPOCH)
         pipeline.xinfo_stream(_STREAMS[shard])
-        pipeline.xrange(_STREAMS[shard], min=start, max=str(end), count=count)
+        pipeline.xrange(_STREAMS[shard], min=_id(start), max=_id(end), count=count)
         epoch, info, rows = await pipeline.execute(raise_on_error=False)
         _raise_first(epoch, rows)
         return epoch, _state(info), [_entry(shard, entry_id, fields) for entry_id, fields in rows]
@@ -120,6 +126,7 @@ class StreamStore:
             pipeline.xadd(
                 _STREAMS[shard],
                 {wire.BATCH_FIELD: batch},
+                id="1-*",
                 maxlen=redis_keys.NOTIFICATION_STREAM_LENGTH,
                 approximate=True,
             )
@@ -133,12 +140,19 @@ class StreamStore:
         arguments = (epoch, str(redis_keys.NOTIFICATION_STREAM_LENGTH), wire.GAP_FIELD)
         await self._client.eval(_MARK_GAP, len(keys), *keys, *arguments)
 
-    async def trim(self, before_ms: int) -> None:
-        """Forget what is older than `before_ms` (epoch milliseconds)."""
-        pipeline = self._client.pipeline(transaction=False)
-        for stream in _STREAMS:
-            pipeline.xtrim(stream, minid=f"{before_ms}-0", approximate=False)
-        await pipeline.execute()
+    async def trim(self, before_us: int) -> None:
+        """Forget entries that hold nothing newer than `before_us` (epoch microseconds)."""
+        for shard, stream in enumerate(_STREAMS):
+            while rows := await self._oldest(stream):
+                entries = [_entry(shard, entry_id, fields) for entry_id, fields in rows]
+                kept = next((entry.number for entry in entries if _is_newer(entry, before_us)), None)
+                await self._client.xtrim(stream, minid=_id(kept or entries[-1].number + 1), approximate=False)
+                if kept is not None:
+                    break
+
+    async def _oldest(self, stream: str) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        rows: Any = await self._client.xrange(stream, count=_TRIM_COUNT)
+        return list(rows)
 
     async def claim(self, claims: Mapping[str, str], ttl_ms: int) -> dict[str, str | None]:
         """For each key: None where it is ours now, with our value, for `ttl_ms`; otherwise the value that was there."""
@@ -167,15 +181,25 @@ def _raise_first(*answers: object) -> None:
 
 def _state(info: Any) -> ShardState:
     if isinstance(info, ResponseError):  # no such key
-        return ShardState(None, START, untrimmed=True)
+        return ShardState(None, START)
     _raise_first(info)
     first = info["first-entry"]
-    return ShardState(
-        EntryId.parse(first[0]) if first else None,
-        EntryId.parse(info["last-generated-id"]),
-        untrimmed=info["entries-added"] == info["length"],
-    )
+    return ShardState(_number(first[0]) if first else None, _number(info["last-generated-id"]))
 
 
 def _entry(shard: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
-    return Entry(shard, EntryId.parse(entry_id), fields.get(wire.BATCH_FIELD))
+    return Entry(shard, _number(entry_id), fields.get(wire.BATCH_FIELD))
+
+
+def _is_newer(entry: Entry, than_us: int) -> bool:
+    return entry.batch is not None and any(one.created_us >= than_us for one in wire.decode(entry.batch))
+
+
+def _id(number: int) -> str:
+    """Redis begins `1-*` with 1-0; 0-0 is before everything."""
+    return f"1-{number - 1}" if number else "0-0"
+
+
+def _number(entry_id: bytes) -> int:
+    life, _, sequence = entry_id.partition(b"-")
+    return int(sequence) + 1 if life == b"1" else 0

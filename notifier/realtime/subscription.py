@@ -74,9 +74,12 @@ class Subscription:
         self._bytes += size
         self._changed.set()
 
-    def start_at(self, cursor: Cursor) -> None:
-        """This follower has had everything up to `cursor`, or will never get it."""
-        self._floor = self._last = cursor
+    def start_at(self, last: Cursor, *, taken: Cursor | None = None) -> None:
+        """This follower comes back to `last` until it is given something; it has had everything up to `taken` (default: the same).
+
+        They differ where `taken` is of a life of the store that this replica has yet to notice.
+        """
+        self._last, self._floor = last, taken or last
 
     def begin_with(self, replayed: Iterable[Delivery]) -> None:
         """Put a replay before whatever came live meanwhile."""
@@ -88,7 +91,6 @@ class Subscription:
         """Something may be lost between what is queued and what comes."""
         if self._queue and self._queue[-1][0] == _RESYNC:
             return
-        self._floor = None  # the place it names may come again with other things in it
         self._queue.append((_RESYNC, 0))
         self._changed.set()
 

@@ -6,38 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.realtime.cursor import WHOLE_ENTRY, Cursor, EntryId, decode, shard_of
+from notifier.realtime.cursor import WHOLE_ENTRY, Cursor, decode, shard_of
 from tradewinds.errors import InvalidArgumentError
 from tradewinds.redis_keys import NOTIFICATION_SHARDS
-
-UINT64 = st.integers(0, 2**64 - 1)
 
 
 @given(
     epoch=st.binary(min_size=8, max_size=8),
     shard=st.integers(0, 255),
-    milliseconds=UINT64,
-    sequence=UINT64,
+    entry=st.integers(0, 2**64 - 1),
     index=st.integers(0, WHOLE_ENTRY),
 )
-def test_what_is_encoded_is_decoded(epoch: bytes, shard: int, milliseconds: int, sequence: int, index: int) -> None:
-    cursor = Cursor(epoch, shard, EntryId(milliseconds, sequence), index)
+def test_what_is_encoded_is_decoded(epoch: bytes, shard: int, entry: int, index: int) -> None:
+    cursor = Cursor(epoch, shard, entry, index)
     text = cursor.encode()
     assert decode(text) == cursor
     assert text.replace("-", "").replace("_", "").isalnum()
 
 
-@given(st.text(max_size=60).filter(lambda text: len(text) != 38))
+@given(st.text(max_size=60).filter(lambda text: len(text) != 27))
 def test_whatever_else_is_refused_by_name(text: str) -> None:
     with pytest.raises(InvalidArgumentError) as refused:
         decode(text)
     assert refused.value.violations[0].field == "cursor"
-
-
-def test_an_entry_id_is_what_redis_writes() -> None:
-    assert EntryId.parse(b"1719830000000-12") == (1719830000000, 12)
-    assert str(EntryId(1719830000000, 12)) == "1719830000000-12"
-    assert EntryId(5, 10) > EntryId(5, 9)
 
 
 def test_a_user_has_one_shard_for_ever() -> None:

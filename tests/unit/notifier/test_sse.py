@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier import sse
-from notifier.realtime.cursor import Cursor, EntryId
+from notifier.realtime.cursor import Cursor
 from notifier.realtime.deliveries import Delivery
 from notifier.realtime.subscription import Batch, End
 from notifier.rpc.messages import notification_message
 from tests.unit.notifier.builders import a_notification
 
-CURSOR = Cursor(b"12345678", 1, EntryId(7, 0))
+CURSOR = Cursor(b"12345678", 1, 7)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**50), 2**50) | st.text(), lambda inner: st.lists(inner, max_size=3)
 )

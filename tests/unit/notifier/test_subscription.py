@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from notifier.realtime.cursor import START, Cursor, EntryId
+from notifier.realtime.cursor import START, Cursor
 from notifier.realtime.deliveries import Delivery, deliveries
 from notifier.realtime.subscription import SERVER_STOPPING, SLOW_CONSUMER, Subscription
 from tests.unit.notifier.builders import a_notification
@@ -15,7 +15,7 @@ HEARTBEAT = 0.01
 
 def a_delivery(number: int, *, message: str = "") -> Delivery:
     notification = a_notification(f"ntf-{number}", message=message)
-    return Delivery(notification, Cursor(EPOCH, 0, EntryId(number, 0)))
+    return Delivery(notification, Cursor(EPOCH, 0, number))
 
 
 def a_subscription(queue_bytes: int = 100_000, position: Cursor | None = None) -> Subscription:
@@ -44,7 +44,7 @@ async def test_a_waiting_reader_is_woken() -> None:
 
 
 async def test_a_heartbeat_carries_the_shards_position() -> None:
-    position = Cursor(EPOCH, 0, EntryId(99, 0))
+    position = Cursor(EPOCH, 0, 99)
     assert (await a_subscription(position=position).take(HEARTBEAT)).cursor == position.encode()
 
 
@@ -108,7 +108,7 @@ async def test_a_stop_is_told_after_what_still_waits() -> None:
 
 def test_only_a_users_own_are_theirs_and_their_last_one_stands_for_the_whole_entry() -> None:
     batch = [a_notification("a1"), a_notification("b1", "bob"), a_notification("a2"), a_notification("b2", "bob")]
-    mine = list(deliveries(EPOCH, 0, EntryId(5, 0), batch, {"alice"}))
+    mine = list(deliveries(EPOCH, 0, 5, batch, {"alice"}))
     assert [(d.notification.notification_id, d.cursor.index) for d in mine] == [("a1", 0), ("a2", 0xFFFF)]
 
 

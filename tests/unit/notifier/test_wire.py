@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.realtime import wire
-from notifier.realtime.cursor import START, EntryId
+from notifier.realtime.cursor import START
 from notifier.realtime.stream_store import ShardState
 from tests.unit.notifier.builders import a_notification
 
@@ -27,17 +27,11 @@ def test_parts_are_everything_in_order_and_fit_an_entry(sizes: list[int]) -> Non
 
 
 def test_trimming_is_known_to_have_spared_what_comes_after() -> None:
-    five, seven, nine = EntryId(5, 0), EntryId(7, 0), EntryId(9, 0)
-    trimmed = ShardState(first=seven, last=nine, untrimmed=False)
-    assert trimmed.has_everything_after(nine)
-    assert trimmed.has_everything_after(seven)
-    assert not trimmed.has_everything_after(five)
-    emptied = ShardState(first=None, last=nine, untrimmed=False)
-    assert not emptied.has_everything_after(seven)
-    assert emptied.has_everything_after(nine)
-
-
-def test_a_place_before_the_first_entry_ever_is_good_while_nothing_was_trimmed() -> None:
-    seven, nine = EntryId(7, 0), EntryId(9, 0)
-    assert ShardState(first=seven, last=nine, untrimmed=True).has_everything_after(START)
-    assert not ShardState(first=seven, last=nine, untrimmed=False).has_everything_after(START)
+    trimmed = ShardState(first=7, last=9)
+    assert trimmed.has_everything_after(9)
+    assert trimmed.has_everything_after(6)
+    assert not trimmed.has_everything_after(5)
+    emptied = ShardState(first=None, last=9)
+    assert not emptied.has_everything_after(8)
+    assert emptied.has_everything_after(9)
+    assert ShardState(first=None, last=START).has_everything_after(START)

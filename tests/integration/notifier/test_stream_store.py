@@ -1,0 +1,72 @@
+"""The streams in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import SecretStr
+
+from notifier.realtime import wire
+from notifier.realtime.stream_store import ShardState, StreamStore, connect
+from tests.unit.notifier.builders import a_notification
+from tradewinds.config import RedisSettings
+from tradewinds.redis_keys import NOTIFICATION_SHARDS
+
+NOWHERE = [0] * NOTIFICATION_SHARDS
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[StreamStore]:
+    store = StreamStore(connect(RedisSettings(url=SecretStr(redis_url))))
+    yield store
+    await store.close()
+
+
+async def append(store: StreamStore, *created_us: int) -> None:
+    for moment in created_us:
+        await store.append([(3, wire.encode([a_notification(created_us=moment)]))], {})
+
+
+async def test_entries_of_a_shard_are_numbered_from_one_without_a_hole(store: StreamStore) -> None:
+    await append(store, 1, 2, 3)
+    _, entries = await store.read(NOWHERE, 100)
+    assert [(entry.shard, entry.number) for entry in entries] == [(3, 1), (3, 2), (3, 3)]
+    epoch, state, rest = await store.history(3, 2, 3, 10)
+    assert (epoch, state, [entry.number for entry in rest]) == (None, ShardState(first=1, last=3), [2, 3])
+
+
+async def test_a_beginning_names_the_life_of_the_store_once(store: StreamStore) -> None:
+    epoch, states = await store.begin()
+    assert (await store.begin())[0] == epoch == await store.epoch()
+    assert states == [ShardState(None, 0)] * NOTIFICATION_SHARDS
+
+
+async def test_trimming_forgets_what_is_old_and_keeps_the_numbers(store: StreamStore) -> None:
+    await append(store, *range(1, 251))  # more than one page
+    await store.trim(before_us=240)
+    _, states = await store.begin()
+    assert states[3] == ShardState(first=240, last=250)
+    await store.trim(before_us=1000)
+    _, states = await store.begin()
+    assert states[3] == ShardState(first=None, last=250)
+    await append(store, 1001)
+    _, states = await store.begin()
+    assert states[3] == ShardState(first=251, last=251)
+
+
+async def test_a_gap_is_marked_only_in_the_life_in_which_it_happened(store: StreamStore) -> None:
+    epoch, _ = await store.begin()
+    await store.mark_gap(3, b"another!")
+    await store.mark_gap(3, epoch)
+    _, entries = await store.read(NOWHERE, 100)
+    assert [(entry.number, entry.batch) for entry in entries] == [(1, None)]
+
+
+async def test_a_claim_is_held_by_one_until_it_ends(store: StreamStore) -> None:
+    assert await store.claim({"nt:dedupe:a:1": "~n1"}, 60_000) == {"nt:dedupe:a:1": None}
+    assert await store.claim({"nt:dedupe:a:1": "~n2"}, 60_000) == {"nt:dedupe:a:1": "~n1"}
+    await store.append([], {"nt:dedupe:a:1": "n1"})
+    assert await store.claim({"nt:dedupe:a:1": "~n3"}, 60_000) == {"nt:dedupe:a:1": "n1"}
+    await store.release(["nt:dedupe:a:1"])
+    assert await store.claim({"nt:dedupe:a:1": "~n4"}, 60_000) == {"nt:dedupe:a:1": None}
