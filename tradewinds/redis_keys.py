@@ -9,7 +9,7 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `md:quotes` | hash | none | feed | canonical key -> one packed tick record (`tradewinds.ticks`) |
 | `md:ticks:{shard}` | stream, MAXLEN ~ | none | feed | field `t` = packed tick records of one flush |
 | `md:feed` | hash | none | feed | state of the feed (connected, last_tick_ms, subscriptions) |
-| `nt:live:{shard}` | stream, MAXLEN ~ | NOTIFICATION_TTL_SECONDS by trimming | notifier | ids 1-0, 1-1, …; `b` = msgpack batch of notifications, or `g`: some are missing |
+| `nt:live:{shard}` | stream, MAXLEN ~ | NOTIFICATION_TTL_SECONDS by trimming | notifier | `b` = msgpack batch; `g` = some are missing |
 | `nt:epoch` | string | none | notifier | random name of this life of the store: gone with the streams |
 | `nt:dedupe:{user}:{key}` | string | 300 s | notifier | notification id of the first send; `~id`, 3 s: being sent |
 | `fl:status` | hash | none | engine | config id -> JSON status (real-time view of PostgreSQL) |
