@@ -67,6 +67,7 @@ class Stack:
         self._stores: dict[str, SupervisedStore] = {}
         self._layout: Layout | None = None
         self._account_id = ""
+        self._is_up = False
 
     async def start(self) -> None:
         """Bring everything up; raises `TradewindsError` with the reason (the caller stops what had started)."""
@@ -90,10 +91,12 @@ class Stack:
             self._start(gateway(layout.gateway_environment(), self._installation.state_dir)),
             *(self._start(layout.runner(number)) for number in range(self._options.runners)),
         )
+        self._is_up = True
         self._tell()
 
     async def stop(self) -> None:
         """End everything in order: who makes work first, who keeps it last. Safe to call whatever had started."""
+        self._is_up = False
         self._installation.facts_file.unlink(missing_ok=True)
         runners = [name for name in self._processes if name.startswith("runner-")]
         for group in (["gateway"], runners, ["engine-0", "feed"], ["notifier"], ["egress"], ["sandbox"]):
@@ -135,13 +138,14 @@ class Stack:
     async def _start_store(self, name: str, given_url: str, embedded: Callable[[], Store]) -> str:
         if given_url:
             return given_url
-        store = self._stores[name] = SupervisedStore(name, embedded(), self._store_changed)
+        store = self._stores[name] = SupervisedStore(name, embedded(), self._changed)
         await self._named(name, store.start())
         return store.url
 
-    def _store_changed(self, name: str, what: str) -> None:
+    def _changed(self, name: str, what: str) -> None:
+        """A part has died, or serves again: its pid is another one."""
         self._progress(name, what)
-        if self._layout is not None:
+        if self._is_up:
             self._tell()
 
     async def _prepare_database(self, database_url: str) -> None:
@@ -152,12 +156,7 @@ class Stack:
         state_dir = self._installation.state_dir
         process = SupervisedProcess(spec, state_dir / "logs", state_dir / "ready")
         self._processes[spec.name] = process
-        await self._named(spec.name, process.start(self._restarted))
-
-    def _restarted(self, process: SupervisedProcess, exit_code: int) -> None:
-        """A part has died; it is being started again."""
-        self._progress(process.spec.name, f"ended with exit code {exit_code}, starting it again")
-        asyncio.get_running_loop().call_later(1.0, self._tell)
+        await self._named(spec.name, process.start(self._changed))
 
     def _tell(self) -> None:
         """Write the facts where the CLI and `--ready-file` want them."""

@@ -57,10 +57,13 @@ class SupervisedProcess:
         """The pid of the process that runs now; 0 when none does."""
         return self._process.pid if self._process is not None and self._process.exit_code is None else 0
 
-    async def start(self, on_restart: Callable[[SupervisedProcess, int], None]) -> None:
-        """Start it and wait until it serves; then watch it. Raises `EmbeddedServerError` with the end of its log."""
+    async def start(self, told: Callable[[str, str], None]) -> None:
+        """Start it and wait until it serves; then watch it. Raises `EmbeddedServerError` with the end of its log.
+
+        `told(name, what)` hears of every death, and when it serves again.
+        """
         process = await self._launch()
-        self._watch = asyncio.create_task(self._supervise(process, on_restart), name=f"watch {self.spec.name}")
+        self._watch = asyncio.create_task(self._supervise(process, told), name=f"watch {self.spec.name}")
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL after the bound."""
@@ -105,9 +108,7 @@ class SupervisedProcess:
             return True
         return False
 
-    async def _supervise(
-        self, process: ServerProcess | None, on_restart: Callable[[SupervisedProcess, int], None]
-    ) -> None:
+    async def _supervise(self, process: ServerProcess | None, told: Callable[[str, str], None]) -> None:
         """Crash-only: whoever dies is started again, soon the first time, then with growing pauses."""
         pause = _FIRST_PAUSE_SECONDS
         loop = asyncio.get_running_loop()
@@ -118,10 +119,12 @@ class SupervisedProcess:
                 if loop.time() - began > _HEALTHY_SECONDS:
                     pause = _FIRST_PAUSE_SECONDS
                 self.restarts += 1
-                on_restart(self, exit_code)
+                told(self.spec.name, f"ended with exit code {exit_code}, starting it again")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             try:
                 process = await self._launch()
             except EmbeddedServerError:
                 process = None  # its log says why; try again after the next pause
+            else:
+                told(self.spec.name, f"up again as process {process.pid}")
