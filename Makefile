@@ -32,6 +32,7 @@ $(STAMP): requirements.lock pyproject.toml
 proto: $(STAMP) ## Regenerate the stubs and the gateway's descriptor from proto/
 	@$(BIN)/python -m tools.proto generate
 	@$(BIN)/python -m tools.manifests generate
+	@$(BIN)/python -m tools.openapi
 
 contracts: $(STAMP) ## Lint the contracts, and check that what is generated is fresh
 	@$(BIN)/python -m tools.proto lint

@@ -45,6 +45,7 @@ from tradewinds.config import (
     SealSettings,
     load,
 )
+from tradewinds.database.faults import is_passing
 from tradewinds.database.redis_connection import RedisConnection
 from tradewinds.database.session import Database
 from tradewinds.grpc_server import GrpcServer, open_channel
@@ -117,7 +118,7 @@ async def _serve(
     event_log, queries = OrderEventLog(database), OrderQueries(database)
     quote_service = QuoteService(redis.client, database)
     quotes = QuoteReader(redis.client, clock, lambda instrument: quote_service.quotes([instrument], "orders"))
-    server = GrpcServer(verifier)
+    server = GrpcServer(verifier, is_passing)
     registry = AccountRegistry(
         OmsParts(
             database=database,

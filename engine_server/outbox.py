@@ -17,8 +17,8 @@ from prometheus_client import Counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine_server.oms.database_errors import DATABASE_ERRORS
 from tradewinds import auth
+from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.session import Database
 from tradewinds.telemetry import get_logger
 from tradewinds.v1 import notifier_pb2, notifier_pb2_grpc
@@ -77,7 +77,7 @@ class OutboxRelay:
                     pass
             except grpc.aio.AioRpcError as e:
                 log.warning_throttled("notifier.unreachable", code=e.code().name, detail=e.details())
-            except DATABASE_ERRORS as e:
+            except PASSING_FAULTS as e:
                 log.warning_throttled("database.unreachable", error=repr(e))
             await self._wait()
 

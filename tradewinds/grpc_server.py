@@ -54,8 +54,9 @@ Handler = Any  # grpc ships no types
 class EdgeInterceptor(grpc.aio.ServerInterceptor):
     """The one door: authenticates, authorises by the method table, maps errors to rich statuses, measures."""
 
-    def __init__(self, verifier: auth.TokenVerifier | None) -> None:
+    def __init__(self, verifier: auth.TokenVerifier | None, is_passing: Callable[[Exception], bool]) -> None:
         self._verifier = verifier
+        self._is_passing = is_passing
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Handler]], details: Any) -> Handler:
         """Wrap whichever of the four kinds of handler this method has."""
@@ -91,8 +92,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             except (grpc.aio.AbortError, asyncio.CancelledError):
                 _observe(method, "CANCELLED", started)
                 raise
-            except Exception:
-                await _internal(context, method, started)
+            except Exception as e:
+                await self._failed(context, method, started, e)
             else:
                 _observe(method, "OK", started)
                 return response
@@ -113,20 +114,29 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
                 _observe(method, "CANCELLED", started)
                 raise
-            except Exception:
-                await _internal(context, method, started)
+            except Exception as e:
+                await self._failed(context, method, started, e)
 
         return call
+
+    async def _failed(self, context: Any, method: str, started: float, error: Exception) -> None:
+        """Something that passes by itself is UNAVAILABLE, so that callers try again; the rest is a defect, and tells nothing."""
+        if isinstance(error, NotImplementedError):  # the generated base class of a servicer
+            _observe(method, "UNIMPLEMENTED", started)
+            await errors.abort(context, errors.NotBuiltError(f"{method} is not there yet"))
+        if self._is_passing(error):
+            log.warning_throttled("unavailable", method=method, error=repr(error))
+            _observe(method, "UNAVAILABLE", started)
+            await errors.abort(context, errors.UnavailableError("a store is away or busy; try again"))
+        log.error("failed", method=method, exc_info=error)
+        _observe(method, "INTERNAL", started)
+        await errors.abort(
+            context, errors.TradewindsError("an internal error happened; the service's log has the details")
+        )
 
 
 def _observe(method: str, code: str, started: float) -> None:
     _LATENCY.labels(method, code).observe(time.perf_counter() - started)
-
-
-async def _internal(context: Any, method: str, started: float) -> None:
-    log.error("failed", method=method, exc_info=True)
-    _observe(method, "INTERNAL", started)
-    await errors.abort(context, errors.TradewindsError("an internal error happened; the service's log has the details"))
 
 
 def _inner(handler: Handler) -> Any:
@@ -150,11 +160,14 @@ def _rebuild(handler: Handler, wrapped: Any) -> Handler:
 class GrpcServer:
     """A grpc.aio server with the interceptor, health and reflection; handlers are added before `start`.
 
-    Without a verifier it serves health and reflection alone, for processes that offer no rpc of their own.
+    Without a verifier it serves health and reflection alone, for processes that offer no rpc of their own. `is_passing` knows the
+    errors of the service's stores that pass by themselves.
     """
 
-    def __init__(self, verifier: auth.TokenVerifier | None = None) -> None:
-        self.server = grpc.aio.server(interceptors=[EdgeInterceptor(verifier)], options=_SERVER_OPTIONS)
+    def __init__(
+        self, verifier: auth.TokenVerifier | None = None, is_passing: Callable[[Exception], bool] = lambda error: False
+    ) -> None:
+        self.server = grpc.aio.server(interceptors=[EdgeInterceptor(verifier, is_passing)], options=_SERVER_OPTIONS)
         self._health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
 

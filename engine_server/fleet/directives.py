@@ -9,11 +9,10 @@ import msgspec
 from engine_server.fleet import market_wishes
 from engine_server.fleet.domain.steering import Desired
 from engine_server.fleet.ports import Books, Instruments
-from engine_server.rpc.order_messages import order_message, position_message
+from engine_server.messages.instruments import instrument_message
+from engine_server.messages.orders import order_message, position_message
 from tradewinds.database.session import Database
 from tradewinds.errors import PreconditionError
-from tradewinds.instruments import Instrument
-from tradewinds.money import format_rupees
 from tradewinds.v1 import market_data_pb2
 from tradewinds.v1 import strategy_runner_pb2 as pb
 
@@ -83,15 +82,3 @@ class DirectiveWriter:
                 f"{', '.join(gone)} is not in today's scrip master (expired or renamed?); create a configuration with another"
             )
         return [instrument_message(known[key]) for key in keys]
-
-
-def instrument_message(instrument: Instrument) -> market_data_pb2.Instrument:
-    """An instrument for the wire."""
-    return market_data_pb2.Instrument(
-        instrument=instrument.key,
-        kind=instrument.kind,
-        name=instrument.name,
-        token=instrument.token,
-        lot_size=instrument.lot_size,
-        tick_size=format_rupees(instrument.tick_size),
-    )

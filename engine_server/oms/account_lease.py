@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine_server.oms.database_errors import DATABASE_ERRORS
 from tradewinds.clock import Clock, seconds
 from tradewinds.config import LeaseSettings
+from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.session import Database
 from tradewinds.errors import TradewindsError
 from tradewinds.telemetry import get_logger
@@ -128,7 +128,7 @@ class AccountLease:
             try:
                 async with asyncio.timeout(self._settings.ttl_seconds):
                     await self.renew()
-            except DATABASE_ERRORS as e:
+            except PASSING_FAULTS as e:
                 log.warning_throttled("renewal.failed", account_id=self.account_id, error=repr(e))
             self.check_not_lost()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine_server.oms import metrics
 from engine_server.oms.account_lease import STARTING, AccountLease
-from engine_server.oms.database_errors import DATABASE_ERRORS
+from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.errors import PreconditionError, UnavailableError
 from tradewinds.ids import IdFactory
 from tradewinds.telemetry import get_logger
@@ -91,7 +91,7 @@ class Gate:
         dedupe_key = self._new_id("gate") if notice is not None else ""
         try:
             written = await self._lease.set_gate(gate, reason, notice, dedupe_key)
-        except DATABASE_ERRORS as e:
+        except PASSING_FAULTS as e:
             log.warning("unwritten", account_id=self._lease.account_id, gate=gate, reason=reason, error=repr(e))
             return False
         self._row = (gate, reason)

@@ -14,11 +14,11 @@ import asyncpg
 from engine_server.oms import statements
 from engine_server.oms.account_lease import AccountLease, LeaseLostError
 from engine_server.oms.account_state import KEEP_ENDED, AccountState, loaded_state
-from engine_server.oms.database_errors import DATABASE_ERRORS
 from engine_server.oms.domain.books import Book, BookKey
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import Draft
 from engine_server.oms.records import OrderEventRecord, OrderRecord, PositionRecord
+from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.session import Database
 from tradewinds.telemetry import get_logger
 
@@ -63,7 +63,7 @@ class Journal:
         while True:
             try:
                 return await self._commit_once(draft.events[-1], arguments, is_repeat=is_repeat)
-            except DATABASE_ERRORS as e:
+            except PASSING_FAULTS as e:
                 log.warning_throttled("commit.unanswered", account_id=self._lease.account_id, error=repr(e))
             is_repeat = True
             await self._drop_connection()
@@ -160,9 +160,9 @@ class Journal:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        with contextlib.suppress(*DATABASE_ERRORS):
+        with contextlib.suppress(*PASSING_FAULTS):
             connection.terminate()
-        with contextlib.suppress(*DATABASE_ERRORS):
+        with contextlib.suppress(*PASSING_FAULTS):
             await self._database.pool.release(connection)
 
 

@@ -11,7 +11,6 @@ from engine_server.broker.port import Broker, Outcome
 from engine_server.oms.account_lease import AccountLease
 from engine_server.oms.admission import Admission, repeated
 from engine_server.oms.cancelling import request_cancel
-from engine_server.oms.database_errors import DATABASE_ERRORS
 from engine_server.oms.dispatch import Dispatcher
 from engine_server.oms.domain.commands import CancelOrder, PlaceOrder
 from engine_server.oms.domain.tags import Tags
@@ -25,6 +24,7 @@ from engine_server.oms.recovery import PositionComparison, Recovery, RecoverySet
 from engine_server.oms.sender import Sender
 from engine_server.oms.writer import Guards, Writer
 from tradewinds.clock import Clock, MarketClock
+from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.session import Database
 from tradewinds.ids import IdFactory
 from tradewinds.telemetry import get_logger
@@ -165,7 +165,7 @@ class OrderManagement:
     async def _release(self) -> None:
         try:
             await self._lease.release("the engine stopped")
-        except DATABASE_ERRORS as e:
+        except PASSING_FAULTS as e:
             log.warning("lease.not_released", account_id=self._lease.account_id, error=repr(e))
 
     def _session_expired(self) -> None:

@@ -25,7 +25,6 @@ from engine_server.broker.port import (
 from engine_server.oms import metrics
 from engine_server.oms.account_state import AccountState
 from engine_server.oms.cancelling import take_over
-from engine_server.oms.database_errors import DATABASE_ERRORS
 from engine_server.oms.domain.resolution import ResolutionBounds
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.draft import Draft
@@ -35,13 +34,14 @@ from engine_server.oms.records import OrderRecord
 from engine_server.oms.reports import BookRead, ReadSummary, apply_book, apply_report
 from engine_server.oms.writer import Writer
 from tradewinds.clock import Clock
+from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.errors import UnavailableError
 from tradewinds.telemetry import get_logger
 
 log = get_logger("oms.recovery")
 
 
-_PASSING: tuple[type[Exception], ...] = (BrokerError, UnavailableError, *DATABASE_ERRORS)
+_PASSING: tuple[type[Exception], ...] = (BrokerError, UnavailableError, *PASSING_FAULTS)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Recovery:
     async def _report(self, report: OrderReport) -> None:
         try:
             known = await self._loaded([report])
-        except DATABASE_ERRORS as e:
+        except PASSING_FAULTS as e:
             log.warning_throttled("report.deferred", account_id=self._state.account_id, error=repr(e))
             self.read_soon()  # the book has it as well
             return

@@ -10,7 +10,6 @@ from decimal import Decimal
 from engine_server.broker.port import Broker
 from engine_server.oms.account_lease import AccountLease, LeaseLostError, LeaseOwner, acquire
 from engine_server.oms.admission import repeated
-from engine_server.oms.database_errors import DATABASE_ERRORS
 from engine_server.oms.directory import Account, AccountDirectory, Caller, StrategyDirectory
 from engine_server.oms.domain.commands import CancelOrder, OrderRequest, PlaceOrder
 from engine_server.oms.domain.protection import NoFreshQuoteError, protection_price
@@ -20,6 +19,7 @@ from engine_server.oms.ports import Instruments, Quotes
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.records import OrderRecord
 from tradewinds.config import LeaseSettings
+from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.errors import (
     ConfigurationError,
     InvalidArgumentError,
@@ -120,7 +120,7 @@ class AccountRegistry:
     async def _enabled(self) -> list[Account] | None:
         try:
             return list(await self.accounts.refresh())
-        except DATABASE_ERRORS as e:
+        except PASSING_FAULTS as e:
             log.warning_throttled("accounts.unread", error=repr(e))
             return None
 
@@ -135,7 +135,7 @@ class AccountRegistry:
     async def _acquired(self, account_id: str) -> AccountLease | None:
         try:
             return await acquire(self._parts.database, account_id, self._owner, self._leases, self._parts.clock)
-        except DATABASE_ERRORS as e:
+        except PASSING_FAULTS as e:
             log.warning_throttled("lease.unread", account_id=account_id, error=repr(e))
             return None
 
@@ -156,7 +156,7 @@ class AccountRegistry:
             await management.run()
         except (LeaseLostError, LeaseSupersededError) as e:
             log.warning("account.lost", account_id=account.account_id, epoch=lease.epoch, error=str(e))
-        except DATABASE_ERRORS:
+        except PASSING_FAULTS:
             # Recovery is start-up: the account begins anew from what PostgreSQL and the broker have.
             log.error("account.failed", account_id=account.account_id, epoch=lease.epoch, exc_info=True)
         finally:
@@ -167,7 +167,7 @@ class AccountRegistry:
         log.error("account.misconfigured", account_id=lease.account_id, error=problem)
         try:
             await lease.release(problem)
-        except DATABASE_ERRORS as e:
+        except PASSING_FAULTS as e:
             log.warning("lease.not_released", account_id=lease.account_id, error=repr(e))
         await asyncio.sleep(_MISCONFIGURED_SECONDS)
 

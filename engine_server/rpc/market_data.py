@@ -10,10 +10,11 @@ from redis.exceptions import RedisError
 
 from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.instruments.quotes import QuoteService
+from engine_server.messages.instruments import instrument_message
 from tradewinds import auth
 from tradewinds.clock import Clock, MarketClock
 from tradewinds.errors import InvalidArgumentError, UnavailableError
-from tradewinds.instruments import Instrument, InstrumentKey, UnknownInstrumentError
+from tradewinds.instruments import InstrumentKey, UnknownInstrumentError
 from tradewinds.money import format_rupees, from_e4
 from tradewinds.ticks import TickArray
 from tradewinds.v1 import market_data_pb2, market_data_pb2_grpc
@@ -104,18 +105,6 @@ class MarketDataServicer(market_data_pb2_grpc.MarketDataServicer):
             age_ms=max(0, age_ms),
             source="STREAM",
         )
-
-
-def instrument_message(instrument: Instrument) -> market_data_pb2.Instrument:
-    """An instrument on the wire."""
-    return market_data_pb2.Instrument(
-        instrument=instrument.key,
-        kind=instrument.kind,
-        name=instrument.name,
-        token=instrument.token,
-        lot_size=instrument.lot_size,
-        tick_size=format_rupees(instrument.tick_size),
-    )
 
 
 def _price(value_e4: int) -> str:

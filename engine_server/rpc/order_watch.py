@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from engine_server.messages.orders import order_message
 from engine_server.oms.event_log import OrderEventLog, Subscription
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.records import OrderEventRecord, OrderRecord
-from engine_server.rpc.order_messages import order_message
 from tradewinds.errors import InvalidArgumentError
 from tradewinds.v1 import common_pb2
 from tradewinds.v1 import trading_pb2 as pb

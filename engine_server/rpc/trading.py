@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
+from engine_server.messages import orders as messages
 from engine_server.oms.directory import AccountDirectory, Caller
 from engine_server.oms.domain.commands import CancelOrder, OrderRequest
 from engine_server.oms.domain.protection import Quote
 from engine_server.oms.queries import OrderFilter, OrderQueries, Page, page_key
 from engine_server.oms.records import OrderRecord, PositionRecord
-from engine_server.rpc import order_messages as messages
 from engine_server.rpc.order_watch import OrderWatch
 from tradewinds import auth, paging
 from tradewinds.errors import InvalidArgumentError, NotFoundError
+from tradewinds.idempotency import request_id_of
 from tradewinds.v1 import trading_pb2 as pb
 from tradewinds.v1 import trading_pb2_grpc
 
@@ -53,7 +54,7 @@ class TradingServicer(trading_pb2_grpc.TradingServicer):
         """Commit an intent; see the contract."""
         caller = _caller()
         _check_scope(caller, request.config_id, request.epoch)
-        order = await self._orders.place(_order_request(request, caller), caller)
+        order = await self._orders.place(_order_request(request, caller, request_id_of(request, context)), caller)
         return messages.order_message(order)
 
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> pb.Order:  # noqa: N802
@@ -165,9 +166,9 @@ def _check_scope(caller: Caller, config_id: str, epoch: int) -> None:
         raise InvalidArgumentError.field("epoch", "is set by runners only; leave it empty")
 
 
-def _order_request(request: pb.PlaceOrderRequest, caller: Caller) -> OrderRequest:
+def _order_request(request: pb.PlaceOrderRequest, caller: Caller, request_id: str) -> OrderRequest:
     return OrderRequest(
-        request_id=request.request_id,
+        request_id=request_id,
         actor=_actor(caller, request.config_id),
         instrument=request.instrument,
         side=messages.side_name(request.side),

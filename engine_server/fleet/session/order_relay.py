@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from engine_server.fleet.faults import DATABASE_FAULTS, RETRY_SECONDS
 from engine_server.fleet.ports import OrderEvents
 from engine_server.fleet.session.outgoing import Outgoing
+from engine_server.messages.orders import order_message, trade_message
 from engine_server.oms.records import OrderEventRecord
-from engine_server.rpc.order_messages import order_message, trade_message
 from tradewinds.telemetry import get_logger
 from tradewinds.v1 import strategy_runner_pb2 as pb
 

@@ -1,0 +1,1 @@
+"""Domain objects as protobuf messages, for the servicers and the runners' sessions."""
