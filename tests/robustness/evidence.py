@@ -70,6 +70,14 @@ class Gatherer:
             **rows,
         )
 
+    async def unanswered(self) -> int:
+        """How many orders are at this moment on their way to the broker; asks PostgreSQL alone."""
+        connection = await asyncpg.connect(self._database_url, timeout=5)
+        try:
+            return int(await connection.fetchval("SELECT count(*) FROM orders WHERE state = 'SUBMITTING'"))
+        finally:
+            await connection.close(timeout=5)
+
     async def _read_truth(self) -> None:
         async with httpx.AsyncClient(base_url=self._sandbox_url, trust_env=False, timeout=10) as client:
             more = True

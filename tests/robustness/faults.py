@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -48,14 +49,20 @@ class Faults:
         await eventually(another, timeout=RESTART_SECONDS, interval=0.05, what=f"{name} is started again")
         return time.monotonic() - began
 
-    async def freeze(self, name: str, seconds: float) -> None:
-        """SIGSTOP for so long, then SIGCONT. The pause is the fault itself."""
+    @contextlib.contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """SIGSTOP now, SIGCONT at the end of the block (also where it is killed meanwhile: a stopped process dies of SIGKILL)."""
         pid = self.pid(name)
         os.kill(pid, signal.SIGSTOP)
         try:
-            await asyncio.sleep(seconds)
+            yield
         finally:
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    def strike(self, name: str) -> None:
+        """SIGKILL, and wait for nothing."""
+        os.kill(self.pid(name), signal.SIGKILL)
 
     async def kill_strategy(self, config_id: str) -> None:
         """SIGKILL its process, and wait until another one runs."""

@@ -14,12 +14,11 @@ import pytest
 
 from tests.robustness.conftest import LEASE_TTL_SECONDS
 from tests.robustness.faults import Faults
-from tests.robustness.trading import CONFIG_ID, Trading
+from tests.robustness.trading import BURST, CONFIG_ID, Trading
 
 pytestmark = [pytest.mark.timeout(420), pytest.mark.asyncio(loop_scope="module")]
 
 ENGINE_KILLS = 5
-BURST = 8
 
 
 async def a_moment(trading: Trading, moments: random.Random) -> None:
@@ -68,7 +67,8 @@ async def test_frozen_for_longer_than_its_lease(
     trading: Trading, faults: Faults, moments: random.Random, name: str
 ) -> None:
     await a_moment(trading, moments)
-    await faults.freeze(name, LEASE_TTL_SECONDS * 2)
+    with faults.frozen(name):
+        await asyncio.sleep(LEASE_TTL_SECONDS * 2)
     await trading.goes_on()
     await trading.agrees()
 
@@ -77,6 +77,25 @@ async def test_frozen_for_longer_than_its_lease(
 async def test_a_killed_store(trading: Trading, faults: Faults, moments: random.Random, name: str) -> None:
     await a_moment(trading, moments)
     await faults.kill(name)
+    await trading.goes_on()
+    await trading.agrees()
+
+
+@pytest.mark.parametrize("name", ["engine-0", "egress", "sandbox"])
+async def test_killed_while_the_broker_owes_answers(trading: Trading, faults: Faults, name: str) -> None:
+    """Whether these orders reached the broker, nobody here can know: they are UNKNOWN until its books have told."""
+    with faults.frozen("sandbox"):
+        await trading.orders_wait_for_the_broker()
+        faults.strike(name)
+    await trading.goes_on()
+    await trading.agrees()
+
+
+async def test_an_engine_frozen_while_the_broker_owes_answers(trading: Trading, faults: Faults) -> None:
+    with faults.frozen("sandbox"):
+        await trading.orders_wait_for_the_broker()
+        with faults.frozen("engine-0"):
+            await asyncio.sleep(LEASE_TTL_SECONDS * 2)
     await trading.goes_on()
     await trading.agrees()
 

@@ -17,6 +17,7 @@ CONFIG_ID = "churn"
 FATE_KNOWN_SECONDS = 45.0
 AGREE_SECONDS = 25.0
 RECOVERY_SECONDS = 40.0
+BURST = 8
 
 _CHURN = {
     "config_id": CONFIG_ID,
@@ -60,6 +61,11 @@ class Trading:
             return len((await self._gather()).trades_of(CONFIG_ID)) > before
 
         await eventually(more, timeout=RECOVERY_SECONDS, interval=0.2, what=f"{CONFIG_ID} trades")
+
+    async def orders_wait_for_the_broker(self) -> None:
+        """Send a burst, and wait until some of it is on its way: committed, sent, and not answered."""
+        self.manual.burst(BURST)
+        await eventually(self._gatherer.unanswered, timeout=10, what="an order that the broker has not answered")
 
     async def agrees(self) -> None:
         """All promises are kept as soon as what is under way has settled."""
