@@ -18,7 +18,7 @@ from tradewinds.auth import TokenVerifier
 from tradewinds.errors import InvalidArgumentError, NotFoundError
 from tradewinds.grpc_server import GrpcServer, open_channel
 from tradewinds.idempotency import request_id_of
-from tradewinds.v1 import strategy_runner_pb2, strategy_runner_pb2_grpc, trading_pb2, trading_pb2_grpc
+from tradewinds.v1 import strategy_runner_pb2_grpc, trading_pb2, trading_pb2_grpc
 
 BAD = "INVALID_ARGUMENT"
 
@@ -239,7 +239,7 @@ async def test_a_native_refusal_is_a_grpc_status_with_plain_words(gateway: Gatew
         ),
         # A runner's session is the engine's own business, not the gateway's.
         (
-            session(iter([strategy_runner_pb2.SessionRequest()]), metadata=runner, timeout=5).read(),
+            session(metadata=runner, timeout=5).read(),  # nothing is sent: a refusal may overtake what is
             grpc.StatusCode.PERMISSION_DENIED,
         ),
     ]
