@@ -52,6 +52,8 @@ async def relay(
 
 async def _pump(source: StreamReader, sink: StreamWriter, count: Callable[[int], None]) -> None:
     while data := await source.read(BUFFER_BYTES):
+        if sink.is_closing():  # uvloop says RuntimeError to a write now, asyncio loses it without a word
+            raise ConnectionResetError("the other side has gone")
         sink.write(data)
         count(len(data))
         await sink.drain()
