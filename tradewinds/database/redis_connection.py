@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+from collections.abc import Iterable
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -96,6 +99,7 @@ class RedisConnection:
                 ExponentialWithJitterBackoff(cap=0.5, base=0.05), retries=1, supported_errors=(RedisConnectionError,)
             ),
         )
+        pool.connection_class = _telling_loss(pool.connection_class)
         client = Redis.from_pool(pool)
         try:
             await client.ping()
@@ -107,3 +111,17 @@ class RedisConnection:
             await client.aclose()
             raise
         return client
+
+
+def _telling_loss(connection_class: Any) -> Any:
+    """`connection_class` for uvloop, which says RuntimeError to a write on a connection that has just been cut; redis-py and its
+    callers know OSError as the loss of a connection, and take the other for a defect."""
+
+    class Connection(connection_class):
+        async def _send_packed_command(self, command: Iterable[bytes]) -> None:
+            try:
+                await super()._send_packed_command(command)
+            except RuntimeError as e:
+                raise ConnectionResetError(errno.ECONNRESET, f"the connection was closed: {e}") from e
+
+    return Connection

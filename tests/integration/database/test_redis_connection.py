@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+import uvloop
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from sqlalchemy.engine import make_url
 
@@ -89,3 +92,21 @@ async def test_a_command_that_the_server_refuses_is_an_error(redis: RedisConnect
 
     with pytest.raises(ResponseError):
         await redis.client.incr("a")
+
+
+def test_a_write_on_a_connection_that_was_just_cut_is_a_lost_connection_under_uvloop(redis_url: str) -> None:
+    async def write_after_the_cut() -> None:
+        connection = RedisConnection(redis_settings(redis_url))
+        await connection.connect()
+        pool: Any = connection.client.connection_pool
+        one = await pool.get_connection()
+        one._writer.transport.abort()
+        await asyncio.sleep(0.01)  # the handle is closed in the loop's next round
+        with pytest.raises(RedisConnectionError):
+            await one.send_command("PING", check_health=False)
+        await pool.release(one)
+        assert await connection.is_healthy()
+        await connection.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(write_after_the_cut())
