@@ -24,6 +24,14 @@ class Faults:
 
     def __init__(self, stack: UpProcess) -> None:
         self._stack = stack
+        self._pids: dict[str, int] = {}
+        self._struck: set[str] = set()
+
+    def bystanders_died(self) -> list[str]:
+        """The parts that are another process than when this was last asked, though nobody here has killed them."""
+        before, struck = self._pids, self._struck
+        self._pids, self._struck = {name: self.pid(name) for name in self._stack.facts["processes"]}, set()
+        return [name for name, pid in before.items() if name not in struck and pid != self._pids[name]]
 
     def pid(self, name: str) -> int:
         """The process that is `name` now; 0 while there is none."""
@@ -40,7 +48,7 @@ class Faults:
         before = self.pid(name)
         assert before, f"{name} is not running"
         began = time.monotonic()
-        os.kill(before, signal.SIGKILL)
+        self.strike(name)
 
         async def another() -> bool:
             pid = self.pid(name)
@@ -62,6 +70,7 @@ class Faults:
 
     def strike(self, name: str) -> None:
         """SIGKILL, and wait for nothing."""
+        self._struck.add(name)
         os.kill(self.pid(name), signal.SIGKILL)
 
     async def kill_strategy(self, config_id: str) -> None:

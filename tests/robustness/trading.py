@@ -68,7 +68,7 @@ class Trading:
         await eventually(self._gatherer.unanswered, timeout=10, what="an order that the broker has not answered")
 
     async def agrees(self) -> None:
-        """All promises are kept as soon as what is under way has settled."""
+        """All promises are kept as soon as what is under way has settled, and nothing has died that was not killed."""
 
         async def nothing_wrong() -> bool:
             evidence = await self._gather()
@@ -77,6 +77,8 @@ class Trading:
             return True
 
         await eventually(nothing_wrong, timeout=AGREE_SECONDS, interval=0.3, what="no violations")
+        died = self._faults.bystanders_died()
+        assert not died, f"{died} died of it; see the end of the log:\n{self._stack.logs(3)}"
 
     async def end(self) -> Evidence:
         """Stop the strategy and the manual orders, and wait until the fate of everything is known."""
