@@ -23,6 +23,7 @@ from notifier.realtime import wire
 from notifier.realtime.cursor import EPOCH_BYTES, START
 from tradewinds import redis_keys
 from tradewinds.config import RedisSettings
+from tradewinds.database.redis_connection import telling_loss
 
 STREAM_ERRORS: Final = (RedisError, OSError, TimeoutError)
 _SOCKET_SECONDS: Final = 3.0
@@ -71,6 +72,7 @@ def connect(settings: RedisSettings) -> Redis:
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
     )
+    pool.connection_class = telling_loss(pool.connection_class)
     return Redis.from_pool(pool)
 
 

@@ -99,7 +99,7 @@ class RedisConnection:
                 ExponentialWithJitterBackoff(cap=0.5, base=0.05), retries=1, supported_errors=(RedisConnectionError,)
             ),
         )
-        pool.connection_class = _telling_loss(pool.connection_class)
+        pool.connection_class = telling_loss(pool.connection_class)
         client = Redis.from_pool(pool)
         try:
             await client.ping()
@@ -113,7 +113,7 @@ class RedisConnection:
         return client
 
 
-def _telling_loss(connection_class: Any) -> Any:
+def telling_loss(connection_class: Any) -> Any:
     """`connection_class` for uvloop, which says RuntimeError to a write on a connection that has just been cut; redis-py and its
     callers know OSError as the loss of a connection, and take the other for a defect."""
 
