@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine_server.broker.angel_one.broker import AngelOneBroker
@@ -95,82 +95,97 @@ class Configuration:
         log_settings(self.engine, self.database, self.redis, self.auth, self.seal, self.leases, self.broker)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What the capabilities of one engine share."""
+
+    configuration: Configuration
+    database: Database
+    redis: RedisConnection
+    relay: OutboxRelay
+    clock: SystemClock = field(default_factory=SystemClock)
+    market_clock: MarketClock = field(default_factory=MarketClock)
+
+
 async def main(service: Service) -> None:
     """Serve until the process is told to stop."""
     configuration = Configuration.from_environment()
     configuration.log()
     verifier = TokenVerifier(configuration.auth.jwks_file)
     async with _stores(configuration) as (database, redis), _notifier_channel(configuration) as notifier:
-        await _serve(service, configuration, verifier, database, redis, notifier)
+        relay = OutboxRelay(database, notifier, configuration.auth.service_token.get_secret_value())
+        await _serve(service, Parts(configuration, database, redis, relay), verifier)
 
 
-async def _serve(
-    service: Service,
-    configuration: Configuration,
-    verifier: TokenVerifier,
-    database: Database,
-    redis: RedisConnection,
-    notifier: Any,
-) -> None:
-    clock, market_clock = SystemClock(), MarketClock()
-    relay = OutboxRelay(database, notifier, configuration.auth.service_token.get_secret_value())
-    catalog = InstrumentCatalog(redis.client)
-    event_log, queries = OrderEventLog(database), OrderQueries(database)
-    quote_service = QuoteService(redis.client, database)
-    quotes = QuoteReader(redis.client, clock, lambda instrument: quote_service.quotes([instrument], "orders"))
-    server = GrpcServer(verifier, is_passing)
-    registry = AccountRegistry(
-        OmsParts(
-            database=database,
-            event_log=event_log,
-            clock=clock,
-            market_clock=market_clock,
-            new_id=new_id,
-            tag_key=_tag_key(configuration.seal.key_bytes()),
-            wake_outbox=relay.wake,
-            compare_positions=PositionsCheck(catalog.by_token),
-        ),
-        LeaseOwner(service.settings.instance_id, configuration.engine.advertised_address),
-        configuration.leases,
-        _broker_factory(configuration, database),
-        catalog,
-        quotes,
-    )
-    fleet = Fleet(
-        database=database,
-        redis=redis.client,
-        leases=configuration.leases,
-        engine_id=service.settings.instance_id,
-        instruments=catalog,
-        order_events=event_log,
-        books=queries,
-        outbox_wake=relay.wake,
-        clock=clock,
-        ids=new_id,
-    )
+async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> None:
+    catalog, relay = InstrumentCatalog(parts.redis.client), parts.relay
+    event_log, queries = OrderEventLog(parts.database), OrderQueries(parts.database)
+    following = QuoteService(parts.redis.client, parts.database)
+    quotes = QuoteReader(parts.redis.client, parts.clock, lambda key: following.quotes([key], "orders"))
+    registry = _registry(service, parts, event_log, catalog, quotes)
+    fleet = _fleet(service, parts, event_log, catalog, queries)
     watch = OrderWatch(event_log, queries, service.stopping)
+    health = HealthCheck(parts.database, parts.redis.client)
+    server = GrpcServer(verifier, is_passing)
     trading_pb2_grpc.add_TradingServicer_to_server(TradingServicer(registry, queries, watch, quotes), server.server)
     strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(StrategyManagerServicer(fleet), server.server)
     strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
     market_data_pb2_grpc.add_MarketDataServicer_to_server(
-        MarketDataServicer(catalog, quote_service, market_clock, clock), server.server
+        MarketDataServicer(catalog, following, parts.market_clock, parts.clock), server.server
     )
     operations_pb2_grpc.add_OperationsServicer_to_server(
-        OperationsServicer(HealthCheck(database, redis.client), Listings(database)), server.server
+        OperationsServicer(health, Listings(parts.database)), server.server
     )
     service.spawn("instruments", catalog.follow())
-    service.spawn("market clock", follow_market_clock(redis.client, market_clock))
+    service.spawn("market clock", follow_market_clock(parts.redis.client, parts.market_clock))
     service.spawn("outbox relay", relay.run())
     service.spawn("accounts", registry.run())
     await fleet.start(service)
     try:
-        address = await server.start(service.settings.host, configuration.engine.grpc_port, _SERVICES)
+        address = await server.start(service.settings.host, parts.configuration.engine.grpc_port, _SERVICES)
         service.ready(grpc=address, metrics=f"{service.settings.host}:{serve_metrics(service)}")
         await service.run_until_stopped()
     finally:
         await fleet.stop()
         await server.stop()
         await service.close()  # before the stores that its tasks work with
+
+
+def _registry(
+    service: Service, parts: Parts, event_log: OrderEventLog, catalog: InstrumentCatalog, quotes: QuoteReader
+) -> AccountRegistry:
+    """The order management of the accounts that this engine owns."""
+    oms = OmsParts(
+        database=parts.database,
+        event_log=event_log,
+        clock=parts.clock,
+        market_clock=parts.market_clock,
+        new_id=new_id,
+        tag_key=_tag_key(parts.configuration.seal.key_bytes()),
+        wake_outbox=parts.relay.wake,
+        compare_positions=PositionsCheck(catalog.by_token),
+    )
+    owner = LeaseOwner(service.settings.instance_id, parts.configuration.engine.advertised_address)
+    make_broker = _broker_factory(parts.configuration, parts.database)
+    return AccountRegistry(oms, owner, parts.configuration.leases, make_broker, catalog, quotes)
+
+
+def _fleet(
+    service: Service, parts: Parts, event_log: OrderEventLog, catalog: InstrumentCatalog, queries: OrderQueries
+) -> Fleet:
+    """Commands, assignment and the sessions of the runners that connect here."""
+    return Fleet(
+        database=parts.database,
+        redis=parts.redis.client,
+        leases=parts.configuration.leases,
+        engine_id=service.settings.instance_id,
+        instruments=catalog,
+        order_events=event_log,
+        books=queries,
+        outbox_wake=parts.relay.wake,
+        clock=parts.clock,
+        ids=new_id,
+    )
 
 
 def _broker_factory(configuration: Configuration, database: Database) -> BrokerFactory:
