@@ -16,6 +16,10 @@ log = get_logger("events")
 CATCH_UP_SECONDS: Final = 5.0
 
 
+class EventGapError(Exception):
+    """An event is missing although none was owed: a strategy that trades on without it has a wrong book."""
+
+
 class EventForwarding:
     """For the processes of one strategy in turn; between two of them it takes nothing (the engine replays)."""
 
@@ -46,17 +50,26 @@ class EventForwarding:
             self._timer = asyncio.get_running_loop().call_later(CATCH_UP_SECONDS, self._give_up_waiting)
 
     def take(self, events: Sequence[OrderEvent]) -> None:
-        """Pass on what follows; drop repetitions, and what a replay will bring again. No events: the replay is over."""
+        """Pass on what follows; drop repetitions, and what a replay will bring again. No events: the replay is over.
+
+        Raises `EventGapError` where no replay is on its way: one must be asked for.
+        """
         if self._send is None:
             return
-        following = []
+        following, beyond = [], 0
         for event in events:
             if event.sequence == self.watermark + 1:
                 self.watermark = event.sequence
                 self._note_order(event.order.request_id)
                 following.append(event)
+            else:
+                beyond = max(beyond, event.sequence)
         if following:
             self._send(OrderEvents(following))
+        if beyond > self.watermark and self.is_caught_up:
+            raise EventGapError(
+                f"{self._config_id}: order event {beyond} came, the last one before it was {self.watermark}"
+            )
         if not events:
             self._catch_up()
 

@@ -10,6 +10,7 @@ import grpc
 from prometheus_client import Gauge
 
 from strategy_runner import session_messages
+from strategy_runner.event_forwarding import EventGapError
 from strategy_runner.gate import OrderGate
 from strategy_runner.inspection import Inspector
 from strategy_runner.roster import Roster
@@ -181,7 +182,11 @@ class RunnerSession:
                 self._roster.direct(session_messages.assignment(message.directive))
             case "order_events":
                 events = [session_messages.order_event(event) for event in message.order_events.events]
-                self._roster.take_order_events(message.order_events.config_id, events)
+                try:
+                    self._roster.take_order_events(message.order_events.config_id, events)
+                except EventGapError as e:
+                    # Registering again names the last event taken: the engine replays from there.
+                    raise SessionEndedError(str(e)) from e
             case "inspect":
                 self._inspector.ask(message.inspect)
             case "superseded":

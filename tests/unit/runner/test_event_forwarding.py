@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from strategy_runner import event_forwarding
-from strategy_runner.event_forwarding import EventForwarding
+from strategy_runner.event_forwarding import EventForwarding, EventGapError
 from strategy_runner.protocol import CaughtUp, OrderEvents, RunnerMessage
 from tests.support.waiting import eventually
 from tests.unit.runner.reports import event
@@ -38,6 +38,19 @@ async def test_repetitions_and_gaps_are_dropped_until_the_replay_closes_them() -
     assert pipe.sequences() == [4, 5, 6, 7]
     assert pipe.forwarding.watermark == 7
     assert pipe.noted == ["r4", "r5", "r6", "r7"]
+    pipe.forwarding.end()
+
+
+async def test_a_gap_that_no_replay_will_close_is_not_passed_over() -> None:
+    pipe = Pipe()
+    pipe.forwarding.begin(pipe.sent.append, 3)
+    pipe.offer([])
+    with pytest.raises(EventGapError, match="event 6 came, the last one before it was 4"):
+        pipe.offer([4, 6])
+    assert pipe.sequences() == [4]
+    pipe.forwarding.expect_replay()  # the session is opened again
+    pipe.offer([5, 6])
+    assert pipe.sequences() == [4, 5, 6]
     pipe.forwarding.end()
 
 
