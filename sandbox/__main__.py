@@ -46,6 +46,9 @@ def run(
     ready_file: Annotated[
         Path | None, typer.Option(help="Written (JSON: http, https, ca_file, pid) once it really serves.")
     ] = None,
+    more_replays: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="More files after --replay FILE.")
+    ] = None,
 ) -> None:
     """A SmartAPI-compatible broker on this machine: login, orders, books, quotes, ticks and order events.
 
@@ -55,13 +58,17 @@ def run(
     Example: python -m sandbox --client-code D12345 --pin 1234 --api-key key1 --state-dir /tmp/sandbox --totp-secret \
     JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP
     """
+    if more_replays and not replay:
+        raise BadInputError(
+            "arguments", f"{more_replays[0]} belongs to no option", "recorded data come with --replay FILE"
+        )
     settings = SandboxSettings(
         credentials=Credentials(client_code, pin, totp_secret, api_key),
         state_dir=state_dir,
         host=host,
         port=port,
         tls_port=tls_port,
-        replay=tuple(replay or ()),
+        replay=(*(replay or ()), *(more_replays or ())),
         speed=speed,
         seed=seed,
         ticks_per_second=ticks_per_second,

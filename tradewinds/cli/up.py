@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 
 def up(
+    more_replays: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="More files after --replay FILE.", show_default=False)
+    ] = None,
     state_dir: Annotated[
         Path,
         typer.Option(envvar="TRADEWINDS_STATE_DIR", help="Where everything is kept; the next `up` continues from it."),
@@ -51,13 +54,15 @@ def up(
 
     DATABASE_URL and REDIS_URL replace the embedded servers. Ctrl-C stops everything in order.
     """
+    if more_replays and not replay:
+        raise typer.BadParameter(f"{more_replays[0]} belongs to no option; recorded data come with --replay FILE")
     options = UpOptions(
         state_dir=state_dir,
         rest_port=rest_port,
         engines=engines,
         runners=runners,
         strategies=strategies,
-        replay=tuple(replay or ()),
+        replay=(*(replay or ()), *(more_replays or ())),
         speed=speed,
         ready_file=ready_file,
         demo=demo,
