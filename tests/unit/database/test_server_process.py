@@ -109,7 +109,8 @@ def open_folder() -> Iterator[Path]:
 def test_what_a_user_can_reach_stays_where_it_is(open_folder: Path, stranger: RunAs) -> None:
     shared, state = open_folder / "shared", open_folder / "state"
     assert reachable_state(stranger, state, shared) == state
-    assert reachable_installation(stranger, open_folder, shared) == open_folder
+    (open_folder / "bin").mkdir()
+    assert reachable_installation(stranger, open_folder, ["bin"], shared) == open_folder
     assert not shared.exists()
 
 
@@ -117,14 +118,18 @@ def test_what_is_in_a_closed_folder_goes_elsewhere_and_the_folder_stays_closed(
     open_folder: Path, stranger: RunAs
 ) -> None:
     closed, shared = open_folder / "closed", open_folder / "shared"
-    (closed / "installation" / "bin").mkdir(parents=True)
-    (closed / "installation" / "bin" / "postgres").write_text("#!")
+    for name in ("server/bin", "server.libs"):
+        (closed / name).mkdir(parents=True)
+        (closed / name / "file").write_text(name)
     closed.chmod(0o700)
 
-    copy = reachable_installation(stranger, closed / "installation", shared)
-    assert (copy / "bin" / "postgres").read_text() == "#!"
-    assert may_enter(stranger, copy / "bin")
-    assert reachable_installation(stranger, closed / "installation", shared) == copy
+    copy = reachable_installation(stranger, closed, ["server/bin", "server.libs"], shared)
+    assert [(copy / name / "file").read_text() for name in ("server/bin", "server.libs")] == [
+        "server/bin",
+        "server.libs",
+    ]
+    assert may_enter(stranger, copy / "server" / "bin")
+    assert reachable_installation(stranger, closed, ["server/bin", "server.libs"], shared) == copy
 
     state = reachable_state(stranger, closed / "state", shared)
     assert state.parent == shared
