@@ -17,6 +17,7 @@ import aiohttp
 import msgspec
 from redis.asyncio import Redis
 
+from bench.ceilings import xadd_to_reader
 from bench.result import Result, percentile
 from tests.support.datastores import temporary_state_dir
 from tests.support.gateway_process import GatewayProcess
@@ -51,7 +52,7 @@ class _Rig:
 async def run() -> list[Result]:
     """Latencies in milliseconds, and what gets through when it is sent in batches."""
     async with _rig() as rig:
-        floor = await _ceiling(rig.redis)
+        floor = await xadd_to_reader(rig.redis, bytes(_PAYLOAD_BYTES), _ROUNDS)
         async with _follower(rig) as received:
             one_by_one = await _one_by_one(rig, received, _LIVE)
             kept = await _one_by_one(rig, received, _KEPT)
@@ -92,23 +93,6 @@ async def _rig() -> AsyncIterator[_Rig]:
                     yield _Rig(NotifierStub(channel), metadata, gateway.url, signing.header("bench"), redis)
                     await redis.aclose()
                     await channel.close()
-
-
-async def _ceiling(redis: Redis) -> list[float]:
-    """Milliseconds from XADD to a waiting reader, one after the other."""
-    payload, taken = bytes(_PAYLOAD_BYTES), []
-
-    async def read() -> None:
-        await redis.xread({"bench": "$"}, block=1000)
-
-    for _ in range(_ROUNDS):
-        reader = asyncio.create_task(read())
-        await asyncio.sleep(0.0005)
-        started = time.perf_counter_ns()
-        await redis.xadd("bench", {"b": payload}, maxlen=100)
-        await reader
-        taken.append((time.perf_counter_ns() - started) / 1e6)
-    return taken
 
 
 async def _raw_appends(redis: Redis) -> float:

@@ -17,6 +17,7 @@ import psutil
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from bench.ceilings import xadd_to_reader
 from bench.result import Result, percentile
 from sandbox.universe import DEFAULT_UNIVERSE
 from tests.support.datastores import temporary_state_dir
@@ -47,7 +48,7 @@ async def run() -> list[Result]:
     """Latency at each rate, real milliseconds."""
     results: list[Result] = []
     async with _stores() as stores:
-        floor = await _ceiling(stores.redis)
+        floor = await xadd_to_reader(stores.redis, bytes(TICK_DTYPE.itemsize), _CEILING_ROUNDS)
         for rate in _RATES:
             results += await _at(rate, stores, floor)
     return results
@@ -68,24 +69,6 @@ async def _stores() -> AsyncIterator[_Stores]:
             await redis.aclose()
             await database.close()
             await asyncio.gather(postgres.stop(), valkey.stop())
-
-
-async def _ceiling(redis: Redis) -> list[float]:
-    """Milliseconds from XADD to a waiting reader, one after the other."""
-    payload, taken = bytes(TICK_DTYPE.itemsize), []
-
-    async def read() -> None:
-        await redis.xread({"bench": "$"}, block=1000)
-
-    for _ in range(_CEILING_ROUNDS):
-        reader = asyncio.create_task(read())
-        await asyncio.sleep(0.0005)
-        started = time.perf_counter_ns()
-        await redis.xadd("bench", {"t": payload}, maxlen=100)
-        await reader
-        taken.append((time.perf_counter_ns() - started) / 1e6)
-    await redis.delete("bench")
-    return taken
 
 
 async def _at(rate: int, stores: _Stores, floor: list[float]) -> list[Result]:

@@ -7,13 +7,13 @@ XADD of the same payload on an idle connection of the same Valkey to a reader th
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 from redis.asyncio import Redis
 
+from bench.ceilings import xadd_to_reader
 from bench.result import Result, percentile
 from sandbox.universe import DEFAULT_UNIVERSE
 from tests.support.datastores import temporary_state_dir
@@ -98,22 +98,8 @@ def _results(metrics: dict[str, float], floor: Sequence[float]) -> list[Result]:
 
 
 async def _ceiling(redis_url: str) -> list[float]:
-    """Milliseconds from XADD to a waiting reader, one after the other."""
-    payload, taken = bytes(TICK_DTYPE.itemsize), []
     async with Redis.from_url(redis_url) as redis:
-
-        async def read() -> None:
-            await redis.xread({"bench": "$"}, block=1000)
-
-        for _ in range(_CEILING_ROUNDS):
-            reader = asyncio.create_task(read())
-            await asyncio.sleep(0.0005)
-            started = time.perf_counter_ns()
-            await redis.xadd("bench", {"t": payload}, maxlen=100)
-            await reader
-            taken.append((time.perf_counter_ns() - started) / 1e6)
-        await redis.delete("bench")
-    return taken
+        return await xadd_to_reader(redis, bytes(TICK_DTYPE.itemsize), _CEILING_ROUNDS)
 
 
 async def _measured(stack: UpProcess, rate: float) -> dict[str, float]:
