@@ -32,6 +32,8 @@ def chosen(wanted: list[str]) -> list[str]:
 
 def main() -> None:
     """Run them one after the other, each on an event loop of its own."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        sys.exit(f"{__doc__}\nBenchmarks: {', '.join(names())}. Run them on a machine that does nothing else.")
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     for name in chosen(sys.argv[1:]):
         module = importlib.import_module(f"bench.{name}")
