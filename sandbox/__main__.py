@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sandbox import logs
 from sandbox.broker import prepare
 from sandbox.errors import BadInputError
 from sandbox.server import bind, serve
@@ -83,7 +83,7 @@ def run(
 
 def main() -> int:
     """Exit code 0 after a signal, 2 for bad input (one line on stderr, nothing changed)."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logs.configure()
     try:
         app(standalone_mode=False)
     except (BadInputError, typer.TyperException) as e:

@@ -99,6 +99,6 @@ def _announce(settings: SandboxSettings, ports: Ports) -> None:
         "ca_file": str((settings.state_dir / CA_FILE).absolute()),
         "pid": os.getpid(),
     }
-    log.info("serving on %(http)s and %(https)s (CA: %(ca_file)s)", ready)
+    log.info("serving", extra={"facts": ready})
     if settings.ready_file is not None:
         write_atomically(settings.ready_file, json.dumps(ready).encode())
