@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -24,6 +26,13 @@ structlog.configure(
         structlog.processors.KeyValueRenderer(),
     ]
 )
+
+
+# How long an example takes says how busy the machine is. CI repeats the same examples, so that a red run is about the change.
+settings.register_profile(
+    "tradewinds", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("tradewinds")
 
 
 @pytest.fixture(scope="session")
