@@ -42,7 +42,7 @@ def _describe(location: tuple[int | str, ...], message: str, settings_class: typ
     field = next(named, None)
     alias = field.validation_alias if field is not None and isinstance(field.validation_alias, str) else name
     hint = f" ({field.description})" if field is not None and field.description else ""
-    return f"{alias.upper()}: {message}{hint}"
+    return f"{alias.upper()}: {message.removeprefix('Value error, ')}{hint}"
 
 
 class ServiceSettings(Settings):

@@ -18,6 +18,7 @@ from tradewinds.client.connection import Connection
 from tradewinds.client.target import DEFAULT_STATE_DIR, Target
 from tradewinds.embedded.options import UpOptions
 from tradewinds.errors import TradewindsError
+from tradewinds.telemetry import configure_logging
 
 if TYPE_CHECKING:
     from tradewinds.embedded.stack import Stack, StackFacts
@@ -76,6 +77,7 @@ async def _up(options: UpOptions) -> None:
     """Start, tell, wait for a signal, stop. Whatever had started is stopped, whatever happens."""
     from tradewinds.embedded.stack import Stack  # the servers' parts: no other command of ours needs them
 
+    configure_logging("up", "ERROR")  # people read what is printed; retries and the like are in the logs of the parts
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

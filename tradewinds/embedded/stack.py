@@ -12,6 +12,7 @@ from typing import Any
 
 from tradewinds.database import migrations
 from tradewinds.embedded.envoy import gateway
+from tradewinds.embedded.given_stores import check_database, check_redis
 from tradewinds.embedded.installation import OWNER, OWNER_ROLES, Installation
 from tradewinds.embedded.layout import Addresses, Layout
 from tradewinds.embedded.options import DEFAULT_REST_PORT, UpOptions
@@ -130,15 +131,22 @@ class Stack:
         """Ours where no other is given; the URLs of both."""
         state_dir, options = self._installation.state_dir, self._options
         database_url, redis_url = await self._together(
-            self._start_store("postgres", options.database_url, lambda: EmbeddedPostgres(state_dir / "postgres")),
-            self._start_store("valkey", options.redis_url, lambda: EmbeddedValkey(state_dir / "valkey")),
+            self._given(options.database_url, check_database)
+            if options.database_url
+            else self._start_store("postgres", EmbeddedPostgres(state_dir / "postgres")),
+            self._given(options.redis_url, check_redis)
+            if options.redis_url
+            else self._start_store("valkey", EmbeddedValkey(state_dir / "valkey")),
         )
         return database_url, redis_url
 
-    async def _start_store(self, name: str, given_url: str, embedded: Callable[[], Store]) -> str:
-        if given_url:
-            return given_url
-        store = self._stores[name] = SupervisedStore(name, embedded(), self._changed)
+    @staticmethod
+    async def _given(url: str, check: Callable[[str], Awaitable[None]]) -> str:
+        await check(url)
+        return url
+
+    async def _start_store(self, name: str, embedded: Store) -> str:
+        store = self._stores[name] = SupervisedStore(name, embedded, self._changed)
         await self._named(name, store.start())
         return store.url
 
