@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.datastores import temporary_state_dir
-from tests.support.stack import UpProcess
+from tests.support.stack import UpProcess, launch_up
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
@@ -167,6 +167,14 @@ async def test_the_command_line_reads_the_running_stack(stack: UpProcess) -> Non
         output, _ = await process.communicate()
         assert process.returncode == 0, f"{command}: {output.decode()}"
         assert output.strip(), command
+
+
+async def test_a_second_stack_on_the_same_folder_is_refused_and_harms_nothing(stack: UpProcess) -> None:
+    second = await launch_up("--state-dir", str(stack.state_dir), "--rest-port", "0")
+    output, _ = await second.communicate()
+    assert second.returncode == 1
+    assert "is in use by process" in output.decode()
+    assert (stack.state_dir / "stack.json").exists()
 
 
 async def test_stopping_leaves_nothing_behind_and_the_next_start_continues(stack: UpProcess) -> None:

@@ -64,6 +64,7 @@ class Stack:
         self._progress = progress
         self._installation = Installation(options.state_dir)
         self._owner_lock = StateDir(options.state_dir)
+        self._owns_folder = False
         self._processes: dict[str, SupervisedProcess] = {}
         self._stores: dict[str, SupervisedStore] = {}
         self._layout: Layout | None = None
@@ -76,6 +77,7 @@ class Stack:
         wanted = self._options.rest_port
         rest = rest_port(DEFAULT_REST_PORT if wanted is None else wanted, asked_for=wanted is not None)
         self._owner_lock.acquire()
+        self._owns_folder = True
         self._installation.prepare()
         addresses = Addresses(rest, *free_ports(6))
         database_url, redis_url = await self._start_stores()
@@ -97,6 +99,8 @@ class Stack:
 
     async def stop(self) -> None:
         """End everything in order: who makes work first, who keeps it last. Safe to call whatever had started."""
+        if not self._owns_folder:
+            return  # another stack lives there
         self._is_up = False
         self._installation.facts_file.unlink(missing_ok=True)
         runners = [name for name in self._processes if name.startswith("runner-")]
