@@ -89,11 +89,6 @@ def day_key(moment: datetime) -> str:
     return ist(moment).strftime("%Y-%m-%d")
 
 
-def format_ist(moment: datetime | None) -> str:
-    """`2026-11-22 09:15:00` in IST, or a dash."""
-    return ist(moment).strftime("%Y-%m-%d %H:%M:%S") if moment else "–"
-
-
 def seconds(value: float) -> timedelta:
     """A `timedelta` of so many seconds (asyncpg takes intervals as timedeltas)."""
     return timedelta(seconds=value)

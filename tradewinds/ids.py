@@ -1,6 +1,6 @@
-"""Identifiers are types, and their generator is injected.
+"""Generated identifiers; their generator is injected.
 
-Generated ids are UUIDv7-shaped (time-ordered, RFC 9562 §5.7) with a short prefix that says what they name.
+They are UUIDv7-shaped (time-ordered, RFC 9562 §5.7) with a short prefix that says what they name.
 """
 
 from __future__ import annotations
@@ -8,15 +8,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from typing import NewType
-
-UserId = NewType("UserId", str)
-AccountId = NewType("AccountId", str)
-ConfigId = NewType("ConfigId", str)
-OrderId = NewType("OrderId", str)
-RunnerId = NewType("RunnerId", str)
-InstanceId = NewType("InstanceId", str)
-Epoch = NewType("Epoch", int)
 
 IdFactory = Callable[[str], str]
 

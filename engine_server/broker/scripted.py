@@ -145,10 +145,6 @@ class ScriptedBroker:
         """Stream anything."""
         self._stream.put_nowait(event)
 
-    def by_tag(self, tag: str) -> OrderReport | None:
-        """The booked order of a tag."""
-        return next((report for report in self.book.values() if report.tag == tag), None)
-
     def _check_session(self) -> None:
         if self.read_errors:
             raise self.read_errors.popleft()

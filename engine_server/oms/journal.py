@@ -93,11 +93,6 @@ class Journal:
         rows = await self._database.pool.fetch(statements.LOAD_BY_TAGS, self._lease.account_id, list(tags))
         return [_booked_order(row) for row in rows]
 
-    async def load_by_id(self, order_id: str) -> tuple[OrderRecord, Decimal] | None:
-        """An order that memory no longer has."""
-        row = await self._database.pool.fetchrow(statements.LOAD_BY_ID, self._lease.account_id, order_id)
-        return _booked_order(row) if row is not None else None
-
     async def close(self) -> None:
         """Give the connection back."""
         connection, self._connection = self._connection, None

@@ -123,7 +123,6 @@ WHERE o.account_id = $1 AND NOT ({_WORKING}) AND o.created_at > now() - $2::inte
 """
 LOAD_BY_TAGS: Final = f"SELECT {_ORDER_COLUMNS}, {_BOOKED} FROM orders o WHERE o.account_id = $1 AND o.tag = ANY($2)"
 LOAD_BY_KEYS: Final = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE request_key = ANY($1)"
-LOAD_BY_ID: Final = f"SELECT {_ORDER_COLUMNS}, {_BOOKED} FROM orders o WHERE o.account_id = $1 AND o.order_id = $2"
 
 LOAD_BOOKS: Final = f"""
 SELECT {_POSITION_COLUMNS},

@@ -46,7 +46,6 @@ class SupervisedProcess:
     def __init__(self, spec: ProcessSpec, logs: Path, ready_dir: Path) -> None:
         self.spec = spec
         self.facts: dict[str, Any] = {}
-        self.restarts = 0
         self._log_file = logs / f"{spec.name}.log"
         self._ready_file = ready_dir / f"{spec.name}.json"
         self._process: ServerProcess | None = None
@@ -118,7 +117,6 @@ class SupervisedProcess:
                 exit_code = await process.wait()
                 if loop.time() - began > _HEALTHY_SECONDS:
                     pause = _FIRST_PAUSE_SECONDS
-                self.restarts += 1
                 told(self.spec.name, f"ended with exit code {exit_code}, starting it again")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

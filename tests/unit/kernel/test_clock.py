@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tradewinds.clock import ClockReading, MarketClock, day_key, format_ist
+from tradewinds.clock import ClockReading, MarketClock, day_key
 
 
 class FrozenClock:
@@ -49,8 +49,3 @@ def test_a_reading_from_the_future_does_not_turn_the_clock_back() -> None:
 def test_the_trading_day_begins_at_midnight_in_india() -> None:
     assert day_key(datetime(2026, 11, 21, 18, 29, tzinfo=UTC)) == "2026-11-21"
     assert day_key(datetime(2026, 11, 21, 18, 30, tzinfo=UTC)) == "2026-11-22"
-
-
-def test_people_read_ist() -> None:
-    assert format_ist(datetime(2026, 11, 22, 3, 45, tzinfo=UTC)) == "2026-11-22 09:15:00"
-    assert format_ist(None) == "–"
