@@ -52,8 +52,9 @@ class Outbox:
 
     def flush(self) -> None:
         """Write everything that waits, unless the peer is behind: then it waits on, up to the capacity."""
+        if self._transport.is_closing():  # first: a TLS transport that has gone cannot even say how much it holds
+            self._waiting.clear()
         if not self._waiting or self._transport.get_write_buffer_size() > _HIGH_WATER_BYTES:
             return
-        if not self._transport.is_closing():
-            self._transport.write(b"".join(self._waiting))
+        self._transport.write(b"".join(self._waiting))
         self._waiting.clear()
