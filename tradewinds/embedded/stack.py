@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from tradewinds.database import migrations
 from tradewinds.embedded.envoy import gateway
 from tradewinds.embedded.given_stores import check_database, check_redis
-from tradewinds.embedded.installation import OWNER, OWNER_ROLES, Installation
+from tradewinds.embedded.installation import OWNER, OWNER_ROLES, Installation, write_private
 from tradewinds.embedded.layout import Addresses, Layout
 from tradewinds.embedded.options import DEFAULT_REST_PORT, UpOptions
 from tradewinds.embedded.ports import free_ports, rest_port
@@ -24,7 +23,6 @@ from tradewinds.embedded.state_dir import StateDir
 from tradewinds.embedded.supervised import ProcessSpec, SupervisedProcess
 from tradewinds.embedded.supervised_store import Store, SupervisedStore
 from tradewinds.embedded.valkey import EmbeddedValkey
-from tradewinds.service import write_json_atomically
 
 OWNER_TOKEN_LIFETIME = timedelta(days=7)
 
@@ -175,7 +173,7 @@ class Stack:
         facts = self.facts().as_json()
         for file in (self._installation.facts_file, self._options.ready_file):
             if file is not None:
-                _write_private_json(file, facts)
+                write_private(file, json.dumps(facts, indent=1))  # it holds a token and passwords
 
     async def _named(self, name: str, starting: Awaitable[None]) -> None:
         began = asyncio.get_running_loop().time()
@@ -200,9 +198,3 @@ class Stack:
 
 async def _awaited(work: Awaitable[Any]) -> Any:
     return await work
-
-
-def _write_private_json(file: Path, facts: dict[str, Any]) -> None:
-    write_json_atomically(file, facts)
-    with contextlib.suppress(OSError):
-        file.chmod(0o600)  # it holds a token and passwords
