@@ -1,0 +1,1 @@
+"""Faults on demand: what may go wrong, when it does, and the record that it did."""
