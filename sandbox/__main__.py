@@ -46,6 +46,11 @@ def run(
     ready_file: Annotated[
         Path | None, typer.Option(help="Written (JSON: http, https, ca_file, pid) once it really serves.")
     ] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option(help="JSON array of faults that stand from the start, as POST /sandbox/faults takes them."),
+    ] = None,
+    fault_seed: Annotated[int, typer.Option(help="Of the faults' chances.")] = 7,
     more_replays: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", help="More files after --replay FILE.")
     ] = None,
@@ -74,6 +79,8 @@ def run(
         ticks_per_second=ticks_per_second,
         cash_rupees=cash,
         ready_file=ready_file,
+        faults=faults,
+        fault_seed=fault_seed,
     )
     prepared = prepare(settings)
     ports = bind(settings)

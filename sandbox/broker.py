@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.clock import MarketClock, ist_day, today_open_ms
+from sandbox.faults.reading import read_faults_file
+from sandbox.faults.register import Fault, FaultRequest, Faults
 from sandbox.market import QuoteBoard
 from sandbox.order_book import OrderBook, OrderNews
 from sandbox.order_desk import OrderDesk
@@ -36,6 +38,7 @@ class Preparation:
     recording: Recording | None
     state_dir: StateDir
     identity: Identity
+    faults: tuple[FaultRequest, ...]
 
 
 def prepare(settings: SandboxSettings) -> Preparation:
@@ -47,7 +50,8 @@ def prepare(settings: SandboxSettings) -> Preparation:
     identity = Identity(settings.credentials.client_code, _source_name(settings))
     state_dir = StateDir(settings.state_dir)
     state_dir.check(identity)
-    return Preparation(settings, universe, recording, state_dir, identity)
+    faults = tuple(read_faults_file(settings.faults)) if settings.faults else ()
+    return Preparation(settings, universe, recording, state_dir, identity, faults)
 
 
 class Broker:
@@ -61,6 +65,9 @@ class Broker:
         self._state_dir = prepared.state_dir
         memory = self._state_dir.market_memory()
         self.truth = TruthLog(self._state_dir.truth_file)
+        self.faults = Faults(settings.fault_seed, self._fault_taken)
+        for fault in prepared.faults:
+            self.faults.add(fault)
         history = read_history(self.truth.records())
         self.board = QuoteBoard(self.universe, settings.seed)
         if memory is not None:
@@ -98,6 +105,7 @@ class Broker:
             "positions": self.position_rows(),
             "market_stream": self.market_stream.summary(),
             "order_stream": {"connections": self.order_stream.connections},
+            "faults": self.faults.standing(),
             "last_seq": self.truth.last_seq,
         }
 
@@ -125,6 +133,9 @@ class Broker:
         else:
             self.truth.append("fill", **fields, fill=news.fill.snapshot())
         self.order_stream.on_news(news)
+
+    def _fault_taken(self, fault: Fault) -> None:
+        self.truth.append("fault", fault=fault.name.value, fault_id=fault.fault_id, route=fault.route)
 
     def _session_changed(self, event: str, session_id: str) -> None:
         self.truth.append("session", event=event, session_id=session_id)

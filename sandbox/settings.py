@@ -39,6 +39,8 @@ class SandboxSettings:
     ticks_per_second: float | None = None
     cash_rupees: int = DEFAULT_CASH_RUPEES
     ready_file: Path | None = None
+    faults: Path | None = None
+    fault_seed: int = 7
 
     def __post_init__(self) -> None:
         _check_credentials(self.credentials)
