@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -35,7 +36,10 @@ class UnknownInstrumentError(ValueError):
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the scrip master, in our terms. Prices in rupees; `tick_size` 0 for what cannot be traded (an index)."""
+    """One row of the scrip master, in our terms. Prices in rupees; `tick_size` 0 for what cannot be traded (an index).
+
+    `name` is the underlying's short name for a future or an option, and the company's for cash.
+    """
 
     key: InstrumentKey
     exchange: str
@@ -45,6 +49,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     kind: str  # EQ, INDEX, FUT, OPT
     lot_size: int
     tick_size: Decimal
+    instrument_type: str = ""  # the broker's: FUTIDX, OPTSTK, AMXIDX...; empty for cash
+    expiry: date | None = None
+    strike: Decimal | None = None
+    option_type: str = ""  # CE, PE
+    freeze_quantity: int = 0  # the most units of one order, as served; 0 is unknown
+    has_closing_auction: bool = False
 
     @property
     def is_tradable(self) -> bool:

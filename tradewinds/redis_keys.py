@@ -9,6 +9,11 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `md:quotes` | hash | none | feed | canonical key -> one packed tick record (`tradewinds.ticks`) |
 | `md:ticks:{shard}` | stream, MAXLEN ~ | none | feed | field `t` = packed tick records of one flush |
 | `md:feed` | hash | none | feed | state of the feed (connected, last_tick_ms, subscriptions) |
+| `md:bars` | stream, MAXLEN ~ | none | feed | field `b` = msgpack list of closed `tradewinds.bars.Bar` of one moment |
+| `md:bars:open` | hash | none | feed | canonical key -> msgpack of the growing one-minute `Bar` |
+| `md:events` | stream, MAXLEN ~ | none | feed | field `e` = JSON of one event: kind STALE or RESUMED, reason, instruments |
+| `md:stale` | hash | none | feed | canonical key -> epoch ms since when its ticks are missing, in an open market |
+| `md:categories` | hash | none, rewritten daily | feed | `exchange|kind|underlying` -> how many instruments |
 | `nt:live:{shard}` | stream, MAXLEN ~ | NOTIFICATION_TTL_SECONDS by trimming | notifier | `b` = msgpack batch; `g` = some are missing |
 | `nt:epoch` | string | none | notifier | random name of this life of the store: gone with the streams |
 | `nt:dedupe:{user}:{key}` | string | 300 s | notifier | notification id of the first send; `~id`, 3 s: being sent |
@@ -26,10 +31,17 @@ INSTRUMENTS_CHANGED: Final = "md:instruments:changed"
 MARKET_CLOCK: Final = "md:clock"
 QUOTES: Final = "md:quotes"
 FEED_STATE: Final = "md:feed"
+BARS: Final = "md:bars"
+OPEN_BARS: Final = "md:bars:open"
+FEED_EVENTS: Final = "md:events"
+STALE: Final = "md:stale"
+CATEGORIES: Final = "md:categories"
 STRATEGY_STATUS: Final = "fl:status"
 
 TICK_SHARDS: Final = 4
 TICK_STREAM_LENGTH: Final = 5_000  # entries a shard keeps: seconds of ticks; a late reader takes the latest, not all
+BAR_STREAM_LENGTH: Final = 5_000
+FEED_EVENT_STREAM_LENGTH: Final = 1_000
 NOTIFICATION_SHARDS: Final = 8
 NOTIFICATION_STREAM_LENGTH: Final = 20_000
 NOTIFICATION_EPOCH: Final = "nt:epoch"

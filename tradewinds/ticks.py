@@ -28,6 +28,9 @@ TICK_DTYPE: Final = np.dtype(
     ]
 )
 
+# In `flags`: the price was read by request, not streamed.
+REST_FLAG: Final = 1
+
 TickArray = npt.NDArray[Any]
 
 

@@ -6,9 +6,9 @@ one is never sent again and never called rejected; only the broker's books tell.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -108,6 +108,107 @@ class PositionReport:
 
 
 @dataclass(frozen=True)
+class OrderChange:
+    """What a working order shall become. Everything is said again: the broker replaces, it does not merge."""
+
+    broker_order_id: str
+    instrument: Instrument
+    order_type: str  # as placed: LIMIT or SL; the broker keeps varieties apart
+    product: str
+    quantity: int  # in all, what is filled included
+    price: Decimal
+    trigger_price: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class PositionConversion:
+    """A part of a position that shall become another product's."""
+
+    instrument: Instrument
+    side: str  # of the position: BUY is long
+    quantity: int
+    from_product: str
+    to_product: str
+
+
+@dataclass(frozen=True)
+class TradeReport:
+    """The broker's truth about one fill. `fill_id` is unique within the exchange's day, together with the order's id."""
+
+    broker_order_id: str
+    fill_id: str
+    exchange: str
+    symbol: str
+    side: str
+    product: str
+    quantity: int
+    price: Decimal
+    filled_at: time | None  # of day, in India: the broker gives no date
+
+
+@dataclass(frozen=True)
+class HoldingReport:
+    """The broker's truth about one security in the account. `quantity` includes what is still being settled."""
+
+    exchange: str
+    symbol: str
+    token: str
+    quantity: int
+    t1_quantity: int
+    average_price: Decimal
+    last_price: Decimal | None
+
+
+@dataclass(frozen=True)
+class FundsReport:
+    """The broker's figures, in rupees; None where it gives none. `available_cash` is a net figure, whatever its name."""
+
+    net: Decimal | None
+    available_cash: Decimal | None
+    collateral: Decimal | None
+    utilised: Decimal | None
+    realised_pnl: Decimal | None
+    unrealised_pnl: Decimal | None
+
+
+@dataclass(frozen=True)
+class MarginReport:
+    """What the broker would block for some orders together, in rupees."""
+
+    required: Decimal
+    components: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True)
+class QuoteReport:
+    """A quote that was asked for. Prices in rupees; None where there is none; times are market time."""
+
+    exchange: str
+    token: str
+    last_price: Decimal
+    bid_price: Decimal | None
+    ask_price: Decimal | None
+    volume: int
+    open_interest: int
+    close_price: Decimal | None
+    lower_circuit: Decimal | None
+    upper_circuit: Decimal | None
+    traded_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Candle:
+    """One candle of the broker's history; prices in rupees, `start` is market time."""
+
+    start: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int
+
+
+@dataclass(frozen=True)
 class StreamConnected:
     """The order stream stands (again): what happened before is only in the books, read them now."""
 
@@ -140,6 +241,18 @@ class SessionExpiredError(BrokerError):
     reason = "BROKER_SESSION_EXPIRED"
 
 
+class ThrottledError(BrokerError):
+    """The broker's rate limit, or our own budget below it: the whole category has to wait."""
+
+    reason = "BROKER_THROTTLED"
+
+
+class NotConfiguredError(BrokerError):
+    """What no repetition and no login cures: the API key, the registered address, a blocked client."""
+
+    reason = "BROKER_NOT_CONFIGURED"
+
+
 class Broker(Protocol):
     """One account at the broker. Every call is one request, with a deadline, and is never repeated by itself."""
 
@@ -169,6 +282,32 @@ class Broker(Protocol):
 
     def order_stream(self) -> AsyncIterator[StreamEvent]:
         """Order reports as they come, for ever: reconnects by itself and says so. A hint; the books are the truth."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class MarketDataSource(Protocol):
+    """The broker's data by request, with a session that somebody else has opened. Every call waits for its rate budget, is one
+    request with a deadline, and raises `BrokerError` (`SessionExpiredError` and `ThrottledError` among them).
+    """
+
+    async def quotes(self, instruments: Sequence[Instrument]) -> Sequence[QuoteReport]:
+        """Full quotes of at most 50 instruments; those that the broker does not quote are missing."""
+        ...
+
+    async def candles(self, instrument: Instrument, interval: str, start: datetime, end: datetime) -> Sequence[Candle]:
+        """Candles of `interval` (`tradewinds.bars.INTERVAL_MINUTES`) from `start` to `end` inclusive, oldest first; any span:
+        it is asked in the pieces that the broker allows, and a piece that fails is asked again with backoff before it raises.
+        """
+        ...
+
+    async def open_interest(
+        self, instrument: Instrument, interval: str, start: datetime, end: datetime
+    ) -> Sequence[tuple[datetime, int]]:
+        """Open interest in units at the end of each interval; live derivatives only."""
         ...
 
     async def close(self) -> None:

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class MarketDataStub:
-    """Serves what the feed knows.
+    """Serves what the feed knows: instruments, quotes, bars, the calendar.
     """
 
     def __init__(self, channel):
@@ -35,26 +35,107 @@ class MarketDataStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.SearchInstruments = channel.unary_unary(
+                '/tradewinds.v1.MarketData/SearchInstruments',
+                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.SearchInstrumentsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.SearchInstrumentsResponse.FromString,
+                _registered_method=True)
+        self.GetInstrument = channel.unary_unary(
+                '/tradewinds.v1.MarketData/GetInstrument',
+                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.GetInstrumentRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.Instrument.FromString,
+                _registered_method=True)
+        self.ListCategories = channel.unary_unary(
+                '/tradewinds.v1.MarketData/ListCategories',
+                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.ListCategoriesRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.ListCategoriesResponse.FromString,
+                _registered_method=True)
+        self.ListExpiries = channel.unary_unary(
+                '/tradewinds.v1.MarketData/ListExpiries',
+                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.ListExpiriesRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.ListExpiriesResponse.FromString,
+                _registered_method=True)
+        self.GetOptionChain = channel.unary_unary(
+                '/tradewinds.v1.MarketData/GetOptionChain',
+                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.GetOptionChainRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.OptionChain.FromString,
+                _registered_method=True)
         self.GetQuotes = channel.unary_unary(
                 '/tradewinds.v1.MarketData/GetQuotes',
                 request_serializer=tradewinds_dot_v1_dot_market__data__pb2.GetQuotesRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.GetQuotesResponse.FromString,
                 _registered_method=True)
-        self.SearchInstruments = channel.unary_unary(
-                '/tradewinds.v1.MarketData/SearchInstruments',
-                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.SearchInstrumentsRequest.SerializeToString,
-                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.SearchInstrumentsResponse.FromString,
+        self.WatchQuotes = channel.unary_stream(
+                '/tradewinds.v1.MarketData/WatchQuotes',
+                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.WatchQuotesRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.WatchQuotesResponse.FromString,
+                _registered_method=True)
+        self.ListBars = channel.unary_unary(
+                '/tradewinds.v1.MarketData/ListBars',
+                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.ListBarsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.ListBarsResponse.FromString,
+                _registered_method=True)
+        self.GetFeedStatus = channel.unary_unary(
+                '/tradewinds.v1.MarketData/GetFeedStatus',
+                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.GetFeedStatusRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.FeedStatus.FromString,
                 _registered_method=True)
         self.GetMarketClock = channel.unary_unary(
                 '/tradewinds.v1.MarketData/GetMarketClock',
                 request_serializer=tradewinds_dot_v1_dot_market__data__pb2.GetMarketClockRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.MarketClock.FromString,
                 _registered_method=True)
+        self.ListCalendarDays = channel.unary_unary(
+                '/tradewinds.v1.MarketData/ListCalendarDays',
+                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.ListCalendarDaysRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.ListCalendarDaysResponse.FromString,
+                _registered_method=True)
+        self.UpdateCalendarDay = channel.unary_unary(
+                '/tradewinds.v1.MarketData/UpdateCalendarDay',
+                request_serializer=tradewinds_dot_v1_dot_market__data__pb2.UpdateCalendarDayRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_market__data__pb2.CalendarDay.FromString,
+                _registered_method=True)
 
 
 class MarketDataServicer:
-    """Serves what the feed knows.
+    """Serves what the feed knows: instruments, quotes, bars, the calendar.
     """
+
+    def SearchInstruments(self, request, context):
+        """Finds instruments by the beginning of symbol, name or key, or by words in any order ("nifty 23500 ce"), best first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInstrument(self, request, context):
+        """Returns one instrument. NOT_FOUND with what is near when today's scrip master does not have it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCategories(self, request, context):
+        """Counts today's instruments by exchange, kind and underlying.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExpiries(self, request, context):
+        """Lists the expiries of an underlying's futures or options, nearest first. NOT_FOUND when it has none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOptionChain(self, request, context):
+        """Returns the strikes of one expiry with calls and puts side by side, with bid, ask, open interest and age. The strikes that
+        are asked for are subscribed for ten minutes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def GetQuotes(self, request, context):
         """Returns the last quote of each instrument. INVALID_ARGUMENT names the one that is unknown or ambiguous. An instrument
@@ -64,8 +145,25 @@ class MarketDataServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def SearchInstruments(self, request, context):
-        """Finds instruments by the beginning of their symbol or name.
+    def WatchQuotes(self, request, context):
+        """Streams quotes: first one of each instrument, then what changed, coalesced to the newest for a slow client. The
+        instruments stay subscribed while the stream lives. There is nothing to resume: a new stream begins with all of them.
+        Ends in-band with a reason when the server goes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBars(self, request, context):
+        """Lists bars of one instrument, oldest first, the growing one last when asked for. What is not stored is fetched from the
+        broker; UNAVAILABLE when that fails now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFeedStatus(self, request, context):
+        """Returns what the feed does now: sockets, subscriptions, refusals, staleness, scrip master.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,23 +176,83 @@ class MarketDataServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCalendarDays(self, request, context):
+        """Lists the phases of the days asked for, in force now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateCalendarDay(self, request, context):
+        """Replaces the phases of one day, segment and instrument class; a day without phases is closed. Audited, versioned: the
+        older version stays on record. INVALID_ARGUMENT when phases overlap or cross midnight.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MarketDataServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'GetQuotes': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetQuotes,
-                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.GetQuotesRequest.FromString,
-                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.GetQuotesResponse.SerializeToString,
-            ),
             'SearchInstruments': grpc.unary_unary_rpc_method_handler(
                     servicer.SearchInstruments,
                     request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.SearchInstrumentsRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_market__data__pb2.SearchInstrumentsResponse.SerializeToString,
             ),
+            'GetInstrument': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInstrument,
+                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.GetInstrumentRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.Instrument.SerializeToString,
+            ),
+            'ListCategories': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCategories,
+                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.ListCategoriesRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.ListCategoriesResponse.SerializeToString,
+            ),
+            'ListExpiries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExpiries,
+                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.ListExpiriesRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.ListExpiriesResponse.SerializeToString,
+            ),
+            'GetOptionChain': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOptionChain,
+                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.GetOptionChainRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.OptionChain.SerializeToString,
+            ),
+            'GetQuotes': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuotes,
+                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.GetQuotesRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.GetQuotesResponse.SerializeToString,
+            ),
+            'WatchQuotes': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchQuotes,
+                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.WatchQuotesRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.WatchQuotesResponse.SerializeToString,
+            ),
+            'ListBars': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBars,
+                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.ListBarsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.ListBarsResponse.SerializeToString,
+            ),
+            'GetFeedStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFeedStatus,
+                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.GetFeedStatusRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.FeedStatus.SerializeToString,
+            ),
             'GetMarketClock': grpc.unary_unary_rpc_method_handler(
                     servicer.GetMarketClock,
                     request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.GetMarketClockRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_market__data__pb2.MarketClock.SerializeToString,
+            ),
+            'ListCalendarDays': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCalendarDays,
+                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.ListCalendarDaysRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.ListCalendarDaysResponse.SerializeToString,
+            ),
+            'UpdateCalendarDay': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCalendarDay,
+                    request_deserializer=tradewinds_dot_v1_dot_market__data__pb2.UpdateCalendarDayRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_market__data__pb2.CalendarDay.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -105,35 +263,8 @@ def add_MarketDataServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MarketData:
-    """Serves what the feed knows.
+    """Serves what the feed knows: instruments, quotes, bars, the calendar.
     """
-
-    @staticmethod
-    def GetQuotes(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tradewinds.v1.MarketData/GetQuotes',
-            tradewinds_dot_v1_dot_market__data__pb2.GetQuotesRequest.SerializeToString,
-            tradewinds_dot_v1_dot_market__data__pb2.GetQuotesResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
 
     @staticmethod
     def SearchInstruments(request,
@@ -163,6 +294,222 @@ class MarketData:
             _registered_method=True)
 
     @staticmethod
+    def GetInstrument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.MarketData/GetInstrument',
+            tradewinds_dot_v1_dot_market__data__pb2.GetInstrumentRequest.SerializeToString,
+            tradewinds_dot_v1_dot_market__data__pb2.Instrument.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCategories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.MarketData/ListCategories',
+            tradewinds_dot_v1_dot_market__data__pb2.ListCategoriesRequest.SerializeToString,
+            tradewinds_dot_v1_dot_market__data__pb2.ListCategoriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExpiries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.MarketData/ListExpiries',
+            tradewinds_dot_v1_dot_market__data__pb2.ListExpiriesRequest.SerializeToString,
+            tradewinds_dot_v1_dot_market__data__pb2.ListExpiriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOptionChain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.MarketData/GetOptionChain',
+            tradewinds_dot_v1_dot_market__data__pb2.GetOptionChainRequest.SerializeToString,
+            tradewinds_dot_v1_dot_market__data__pb2.OptionChain.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuotes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.MarketData/GetQuotes',
+            tradewinds_dot_v1_dot_market__data__pb2.GetQuotesRequest.SerializeToString,
+            tradewinds_dot_v1_dot_market__data__pb2.GetQuotesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchQuotes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tradewinds.v1.MarketData/WatchQuotes',
+            tradewinds_dot_v1_dot_market__data__pb2.WatchQuotesRequest.SerializeToString,
+            tradewinds_dot_v1_dot_market__data__pb2.WatchQuotesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBars(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.MarketData/ListBars',
+            tradewinds_dot_v1_dot_market__data__pb2.ListBarsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_market__data__pb2.ListBarsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFeedStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.MarketData/GetFeedStatus',
+            tradewinds_dot_v1_dot_market__data__pb2.GetFeedStatusRequest.SerializeToString,
+            tradewinds_dot_v1_dot_market__data__pb2.FeedStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetMarketClock(request,
             target,
             options=(),
@@ -179,6 +526,60 @@ class MarketData:
             '/tradewinds.v1.MarketData/GetMarketClock',
             tradewinds_dot_v1_dot_market__data__pb2.GetMarketClockRequest.SerializeToString,
             tradewinds_dot_v1_dot_market__data__pb2.MarketClock.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCalendarDays(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.MarketData/ListCalendarDays',
+            tradewinds_dot_v1_dot_market__data__pb2.ListCalendarDaysRequest.SerializeToString,
+            tradewinds_dot_v1_dot_market__data__pb2.ListCalendarDaysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCalendarDay(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.MarketData/UpdateCalendarDay',
+            tradewinds_dot_v1_dot_market__data__pb2.UpdateCalendarDayRequest.SerializeToString,
+            tradewinds_dot_v1_dot_market__data__pb2.CalendarDay.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,16 @@ class BrokerAccount(_message.Message):
     epoch: int
     def __init__(self, account_id: _Optional[str] = ..., user_id: _Optional[str] = ..., broker: _Optional[str] = ..., client_code: _Optional[str] = ..., gate: _Optional[_Union[Gate, str]] = ..., gate_reason: _Optional[str] = ..., session: _Optional[str] = ..., session_error: _Optional[str] = ..., logged_in_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owner_id: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
 
+class LoginBrokerAccountRequest(_message.Message):
+    __slots__ = ("account_id", "one_time_password", "reason")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ONE_TIME_PASSWORD_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    one_time_password: str
+    reason: str
+    def __init__(self, account_id: _Optional[str] = ..., one_time_password: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class GetHealthRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

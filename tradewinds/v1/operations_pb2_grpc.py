@@ -50,6 +50,11 @@ class OperationsStub:
                 request_serializer=tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsResponse.FromString,
                 _registered_method=True)
+        self.LoginBrokerAccount = channel.unary_unary(
+                '/tradewinds.v1.Operations/LoginBrokerAccount',
+                request_serializer=tradewinds_dot_v1_dot_operations__pb2.LoginBrokerAccountRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_operations__pb2.BrokerAccount.FromString,
+                _registered_method=True)
         self.ListAuditEvents = channel.unary_unary(
                 '/tradewinds.v1.Operations/ListAuditEvents',
                 request_serializer=tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsRequest.SerializeToString,
@@ -82,6 +87,14 @@ class OperationsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LoginBrokerAccount(self, request, context):
+        """Logs an account in at the broker with a one-time password typed by a person, for the day when the automatic login fails.
+        FAILED_PRECONDITION with the broker's words when it refuses; UNAVAILABLE when no engine owns the account now. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAuditEvents(self, request, context):
         """Lists what was done, by whom and why, newest first.
         """
@@ -106,6 +119,11 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.ListBrokerAccounts,
                     request_deserializer=tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsResponse.SerializeToString,
+            ),
+            'LoginBrokerAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoginBrokerAccount,
+                    request_deserializer=tradewinds_dot_v1_dot_operations__pb2.LoginBrokerAccountRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_operations__pb2.BrokerAccount.SerializeToString,
             ),
             'ListAuditEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditEvents,
@@ -195,6 +213,33 @@ class Operations:
             '/tradewinds.v1.Operations/ListBrokerAccounts',
             tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsRequest.SerializeToString,
             tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoginBrokerAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/LoginBrokerAccount',
+            tradewinds_dot_v1_dot_operations__pb2.LoginBrokerAccountRequest.SerializeToString,
+            tradewinds_dot_v1_dot_operations__pb2.BrokerAccount.FromString,
             options,
             channel_credentials,
             insecure,

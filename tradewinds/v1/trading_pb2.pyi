@@ -259,3 +259,53 @@ class ListPositionsResponse(_message.Message):
     POSITIONS_FIELD_NUMBER: _ClassVar[int]
     positions: _containers.RepeatedCompositeFieldContainer[Position]
     def __init__(self, positions: _Optional[_Iterable[_Union[Position, _Mapping]]] = ...) -> None: ...
+
+class ListHoldingsRequest(_message.Message):
+    __slots__ = ("account_id",)
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    def __init__(self, account_id: _Optional[str] = ...) -> None: ...
+
+class ListHoldingsResponse(_message.Message):
+    __slots__ = ("holdings",)
+    HOLDINGS_FIELD_NUMBER: _ClassVar[int]
+    holdings: _containers.RepeatedCompositeFieldContainer[Holding]
+    def __init__(self, holdings: _Optional[_Iterable[_Union[Holding, _Mapping]]] = ...) -> None: ...
+
+class Holding(_message.Message):
+    __slots__ = ("instrument", "quantity", "t1_quantity", "average_price", "last_price")
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    T1_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    AVERAGE_PRICE_FIELD_NUMBER: _ClassVar[int]
+    LAST_PRICE_FIELD_NUMBER: _ClassVar[int]
+    instrument: str
+    quantity: int
+    t1_quantity: int
+    average_price: str
+    last_price: str
+    def __init__(self, instrument: _Optional[str] = ..., quantity: _Optional[int] = ..., t1_quantity: _Optional[int] = ..., average_price: _Optional[str] = ..., last_price: _Optional[str] = ...) -> None: ...
+
+class GetFundsRequest(_message.Message):
+    __slots__ = ("account_id",)
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    def __init__(self, account_id: _Optional[str] = ...) -> None: ...
+
+class Funds(_message.Message):
+    __slots__ = ("account_id", "net", "available_cash", "collateral", "utilised", "realised_pnl", "unrealised_pnl")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    NET_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_CASH_FIELD_NUMBER: _ClassVar[int]
+    COLLATERAL_FIELD_NUMBER: _ClassVar[int]
+    UTILISED_FIELD_NUMBER: _ClassVar[int]
+    REALISED_PNL_FIELD_NUMBER: _ClassVar[int]
+    UNREALISED_PNL_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    net: str
+    available_cash: str
+    collateral: str
+    utilised: str
+    realised_pnl: str
+    unrealised_pnl: str
+    def __init__(self, account_id: _Optional[str] = ..., net: _Optional[str] = ..., available_cash: _Optional[str] = ..., collateral: _Optional[str] = ..., utilised: _Optional[str] = ..., realised_pnl: _Optional[str] = ..., unrealised_pnl: _Optional[str] = ...) -> None: ...

@@ -70,6 +70,16 @@ class TradingStub:
                 request_serializer=tradewinds_dot_v1_dot_trading__pb2.ListPositionsRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_trading__pb2.ListPositionsResponse.FromString,
                 _registered_method=True)
+        self.ListHoldings = channel.unary_unary(
+                '/tradewinds.v1.Trading/ListHoldings',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.ListHoldingsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.ListHoldingsResponse.FromString,
+                _registered_method=True)
+        self.GetFunds = channel.unary_unary(
+                '/tradewinds.v1.Trading/GetFunds',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.GetFundsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.Funds.FromString,
+                _registered_method=True)
 
 
 class TradingServicer:
@@ -129,6 +139,20 @@ class TradingServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHoldings(self, request, context):
+        """Lists the securities that an account holds, as the broker says now. UNAVAILABLE while the broker cannot be read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFunds(self, request, context):
+        """Returns an account's funds and margins, as the broker says now. UNAVAILABLE while the broker cannot be read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TradingServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -166,6 +190,16 @@ def add_TradingServicer_to_server(servicer, server):
                     servicer.ListPositions,
                     request_deserializer=tradewinds_dot_v1_dot_trading__pb2.ListPositionsRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_trading__pb2.ListPositionsResponse.SerializeToString,
+            ),
+            'ListHoldings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHoldings,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.ListHoldingsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.ListHoldingsResponse.SerializeToString,
+            ),
+            'GetFunds': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFunds,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.GetFundsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.Funds.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -358,6 +392,60 @@ class Trading:
             '/tradewinds.v1.Trading/ListPositions',
             tradewinds_dot_v1_dot_trading__pb2.ListPositionsRequest.SerializeToString,
             tradewinds_dot_v1_dot_trading__pb2.ListPositionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHoldings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/ListHoldings',
+            tradewinds_dot_v1_dot_trading__pb2.ListHoldingsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.ListHoldingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFunds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/GetFunds',
+            tradewinds_dot_v1_dot_trading__pb2.GetFundsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.Funds.FromString,
             options,
             channel_credentials,
             insecure,

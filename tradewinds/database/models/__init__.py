@@ -13,7 +13,14 @@ from tradewinds.database.models.fleet import (
     StrategyCommand,
     StrategyConfig,
 )
-from tradewinds.database.models.market import MarketSubscription
+from tradewinds.database.models.market import (
+    CalendarDay,
+    CalendarVersion,
+    InstrumentChange,
+    MarketSubscription,
+    MinuteBar,
+    ScripMasterCopy,
+)
 from tradewinds.database.models.notifications import Notification, NotificationSettings, OutboxEvent
 from tradewinds.database.models.orders import Order, OrderEvent
 from tradewinds.database.models.requests import ApiRequest
@@ -27,7 +34,11 @@ __all__ = [
     "Base",
     "BrokerAccount",
     "BrokerSession",
+    "CalendarDay",
+    "CalendarVersion",
+    "InstrumentChange",
     "MarketSubscription",
+    "MinuteBar",
     "Notification",
     "NotificationSettings",
     "Order",
@@ -35,6 +46,7 @@ __all__ = [
     "OutboxEvent",
     "Position",
     "RunnerLease",
+    "ScripMasterCopy",
     "Strategy",
     "StrategyCheckpoint",
     "StrategyCommand",

@@ -1,0 +1,33 @@
+"""The table of bars; its monthly partitions are made by whoever writes bars.
+
+Revision: 0012
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+
+STATEMENTS = (
+    """CREATE TABLE minute_bars (
+    instrument TEXT NOT NULL,
+    started_at TIMESTAMPTZ NOT NULL,
+    open_e4 BIGINT NOT NULL,
+    high_e4 BIGINT NOT NULL,
+    low_e4 BIGINT NOT NULL,
+    close_e4 BIGINT NOT NULL,
+    volume BIGINT NOT NULL,
+    open_interest BIGINT DEFAULT 0 NOT NULL,
+    source TEXT DEFAULT 'STREAM' NOT NULL,
+    CONSTRAINT pk_minute_bars PRIMARY KEY (instrument, started_at),
+    CONSTRAINT ck_minute_bars_source_known CHECK (source IN ('STREAM', 'BROKER'))
+) PARTITION BY RANGE (started_at)""",
+)
+
+
+def upgrade() -> None:
+    """Create them."""
+    for statement in STATEMENTS:
+        op.execute(statement)
