@@ -87,9 +87,14 @@ def ms_of_day(market_ms: int) -> int:
     return (market_ms + _IST_OFFSET_MS) % _DAY_MS
 
 
+def day_start_ms(day: int) -> int:
+    """00:00:00 IST of a day as counted by `ist_day`."""
+    return day * _DAY_MS - _IST_OFFSET_MS
+
+
 def session_open_ms(day: int) -> int:
     """09:15:00 IST of a day as counted by `ist_day`."""
-    return day * _DAY_MS - _IST_OFFSET_MS + SESSION_OPEN_MS
+    return day_start_ms(day) + SESSION_OPEN_MS
 
 
 def in_one_session(earlier_ms: int, later_ms: int) -> bool:
