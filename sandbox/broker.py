@@ -115,7 +115,7 @@ class Broker:
         for position in self.book.positions:
             quote, instrument = self.board.quote(position.key), self.universe.find(*position.key)
             ltp, close = (quote.ltp, quote.close) if quote else (0, 0)
-            rows.append(position_row(position, ltp, close, instrument.lot if instrument else 1))
+            rows.append(position_row(position, ltp, close, instrument.lot_size if instrument else 1))
         return rows
 
     def _open_streams(self) -> None:
@@ -155,7 +155,7 @@ def _source(
     settings = prepared.settings
     known_ms = max(history.market_ms, memory.market_ms if memory else 0)
     if prepared.recording is not None:
-        grids = {i.key: i.tick for i in prepared.universe}
+        grids = {i.key: i.tick_size for i in prepared.universe}
         replay = Replay(prepared.recording, grids, settings.seed, after_ms=known_ms)
         return replay, known_ms or replay.start_ms
     # A new real day is a new trading day; within one, the market goes on where it was.

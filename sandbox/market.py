@@ -51,10 +51,14 @@ class Quote:
         return self.traded_value // self.traded_quantity if self.traded_quantity else self.ltp
 
     @property
-    def circuits(self) -> tuple[int, int]:
-        """(upper, lower): ten per cent round the previous close, on the grid."""
-        tick = self.instrument.tick
-        return self.close * 110 // 100 // tick * tick, -(-self.close * 90 // 100 // tick) * tick
+    def lower_circuit(self) -> int:
+        """No order of today may be below it."""
+        return self.instrument.circuits(self.close)[0]
+
+    @property
+    def upper_circuit(self) -> int:
+        """No order of today may be above it."""
+        return self.instrument.circuits(self.close)[1]
 
     @property
     def year_range(self) -> tuple[int, int]:
@@ -65,7 +69,7 @@ class Quote:
         """Best five (buys descending, sells ascending); sizes below the touch follow from it."""
         if not self.instrument.tradable:
             return [DepthLevel(0, 0, 0)] * DEPTH_LEVELS, [DepthLevel(0, 0, 0)] * DEPTH_LEVELS
-        tick = self.instrument.tick
+        tick = self.instrument.tick_size
         buys = [_level(self.bid - i * tick, self.bid_size, self.sequence, i) for i in range(DEPTH_LEVELS)]
         sells = [_level(self.ask + i * tick, self.ask_size, self.sequence + 3, i) for i in range(DEPTH_LEVELS)]
         return buys, sells
@@ -130,7 +134,7 @@ class QuoteBoard:
         """The last price lies on or inside the spread; sizes are drawn anew at every print."""
         if not quote.instrument.tradable:
             return
-        tick, draw = quote.instrument.tick, self._rng.random
+        tick, draw = quote.instrument.tick_size, self._rng.random
         spread = 1 + int(draw() * 3)
         below = int(draw() * (spread + 1))
         quote.bid = max(tick, quote.ltp - below * tick)

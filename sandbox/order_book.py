@@ -97,7 +97,7 @@ class OrderBook:
             quantity=new.quantity,
             disclosed_quantity=new.disclosed_quantity,
             tag=new.tag,
-            lot=new.instrument.lot,
+            lot=new.instrument.lot_size,
             received_ms=now,
             updated_ms=now,
         )

@@ -91,7 +91,7 @@ class GeneratedPrices:
             walk.price = self._index_level(walk.instrument)
         walk.at_ms = at
         walk.volume += traded
-        tick = walk.instrument.tick
+        tick = walk.instrument.tick_size
         ltp = max(tick, round(walk.price / tick) * tick)
         return Tick(walk.instrument.key, math.ceil(at), ltp, traded, walk.volume)
 
@@ -107,7 +107,7 @@ def _move(walk: _Walk, at: float) -> None:
         _begin_trend(walk, at)
     seconds = (at - walk.at_ms) / 1000
     bps = walk.trend_bps * seconds + walk.rng.gauss(0, _NOISE_BPS_PER_ROOT_SECOND) * math.sqrt(seconds)
-    walk.price = max(float(walk.instrument.tick), walk.price * (1 + bps / 10_000))
+    walk.price = max(float(walk.instrument.tick_size), walk.price * (1 + bps / 10_000))
 
 
 def _begin_trend(walk: _Walk, at: float) -> None:

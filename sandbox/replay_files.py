@@ -63,7 +63,7 @@ class Recording:
             prices.setdefault(bar.key, set()).update((bar.open, bar.high, bar.low, bar.close))
         for recorded in self.prints:
             prices.setdefault(recorded.key, set()).add(recorded.ltp)
-        listed = {instrument.key: instrument.tick for instrument in universe}
+        listed = {instrument.key: instrument.tick_size for instrument in universe}
         return {
             key: next(grid for grid in (listed[key], *_GRIDS_PAISE) if all(p % grid == 0 for p in seen))
             for key, seen in prices.items()

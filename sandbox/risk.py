@@ -93,11 +93,11 @@ def off_the_rules(instrument: Instrument, order: Order) -> str | None:
     """Why the exchange would not take these numbers; None when it would."""
     if not instrument.tradable:
         return f"{instrument.symbol} is an index and cannot be traded"
-    if order.quantity % instrument.lot:
-        return f"Quantity {order.quantity} is not a multiple of the lot size {instrument.lot}"
+    if order.quantity % instrument.lot_size:
+        return f"Quantity {order.quantity} is not a multiple of the lot size {instrument.lot_size}"
     for name, value in (("price", order.price), ("trigger price", order.trigger_price)):
-        if value % instrument.tick:
-            return f"Order {name} {value / 100:.2f} is not a multiple of the tick size {instrument.tick / 100:.2f}"
+        if value % instrument.tick_size:
+            return f"Order {name} {value / 100:.2f} is not a multiple of the tick size {instrument.tick_size / 100:.2f}"
     if order.is_stop and order.side.sign * order.price < order.side.sign * order.trigger_price:
         beyond = "at or above" if order.side is Side.BUY else "at or below"
         return f"The limit price of a stoploss {order.side.value} must be {beyond} its trigger price"

@@ -30,8 +30,8 @@ def row(instrument: Instrument) -> dict[str, str]:
         "name": instrument.name,
         "expiry": "",
         "strike": "-1.000000" if instrument.tradable else "0.000000",
-        "lotsize": str(instrument.lot),
+        "lotsize": str(instrument.lot_size),
         "instrumenttype": "" if instrument.tradable else "AMXIDX",
         "exch_seg": instrument.exchange,
-        "tick_size": f"{instrument.tick if instrument.tradable else 0}.000000",
+        "tick_size": f"{instrument.tick_size if instrument.tradable else 0}.000000",
     }

@@ -110,7 +110,6 @@ def _ohlc(quote: Quote) -> dict[str, float]:
 def _full(quote: Quote) -> dict[str, Any]:
     buys, sells = quote.depth()
     total_buy, total_sell = total_quantities(buys, sells)
-    upper, lower = quote.circuits
     year_high, year_low = quote.year_range
     change = quote.ltp - quote.close
     traded_at = book_time(quote.last_trade_ms) if quote.last_trade_ms else ""
@@ -123,8 +122,8 @@ def _full(quote: Quote) -> dict[str, Any]:
         "avgPrice": rupees(quote.average),
         "tradeVolume": quote.volume,
         "opnInterest": 0,
-        "lowerCircuit": rupees(lower),
-        "upperCircuit": rupees(upper),
+        "lowerCircuit": rupees(quote.lower_circuit),
+        "upperCircuit": rupees(quote.upper_circuit),
         "totBuyQuan": total_buy,
         "totSellQuan": total_sell,
         "52WeekLow": rupees(year_low),

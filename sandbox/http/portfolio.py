@@ -16,7 +16,7 @@ routes = web.RouteTableDef()
 async def get_trade_book(request: web.Request) -> web.Response:
     """One row per fill of today; null when there are none."""
     broker = request.app[BROKER]
-    lots = {instrument.key: instrument.lot for instrument in broker.universe}
+    lots = {instrument.key: instrument.lot_size for instrument in broker.universe}
     rows = [trade_row(fill, lots.get((fill.exchange, fill.token), 1)) for fill in broker.book.todays_fills()]
     return success(rows or None)
 

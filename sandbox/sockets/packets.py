@@ -42,7 +42,8 @@ def snap_quote_packet(quote: Quote) -> bytes:
         open_interest,
         interest_change,
         *best_five,
-        *quote.circuits,
+        quote.upper_circuit,
+        quote.lower_circuit,
         *quote.year_range,
     )
 

@@ -86,7 +86,7 @@ def test_before_its_first_tick_a_replayed_instrument_has_no_price(tmp_path: Path
         floor.advance()
     quote = broker.board.quote(("NSE", "3045"))
     assert quote is not None
-    assert (quote.ltp, quote.volume, quote.instrument.tick) == (42_005, 1_000, 5)
+    assert (quote.ltp, quote.volume, quote.instrument.tick_size) == (42_005, 1_000, 5)
     at_the_end = broker.clock.now_ms()
     floor.advance()
     assert broker.clock.now_ms() >= at_the_end

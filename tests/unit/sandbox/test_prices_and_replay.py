@@ -39,7 +39,7 @@ def test_one_seed_gives_one_series_on_any_day_and_another_seed_another() -> None
 def test_ticks_come_in_time_order_on_the_grid_at_about_the_asked_rate() -> None:
     ticks = generated()
     assert [t.at_ms for t in ticks] == sorted(t.at_ms for t in ticks)
-    grids = {i.key: i.tick for i in DEFAULT_UNIVERSE}
+    grids = {i.key: i.tick_size for i in DEFAULT_UNIVERSE}
     assert all(t.ltp % grids[t.key] == 0 for t in ticks)
     assert 2 * 14 < len(ticks) / 60 < 5 * 14
     assert 4_500 < len(generated(seconds=2, ticks_per_second=5_000)) / 2 < 5_500
@@ -97,7 +97,7 @@ def replay_of(tmp_path: Path, after_ms: int = 0, **files: str) -> Replay:
         path.write_bytes(gzip.compress(text.encode()))
         paths.append(path)
     recording = read_recording(tuple(paths), DEFAULT_UNIVERSE)
-    grids = {i.key: i.tick for i in DEFAULT_UNIVERSE.with_ticks(recording.grids(DEFAULT_UNIVERSE))}
+    grids = {i.key: i.tick_size for i in DEFAULT_UNIVERSE.with_ticks(recording.grids(DEFAULT_UNIVERSE))}
     return Replay(recording, grids, 7, after_ms)
 
 
