@@ -62,12 +62,25 @@ async def until_connected(
                     return await attempt()
                 except transient as e:
                     last = e
+                    pass_on_lost_cancellation()
                     log.warning_throttled("connect.retry", target=target, error=describe(e))
                     await asyncio.sleep(backoff.next_delay())
     except TimeoutError as e:
         raise UnavailableError(
             f"{target} could not be reached within {deadline_seconds:g} s: {describe(last)}; {remedy}"
         ) from e
+
+
+def pass_on_lost_cancellation() -> None:
+    """Raise `CancelledError` where this task was cancelled and what it awaited raised something else instead.
+
+    A cancellation comes once, and a deadline is one. asyncpg's pool loses it when it comes while a refused connection is being closed
+    (`finally: raise ex` in `Pool._get_new_connection`), `asyncio.wait_for` before Python 3.12 when it comes as it ends
+    (python/cpython#86296). Whoever then tries again, tries for ever: call this before.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def describe(error: BaseException) -> str:

@@ -84,6 +84,39 @@ async def test_cancelling_passes_through() -> None:
         await connecting
 
 
+class LosesACancellation(Attempts):
+    """As asyncpg's pool does: cancelled while it closes a connection that was refused, it raises the refusal."""
+
+    async def __call__(self) -> str:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            if len(self.errors) == 1:
+                raise
+            return await super().__call__()
+        raise AssertionError("nobody waits for an hour")
+
+
+@pytest.mark.timeout(5)
+async def test_the_deadline_holds_where_an_attempt_loses_the_cancellation() -> None:
+    attempt = LosesACancellation(ConnectionRefusedError(111, "refused"), OSError("the second"))
+
+    with pytest.raises(UnavailableError, match=r"within 0\.05 s: ConnectionRefusedError"):
+        await connect(attempt, 0.05)
+
+
+@pytest.mark.timeout(5)
+async def test_cancelling_passes_through_where_an_attempt_loses_it() -> None:
+    attempt = LosesACancellation(OSError(), OSError("the second"))
+    connecting = asyncio.ensure_future(connect(attempt))
+    await asyncio.sleep(0)
+
+    connecting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+
+
 def test_an_error_without_a_text_is_still_described() -> None:
     assert describe(TimeoutError()) == "TimeoutError"
     assert describe(OSError("gone")) == "OSError: gone"
