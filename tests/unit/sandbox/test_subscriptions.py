@@ -41,7 +41,7 @@ def test_a_request_over_the_quota_is_refused_whole_and_leaves_the_rest() -> None
 def test_unsubscribing_something_unknown_and_foreign_exchanges_are_ignored() -> None:
     held = Subscriptions()
     assert held.change(read_stream_request(request(["3045"], action=0))) == (frozenset(), frozenset())
-    held.change(read_stream_request(request(["3045"], exchange_type=5)))
+    held.change(read_stream_request(request(["3045"], exchange_type=6)))
     assert held.pairs == set()
 
 
