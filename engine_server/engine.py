@@ -7,6 +7,7 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from engine_server.broker.angel_one.broker import AngelOneBroker
@@ -15,7 +16,9 @@ from engine_server.broker.angel_one.sessions import PostgresSessionStore
 from engine_server.broker.port import Broker
 from engine_server.fleet.fleet import Fleet
 from engine_server.instruments.catalog import InstrumentCatalog
-from engine_server.instruments.quotes import QuoteService
+from engine_server.market.feed_status import FeedStatusReader
+from engine_server.market.quote_watch import QuoteWatch
+from engine_server.market.quotes import QuoteService
 from engine_server.oms.account_lease import LeaseOwner
 from engine_server.oms.directory import Account
 from engine_server.oms.event_log import OrderEventLog
@@ -130,13 +133,18 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     trading_pb2_grpc.add_TradingServicer_to_server(TradingServicer(registry, queries, watch, quotes), server.server)
     strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(StrategyManagerServicer(fleet), server.server)
     strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
+    quote_watch = QuoteWatch(
+        parts.redis.client, partial(following.follow, subject=f"watch:{service.settings.instance_id}"), service.stopping
+    )
+    feed_status = FeedStatusReader(parts.redis.client, parts.clock)
     market_data_pb2_grpc.add_MarketDataServicer_to_server(
-        MarketDataServicer(catalog, following, parts.market_clock, parts.clock), server.server
+        MarketDataServicer(catalog, following, quote_watch, feed_status, parts.market_clock, parts.clock), server.server
     )
     operations_pb2_grpc.add_OperationsServicer_to_server(
         OperationsServicer(health, Listings(parts.database)), server.server
     )
     service.spawn("instruments", catalog.follow())
+    service.spawn("quote watch", quote_watch.run())
     service.spawn("market clock", follow_market_clock(parts.redis.client, parts.market_clock))
     service.spawn("outbox relay", relay.run())
     service.spawn("accounts", registry.run())

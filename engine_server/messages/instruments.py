@@ -16,4 +16,11 @@ def instrument_message(instrument: Instrument) -> market_data_pb2.Instrument:
         token=instrument.token,
         lot_size=instrument.lot_size,
         tick_size=format_rupees(instrument.tick_size),
+        exchange=instrument.exchange,
+        symbol=instrument.symbol,
+        expiry=instrument.expiry.isoformat() if instrument.expiry else "",
+        strike=format_rupees(instrument.strike) if instrument.strike is not None else "",
+        option_type=instrument.option_type,
+        freeze_quantity=instrument.freeze_quantity,
+        instrument_type=instrument.instrument_type,
     )

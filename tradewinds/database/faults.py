@@ -1,10 +1,11 @@
-"""What passes by itself while PostgreSQL is away, restarts, fails over, is slow or busy. Anything else is a defect."""
+"""What passes by itself while PostgreSQL or Redis is away, restarts, fails over, is slow or busy. Anything else is a defect."""
 
 from __future__ import annotations
 
 from typing import Final
 
 import asyncpg
+from redis import exceptions as redis_errors
 from sqlalchemy import exc
 
 from tradewinds.database.connecting import TRANSIENT_ERRORS
@@ -21,9 +22,15 @@ PASSING_FAULTS: Final[tuple[type[Exception], ...]] = (
     asyncpg.OperatorInterventionError,
 )
 
+_PASSING_REDIS_FAULTS: Final[tuple[type[Exception], ...]] = (
+    redis_errors.ConnectionError,  # loading its data is one too
+    redis_errors.TimeoutError,
+    redis_errors.ReadOnlyError,
+)
+
 
 def is_passing(error: BaseException) -> bool:
-    """Whether `error`, raw or wrapped by SQLAlchemy, is one of those."""
+    """Whether `error`, of PostgreSQL (raw or wrapped by SQLAlchemy) or of Redis, is one of those."""
     if isinstance(error, exc.DBAPIError):
         return error.connection_invalidated or isinstance(getattr(error.orig, "__cause__", None), PASSING_FAULTS)
-    return isinstance(error, (*PASSING_FAULTS, exc.TimeoutError))
+    return isinstance(error, (*PASSING_FAULTS, exc.TimeoutError, *_PASSING_REDIS_FAULTS))

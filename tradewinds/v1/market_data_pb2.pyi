@@ -3,6 +3,7 @@ import datetime
 from google.api import annotations_pb2 as _annotations_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from tradewinds.v1 import common_pb2 as _common_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -180,16 +181,16 @@ class WatchQuotesRequest(_message.Message):
     def __init__(self, instruments: _Optional[_Iterable[str]] = ..., interval_ms: _Optional[int] = ...) -> None: ...
 
 class WatchQuotesResponse(_message.Message):
-    __slots__ = ("quotes", "cursor", "snapshot", "end_reason")
+    __slots__ = ("quotes", "cursor", "snapshot", "end")
     QUOTES_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
-    END_REASON_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
     quotes: _containers.RepeatedCompositeFieldContainer[Quote]
-    cursor: int
+    cursor: str
     snapshot: bool
-    end_reason: str
-    def __init__(self, quotes: _Optional[_Iterable[_Union[Quote, _Mapping]]] = ..., cursor: _Optional[int] = ..., snapshot: _Optional[bool] = ..., end_reason: _Optional[str] = ...) -> None: ...
+    end: _common_pb2.WatchEnd
+    def __init__(self, quotes: _Optional[_Iterable[_Union[Quote, _Mapping]]] = ..., cursor: _Optional[str] = ..., snapshot: _Optional[bool] = ..., end: _Optional[_Union[_common_pb2.WatchEnd, _Mapping]] = ...) -> None: ...
 
 class ListBarsRequest(_message.Message):
     __slots__ = ("instrument", "interval", "start_time", "end_time", "page_size", "page_token", "include_open")

@@ -147,8 +147,8 @@ class MarketDataServicer:
 
     def WatchQuotes(self, request, context):
         """Streams quotes: first one of each instrument, then what changed, coalesced to the newest for a slow client. The
-        instruments stay subscribed while the stream lives. There is nothing to resume: a new stream begins with all of them.
-        Ends in-band with a reason when the server goes.
+        instruments stay subscribed while the stream lives. An empty message is a beat, every 15 s when nothing changes. There is
+        nothing to resume: a new stream begins with all of them. Ends in-band when the server goes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

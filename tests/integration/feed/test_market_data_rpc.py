@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,15 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from engine_server.instruments.catalog import InstrumentCatalog
-from engine_server.instruments.quotes import QuoteService
+from engine_server.market.feed_status import FeedStatusReader
+from engine_server.market.quote_watch import QuoteWatch
+from engine_server.market.quotes import QuoteService
 from engine_server.rpc.market_data import MarketDataServicer
 from tests.support.feed_process import FeedProcess, Valkey, quoted
 from tests.support.waiting import eventually
 from tradewinds import auth, errors
 from tradewinds.clock import MarketClock, SystemClock
+from tradewinds.database.faults import is_passing
 from tradewinds.database.session import Database
 from tradewinds.grpc_server import GrpcServer, open_channel
 from tradewinds.market_clock_reader import read_market_clock
@@ -29,9 +34,10 @@ from tradewinds.v1 import market_data_pb2, market_data_pb2_grpc
 class Client:
     """Calls with a viewer's token."""
 
-    def __init__(self, stub: Any, token: str) -> None:
+    def __init__(self, stub: Any, token: str, stopping: asyncio.Event) -> None:
         self._stub = stub
         self._metadata = auth.bearer(token)
+        self.stopping = stopping  # of the server
 
     async def __call__(self, method: str, request: Any) -> Any:
         import grpc
@@ -40,6 +46,11 @@ class Client:
             return await getattr(self._stub, method)(request, metadata=self._metadata, timeout=10)
         except grpc.aio.AioRpcError as e:
             raise errors.from_rpc_error(e) from e
+
+    def watch(self, *instruments: str, interval_ms: int = 0) -> Any:
+        """A stream of quotes."""
+        request = market_data_pb2.WatchQuotesRequest(instruments=instruments, interval_ms=interval_ms)
+        return self._stub.WatchQuotes(request, metadata=self._metadata, timeout=30)
 
 
 @pytest.fixture
@@ -56,14 +67,18 @@ async def call(feed: FeedProcess, database: Database, valkey: Valkey, tmp_path: 
     catalog, market_clock = InstrumentCatalog(valkey), MarketClock()
     await eventually(catalog.load, timeout=10)
     await eventually(lambda: read_market_clock(valkey, market_clock), timeout=10)
-    server = GrpcServer(auth.TokenVerifier(jwks))
-    servicer = MarketDataServicer(catalog, QuoteService(valkey, database), market_clock, SystemClock())
+    server = GrpcServer(auth.TokenVerifier(jwks), is_passing)
+    clock, quotes, stopping = SystemClock(), QuoteService(valkey, database), asyncio.Event()
+    watch = QuoteWatch(valkey, partial(quotes.follow, subject="watch"), stopping)
+    servicer = MarketDataServicer(catalog, quotes, watch, FeedStatusReader(valkey, clock), market_clock, clock)
+    watching = asyncio.create_task(watch.run())
     market_data_pb2_grpc.add_MarketDataServicer_to_server(servicer, server.server)
     address = await server.start("127.0.0.1", 0, ("tradewinds.v1.MarketData",))
     channel = open_channel(address)
-    yield Client(market_data_pb2_grpc.MarketDataStub(channel), token)
+    yield Client(market_data_pb2_grpc.MarketDataStub(channel), token, stopping)
     await channel.close()
     await server.stop(0)
+    watching.cancel()
 
 
 async def test_a_quote_that_nobody_follows_comes_within_a_second_and_is_followed_for_ten_minutes(
@@ -120,3 +135,97 @@ async def test_the_market_clock_is_the_brokers(call: Client, feed: FeedProcess) 
     there = datetime.fromtimestamp((await feed.sandbox.get("/sandbox/clock"))["market_ms"] / 1000, UTC)
     assert abs(answer.market_time.ToDatetime(UTC) - there) < timedelta(seconds=1)
     assert answer.rate == 1.0
+
+
+async def test_a_stream_of_quotes_begins_with_all_of_them_goes_on_with_what_changes_and_ends_in_band(
+    call: Client,
+) -> None:
+    stream = call.watch("SBIN", "RELIANCE", interval_ms=20)
+    first = await stream.read()
+    assert first.snapshot
+    assert [quote.instrument for quote in first.quotes] == ["NSE:SBIN-EQ", "NSE:RELIANCE-EQ"]
+
+    seen: dict[str, list[datetime]] = {}
+    while len(seen) < 2 or min(len(times) for times in seen.values()) < 3:
+        response = await stream.read()
+        assert not response.snapshot
+        for quote in response.quotes:
+            seen.setdefault(quote.instrument, []).append(quote.exchange_time.ToDatetime())
+    assert all(times == sorted(set(times)) for times in seen.values()), "nothing old, nothing twice"
+
+    call.stopping.set()
+    while not (last := await stream.read()).HasField("end"):
+        pass
+    assert last.end.reason == "SERVER_STOPPING"
+
+
+async def test_a_watcher_that_reads_slowly_gets_the_newest_of_each_and_no_backlog(call: Client) -> None:
+    fast, slow = call.watch("SBIN", interval_ms=20), call.watch("SBIN", interval_ms=1_000)
+    await slow.read()
+    await fast.read()
+    changes = 0
+    while changes < 5:
+        changes += len((await fast.read()).quotes)
+        latest = datetime.now(UTC)
+    [quote] = (await slow.read()).quotes
+    assert quote.exchange_time.ToDatetime(tzinfo=UTC) <= latest + timedelta(days=1)
+    assert quote.age_ms < 1_500
+    slow.cancel()
+    fast.cancel()
+
+
+async def test_an_instrument_without_a_quote_is_in_the_snapshot_all_the_same(
+    call: Client, valkey: Valkey, feed: FeedProcess
+) -> None:
+    await feed.stop()
+    stream = call.watch("TCS")
+    [quote] = (await stream.read()).quotes
+    assert (quote.source, quote.age_ms) == ("NONE", -1)
+    stream.cancel()
+
+
+@pytest.mark.parametrize("interval_ms", [-1, 5, 70_000])
+async def test_an_interval_out_of_range_is_refused_by_name(call: Client, interval_ms: int) -> None:
+    import grpc
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call.watch("SBIN", interval_ms=interval_ms).read()
+    error = errors.from_rpc_error(refused.value)
+    assert isinstance(error, errors.InvalidArgumentError)
+    assert "interval_ms" in str(error)
+
+
+async def test_one_instrument_is_shown_whole_and_an_unknown_one_is_not_found_with_what_is_near(call: Client) -> None:
+    found = await call("GetInstrument", market_data_pb2.GetInstrumentRequest(instrument="reliance"))
+    assert (found.instrument, found.exchange, found.symbol, found.kind) == (
+        "NSE:RELIANCE-EQ",
+        "NSE",
+        "RELIANCE-EQ",
+        "EQ",
+    )
+    with pytest.raises(errors.NotFoundError, match="did you mean NSE:RELIANCE-EQ"):
+        await call("GetInstrument", market_data_pb2.GetInstrumentRequest(instrument="RELIANCEE"))
+
+
+async def test_the_state_of_the_feed_is_told_and_a_feed_that_has_died_is_down(
+    call: Client, feed: FeedProcess, valkey: Valkey
+) -> None:
+    await call("GetQuotes", market_data_pb2.GetQuotesRequest(instruments=["SBIN"]))
+
+    async def live() -> Any:
+        status = await call("GetFeedStatus", market_data_pb2.GetFeedStatusRequest())
+        return status if status.state == "LIVE" and status.ticks else None
+
+    status = await eventually(live, timeout=10)
+    assert status.scrip_master
+    assert 0 <= status.age_ms < 5_000
+
+    await feed.stop()
+    await valkey.hset("md:feed", "updated_ms", 1_000)
+    status = await call("GetFeedStatus", market_data_pb2.GetFeedStatusRequest())
+    assert status.state == "DOWN"
+    assert "has said nothing" in status.reason
+
+    await valkey.delete("md:feed")
+    status = await call("GetFeedStatus", market_data_pb2.GetFeedStatusRequest())
+    assert (status.state, status.age_ms) == ("DOWN", -1)

@@ -38,14 +38,23 @@ class QuoteService:
         missing = [key for key in keys if key not in found]
         if not missing:
             return found
-        async with self._database.pool.acquire(timeout=_DATABASE_SECONDS) as connection:
-            await connection.execute(_FOLLOW, f"quotes:{subject}", sorted(set(missing)))
+        await self.follow(missing, subject)
         deadline = self._monotonic() + _FIRST_TICK_SECONDS
         while missing and self._monotonic() < deadline:
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
             found |= await self._read(missing)
             missing = [key for key in missing if key not in found]
         return found
+
+    async def follow(self, keys: Sequence[InstrumentKey], subject: str) -> None:
+        """Have the feed bring these for ten minutes from now on."""
+        async with self._database.pool.acquire(timeout=_DATABASE_SECONDS) as connection:
+            await connection.execute(_FOLLOW, f"quotes:{subject}", sorted(set(keys)))
+
+    async def stale(self, keys: Sequence[InstrumentKey]) -> frozenset[InstrumentKey]:
+        """Those whose ticks are known to be missing now."""
+        since = await self._redis.hmget(redis_keys.STALE, list(keys)) if keys else []
+        return frozenset(key for key, one in zip(keys, since, strict=True) if one is not None)
 
     async def _read(self, keys: Sequence[InstrumentKey]) -> dict[InstrumentKey, TickArray]:
         records: list[bytes | None] = await self._redis.hmget(redis_keys.QUOTES, list(keys))  # type: ignore[assignment]
