@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,20 @@ from sandbox.server import bind, serve
 from sandbox.settings import DEFAULT_CASH_RUPEES, Credentials, SandboxSettings
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+class OnOff(StrEnum):
+    """A switch on the command line."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class SecondLogin(StrEnum):
+    """The broker does not say which of the two is its way."""
+
+    KEEPS = "keeps"
+    ENDS = "ends"
 
 
 @app.command()
@@ -51,6 +66,19 @@ def run(
         typer.Option(help="JSON array of faults that stand from the start, as POST /sandbox/faults takes them."),
     ] = None,
     fault_seed: Annotated[int, typer.Option(help="Of the faults' chances.")] = 7,
+    rate_limits: Annotated[
+        OnOff, typer.Option(help="The broker's access rates per client code: above them, 403.")
+    ] = OnOff.ON,
+    rate_limit_multiplier: Annotated[
+        float, typer.Option(help="Scales every access rate: 10 allows ten times as much.")
+    ] = 1.0,
+    static_ip: Annotated[
+        list[str] | None,
+        typer.Option(help="Address from which orders are taken; repeat it for a second. Without it, from any."),
+    ] = None,
+    second_login: Annotated[
+        SecondLogin, typer.Option(help="What a second login does to the sessions before it.")
+    ] = SecondLogin.KEEPS,
     more_replays: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", help="More files after --replay FILE.")
     ] = None,
@@ -81,6 +109,10 @@ def run(
         ready_file=ready_file,
         faults=faults,
         fault_seed=fault_seed,
+        rate_limits=rate_limits is OnOff.ON,
+        rate_limit_multiplier=rate_limit_multiplier,
+        static_ips=tuple(static_ip or ()),
+        second_login=second_login.value,
     )
     prepared = prepare(settings)
     ports = bind(settings)

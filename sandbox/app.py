@@ -6,13 +6,14 @@ from aiohttp import web
 
 from sandbox.broker import Broker
 from sandbox.http import auth, control, faults, market_data, orders, portfolio
+from sandbox.http.disturbances import disturbed
 from sandbox.http.envelope import BROKER
-from sandbox.http.gate import gateway, recorded
+from sandbox.http.gate import answered, gateway, recorded
 
 
 def make_app(broker: Broker) -> web.Application:
     """REST, `/smart-stream`, `/smart-order-update`, the scrip master and `/sandbox/*`."""
-    app = web.Application(middlewares=[recorded, gateway])
+    app = web.Application(middlewares=[recorded, disturbed, answered, gateway])
     app[BROKER] = broker
     orders.prepare(app)
     for room in (auth, orders, portfolio, market_data, control, faults):

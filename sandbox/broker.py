@@ -13,6 +13,7 @@ from sandbox.market import QuoteBoard
 from sandbox.order_book import OrderBook, OrderNews
 from sandbox.order_desk import OrderDesk
 from sandbox.prices import GeneratedPrices
+from sandbox.rate_limits import RateLimiter
 from sandbox.recovery import History, read_history
 from sandbox.replay import Replay
 from sandbox.replay_files import Recording, read_recording
@@ -75,7 +76,14 @@ class Broker:
         self.source, start_ms = _source(prepared, memory, history, self.board)
         self.clock = MarketClock(start_ms, settings.speed, jump=memory.jump + 1 if memory else 0)
         self.truth.market_ms = self.clock.now_ms
-        self.sessions = Sessions(settings.credentials, self._state_dir.signing_key(), self._session_changed)
+        self.rates = RateLimiter(enabled=settings.rate_limits, multiplier=settings.rate_limit_multiplier)
+        self.sessions = Sessions(
+            settings.credentials,
+            self._state_dir.signing_key(),
+            self._session_changed,
+            lambda: ist_day(self.clock.now_ms()),
+            second_login_ends=settings.second_login == "ends",
+        )
         self.sessions.recover(history.sessions)
         self._open_streams()
         self.book = OrderBook(settings.cash_rupees * 100, self.clock.now_ms, self._order_news)
@@ -106,6 +114,8 @@ class Broker:
             "market_stream": self.market_stream.summary(),
             "order_stream": {"connections": self.order_stream.connections},
             "faults": self.faults.standing(),
+            "rates": self.rates.published(),
+            "sessions": self.sessions.alive,
             "last_seq": self.truth.last_seq,
         }
 
@@ -135,7 +145,9 @@ class Broker:
         self.order_stream.on_news(news)
 
     def _fault_taken(self, fault: Fault) -> None:
-        self.truth.append("fault", fault=fault.name.value, fault_id=fault.fault_id, route=fault.route)
+        self.truth.append(
+            "fault", fault=fault.name.value, fault_id=fault.fault_id, route=fault.route, about=fault.about
+        )
 
     def _session_changed(self, event: str, session_id: str) -> None:
         self.truth.append("session", event=event, session_id=session_id)

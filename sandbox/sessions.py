@@ -1,6 +1,6 @@
-"""Login and tokens. A session is one login; it ends with its logout and survives a restart of the broker.
+"""Login and tokens. A session is one login; it ends at midnight or with its logout, and survives a restart of the broker.
 
-Tokens are signed and carry their session id, so the broker keeps no token: only its signing key (a 0600 file) and,
+Tokens are signed and carry their session and their market day, so the broker keeps no token: only its signing key (a 0600 file) and,
 in the truth log, which sessions were begun and ended.
 """
 
@@ -45,22 +45,50 @@ class TokenSet:
         }
 
 
+class TokenState(StrEnum):
+    """What the broker thinks of a token."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A token's state, and the session it is of (empty for a token that was never one)."""
+
+    state: TokenState
+    session_id: str = ""
+
+    @property
+    def is_valid(self) -> bool:
+        return self.state is TokenState.VALID
+
+
 class Sessions:
-    """Issues and checks tokens of the one client. Several logins may be alive at once."""
+    """Issues and checks tokens of the one client. They end at midnight of market time, with a logout, or by a fault."""
 
     def __init__(
         self,
         credentials: Credentials,
         signing_key: bytes,
         tell: Callable[[str, str], None],
+        market_day: Callable[[], int],
+        *,
+        second_login_ends: bool = False,
         now_seconds: Callable[[], float] = time.time,
     ) -> None:
-        """`tell(event, session_id)` records a session's beginning and end. `now_seconds` is real time: TOTP lives there."""
+        """`tell(event, session_id)` records a session's beginning and end; `market_day` counts days of market time in IST;
+        `now_seconds` is real time: TOTP lives there. What a second login does to the first is not documented by the broker.
+        """
         self._credentials = credentials
         self._key = signing_key
         self._tell = tell
+        self._market_day = market_day
+        self._second_login_ends = second_login_ends
         self._now_seconds = now_seconds
         self._alive: set[str] = set()
+        self._expired: set[str] = set()
 
     def knows_api_key(self, api_key: str) -> bool:
         return hmac.compare_digest(api_key.encode(), self._credentials.api_key.encode())
@@ -78,32 +106,54 @@ class Sessions:
         expected = pyotp.TOTP(known.totp_secret)
         if not expected.verify(totp, for_time=int(self._now_seconds()), valid_window=_TOTP_STEPS_OF_SKEW):
             raise RefusedError("AB1050", "Invalid totp")
+        if self._second_login_ends:
+            for other in sorted(self._alive):
+                self.logout(other)
         session_id = secrets.token_hex(8)
         self._alive.add(session_id)
         self._tell("begun", session_id)
         return self._issue(session_id)
 
     def renew(self, refresh_token: str) -> TokenSet:
-        """New tokens for a session. Raises RefusedError AB8050."""
-        session_id = self.session_of(refresh_token, TokenUse.REFRESH)
-        if session_id is None:
+        """New tokens for a session. Raises RefusedError AB1004 (nothing given), AB8050 (invalid), AB8051 (expired)."""
+        if not refresh_token:
+            raise RefusedError("AB1004", "Something Went Wrong, Please Try After Sometime")
+        standing = self.look_up(refresh_token, TokenUse.REFRESH)
+        if standing.state is TokenState.EXPIRED:
+            raise RefusedError("AB8051", "Refresh Token Expired")
+        if not standing.is_valid:
             raise RefusedError("AB8050", "Invalid Refresh Token")
-        return self._issue(session_id)
+        return self._issue(standing.session_id)
 
     def logout(self, session_id: str) -> None:
         self._alive.discard(session_id)
         self._tell("ended", session_id)
 
-    def session_of(self, token: str, use: TokenUse) -> str | None:
-        """The living session of a token, with or without `Bearer `; None when it is not good for this use."""
+    def expire_all(self) -> None:
+        """Let every session be over, as if midnight had come."""
+        for session_id in sorted(self._alive):
+            self._tell("expired", session_id)
+        self._expired |= self._alive
+        self._alive.clear()
+
+    @property
+    def alive(self) -> int:
+        """How many sessions stand, those of earlier market days included."""
+        return len(self._alive)
+
+    def look_up(self, token: str, use: TokenUse) -> Standing:
+        """What a token, with or without `Bearer `, is good for in this use."""
         try:
             claims = jwt.decode(
                 token.removeprefix("Bearer "), self._key, algorithms=[_ALGORITHM], options={"verify_iat": False}
             )
         except jwt.InvalidTokenError:
-            return None
+            return Standing(TokenState.INVALID)
         session_id = str(claims.get("sid"))
-        return session_id if claims.get("use") == use.value and session_id in self._alive else None
+        if claims.get("use") != use.value or session_id not in self._alive | self._expired:
+            return Standing(TokenState.INVALID)
+        is_over = session_id in self._expired or claims.get("day") != self._market_day()
+        return Standing(TokenState.EXPIRED if is_over else TokenState.VALID, session_id)
 
     def recover(self, alive: set[str]) -> None:
         self._alive = set(alive)
@@ -117,6 +167,7 @@ class Sessions:
             "username": self._credentials.client_code,
             "sid": session_id,
             "use": use.value,
+            "day": self._market_day(),
             "iat": int(self._now_seconds()),
             "jti": secrets.token_hex(6),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from dataclasses import dataclass
@@ -41,10 +42,15 @@ class SandboxSettings:
     ready_file: Path | None = None
     faults: Path | None = None
     fault_seed: int = 7
+    rate_limits: bool = True
+    rate_limit_multiplier: float = 1.0
+    static_ips: tuple[str, ...] = ()
+    second_login: str = "keeps"
 
     def __post_init__(self) -> None:
         _check_credentials(self.credentials)
         _check_numbers(self)
+        _check_access(self)
         if self.state_dir.exists() and not self.state_dir.is_dir():
             raise BadInputError("--state-dir", f"{self.state_dir} is a file", "give a folder")
         if self.ready_file is not None and not os.access(self.ready_file.absolute().parent, os.W_OK):
@@ -87,3 +93,21 @@ def _check_numbers(settings: SandboxSettings) -> None:
         )
     if settings.cash_rupees < 0:
         raise BadInputError("--cash", f"{settings.cash_rupees} is negative", "give whole rupees, 0 or more")
+
+
+def _check_access(settings: SandboxSettings) -> None:
+    if not 0.001 <= settings.rate_limit_multiplier <= 1000:
+        raise BadInputError(
+            "--rate-limit-multiplier",
+            f"{settings.rate_limit_multiplier} is out of range",
+            "give a number from 0.001 to 1000, or --rate-limits off",
+        )
+    if settings.second_login not in ("keeps", "ends"):
+        raise BadInputError(
+            "--second-login", f"{settings.second_login!r} is neither keeps nor ends", "give one of them"
+        )
+    for address in settings.static_ips:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as e:
+            raise BadInputError("--static-ip", f"{address!r} is no IP address", "give one, as 127.0.0.1") from e

@@ -39,6 +39,7 @@ class Fault:
     route: str
     delay_seconds: float
     details: Mapping[str, Any]
+    about: str = ""
 
 
 @dataclass(slots=True)
@@ -76,6 +77,11 @@ class Faults:
         self._chances: dict[FaultName, random.Random] = {}
         self._last_id = 0
 
+    @property
+    def none_stands(self) -> bool:
+        """Whether there is nothing to ask for: the short cut of hot paths."""
+        return not self._standing
+
     def add(self, request: FaultRequest) -> int:
         """Let a fault stand from now on; returns its id."""
         self._last_id += 1
@@ -102,17 +108,18 @@ class Faults:
         everything = [s for standing in self._standing.values() for s in standing]
         return [s.published() for s in sorted(everything, key=lambda s: s.fault_id)]
 
-    def take(self, name: str, route: str = "") -> Fault | None:
+    def take(self, name: str, route: str = "", about: str = "") -> Fault | None:
         """The fault of this name that strikes here and now, if one does. Cheap when none stands: it is asked at every tick.
 
-        Raises ValueError for a name that is not in FaultName: a defect of the caller.
+        `about` says for the truth log whom it strikes: an order id, a request. Raises
+        ValueError for a name that is not in FaultName: a defect of the caller.
         """
         standing = self._standing.get(FaultName(name)) if self._standing else None
         if not standing:
             return None
         for one in standing:
             if one.request.strikes_at(route) and self._chance(one.request):
-                return self._strike(one, route)
+                return self._strike(one, route, about)
         return None
 
     def _chance(self, request: FaultRequest) -> bool:
@@ -122,13 +129,13 @@ class Faults:
             self._chances[request.name] = random.Random(f"{self._seed}:fault:{request.name}")
         return self._chances[request.name].random() < request.probability
 
-    def _strike(self, one: _Standing, route: str) -> Fault:
+    def _strike(self, one: _Standing, route: str, about: str) -> Fault:
         request = one.request
         one.taken += 1
         if one.left is not None:
             one.left -= 1
             self._keep(request.name, [s for s in self._standing[request.name] if s.left != 0])
-        fault = Fault(one.fault_id, request.name, route, request.delay_seconds, request.details)
+        fault = Fault(one.fault_id, request.name, route, request.delay_seconds, request.details, about)
         self._on_taken(fault)
         return fault
 

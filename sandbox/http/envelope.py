@@ -12,6 +12,11 @@ from sandbox.errors import GatewayRefusedError, RefusedError
 BROKER: web.AppKey[Broker] = web.AppKey("broker", Broker)
 BODY: web.RequestKey[dict[str, Any]] = web.RequestKey("body", dict)
 SESSION: web.RequestKey[str] = web.RequestKey("session", str)
+REQUEST_SEQ: web.RequestKey[int] = web.RequestKey("request_seq", int)
+REFUSED: web.RequestKey[bool] = web.RequestKey("refused", bool)
+
+TOO_FAST = "Access denied because of exceeding access rate"
+"""Plain text with HTTP 403, as it was captured."""
 
 
 def success(data: Any, message: str = "SUCCESS") -> web.Response:

@@ -8,20 +8,19 @@ from aiohttp import web
 
 from sandbox.clock import book_time
 from sandbox.errors import RefusedError
+from sandbox.http.endpoints import GET_LTP_DATA, QUOTE, SEARCH_SCRIP
 from sandbox.http.envelope import BODY, BROKER, success
 from sandbox.market import DepthLevel, Quote
 from sandbox.rows import rupees
 from sandbox.sockets.packets import total_quantities
 
-_SECURE = "/rest/secure/angelbroking"
 MAX_QUOTE_TOKENS = 50
 _MODES = ("LTP", "OHLC", "FULL")
 
 routes = web.RouteTableDef()
 
 
-@routes.post(f"{_SECURE}/order/v1/getLtpData")
-@routes.post(f"/order-service{_SECURE}/order/v1/getLtpData")
+@GET_LTP_DATA.served_by(routes)
 async def get_ltp_data(request: web.Request) -> web.Response:
     body, broker = request[BODY], request.app[BROKER]
     quote = broker.board.quote((str(body.get("exchange")), str(body.get("symboltoken"))))
@@ -38,8 +37,7 @@ async def get_ltp_data(request: web.Request) -> web.Response:
     )
 
 
-@routes.post(f"{_SECURE}/market/v1/quote")
-@routes.post(f"{_SECURE}/market/v1/quote/")
+@QUOTE.served_by(routes)
 async def get_quotes(request: web.Request) -> web.Response:
     """Modes LTP, OHLC and FULL; what has no price is listed as unfetched."""
     body, broker = request[BODY], request.app[BROKER]
@@ -58,7 +56,7 @@ async def get_quotes(request: web.Request) -> web.Response:
     return success({"fetched": fetched, "unfetched": unfetched})
 
 
-@routes.post(f"{_SECURE}/order/v1/searchScrip")
+@SEARCH_SCRIP.served_by(routes)
 async def search_scrip(request: web.Request) -> web.Response:
     body = request[BODY]
     hits = request.app[BROKER].universe.search(str(body.get("exchange")), str(body.get("searchscrip")))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from sandbox.http.endpoints import GET_POSITION, GET_RMS, GET_TRADE_BOOK
 from sandbox.http.envelope import BROKER, success
 from sandbox.rows import rms_data, trade_row
-
-_SECURE = "/rest/secure/angelbroking"
 
 routes = web.RouteTableDef()
 
 
-@routes.get(f"{_SECURE}/order/v1/getTradeBook")
+@GET_TRADE_BOOK.served_by(routes)
 async def get_trade_book(request: web.Request) -> web.Response:
     """One row per fill of today; null when there are none."""
     broker = request.app[BROKER]
@@ -21,13 +20,13 @@ async def get_trade_book(request: web.Request) -> web.Response:
     return success(rows or None)
 
 
-@routes.get(f"{_SECURE}/order/v1/getPosition")
+@GET_POSITION.served_by(routes)
 async def get_position(request: web.Request) -> web.Response:
     """Open and squared-off positions of today; null when there are none."""
     return success(request.app[BROKER].position_rows() or None)
 
 
-@routes.get(f"{_SECURE}/user/v1/getRMS")
+@GET_RMS.served_by(routes)
 async def get_rms(request: web.Request) -> web.Response:
     broker = request.app[BROKER]
     quotes = ((position, broker.board.quote(position.key)) for position in broker.book.positions)

@@ -6,12 +6,14 @@ import asyncio
 
 from aiohttp import web
 
-from sandbox.sessions import Sessions, TokenUse
+from sandbox.sessions import Sessions, TokenState, TokenUse
 from sandbox.settings import Credentials
 
 MAX_CONNECTIONS = 3
 CLOSE_SECONDS = 0.5
 """How long a closing socket waits for the other side's goodbye."""
+_EXPIRED = "Auth token expired"
+"""The order socket's 403; the market socket calls an expired token an invalid one."""
 
 
 class Admission:
@@ -27,7 +29,7 @@ class Admission:
         """The answer to a request that must not be upgraded: 401 or 429 with `x-error-message`; None = welcome."""
         problem = self._problem(request)
         if problem:
-            return _refuse(401, f"Invalid Header - {problem}")
+            return _refuse(403 if problem == _EXPIRED else 401, f"Invalid Header - {problem}")
         if connected >= MAX_CONNECTIONS:
             return _refuse(429, "Invalid Request. Connection Limit Exceeded.")
         return None
@@ -38,13 +40,17 @@ class Admission:
         client_code = given.get("x-client-code") or request.query.get("clientCode", "")
         api_key = given.get("x-api-key") or request.query.get("apiKey")
         authorization = given.get("Authorization", "" if self._needs_authorization else None)
-        if authorization is not None and self._sessions.session_of(authorization, TokenUse.ACCESS) is None:
-            return "Invalid Auth token"
+        if authorization is not None:
+            standing = self._sessions.look_up(authorization, TokenUse.ACCESS)
+            if standing.state is TokenState.EXPIRED and self._needs_authorization:
+                return _EXPIRED
+            if not standing.is_valid:
+                return "Invalid Auth token"
         if client_code != self._credentials.client_code:
             return "Invalid Client Code"
         if api_key is not None and not self._sessions.knows_api_key(api_key):
             return "Invalid API Key"
-        if self._sessions.session_of(feed_token, TokenUse.FEED) is None:
+        if not self._sessions.look_up(feed_token, TokenUse.FEED).is_valid:
             return "Invalid Feed Token"
         return None
 
