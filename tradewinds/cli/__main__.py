@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from tradewinds.cli import strategies, trading
+from tradewinds.cli import market, strategies, trading
+from tradewinds.cli.calendar import calendar
+from tradewinds.cli.instruments import instruments
 from tradewinds.cli.notifications import notifications
 from tradewinds.cli.status import health, status
 from tradewinds.cli.token import token
@@ -21,6 +23,12 @@ app.command()(status)
 app.add_typer(strategies.app, name="strategies")
 app.add_typer(trading.orders, name="orders")
 app.command()(trading.positions)
+app.command()(market.quotes)
+app.command()(market.chain)
+app.command()(market.bars)
+app.command()(market.feed)
+app.add_typer(instruments, name="instruments")
+app.add_typer(calendar, name="calendar")
 app.command()(notifications)
 app.command()(token)
 app.command()(health)

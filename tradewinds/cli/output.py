@@ -44,15 +44,17 @@ def to_dict(message: Message) -> dict[str, Any]:
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
     """A table whose numbers are right-aligned; `empty` says what to do when there is nothing to show."""
     listed = list(rows)
-    if not listed:
-        console.print(empty)
-        return
+    console.print(table_of(title, columns, listed) if listed else empty)
+
+
+def table_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table whose columns with `>` are right-aligned."""
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
         table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
-    for row in listed:
+    for row in rows:
         table.add_row(*(coloured(cell) for cell in row))
-    console.print(table)
+    return table
 
 
 def coloured(cell: str) -> str:
