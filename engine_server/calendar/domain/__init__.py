@@ -1,0 +1,1 @@
+"""Phases, days and what follows from them: pure."""
