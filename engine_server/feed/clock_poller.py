@@ -50,11 +50,23 @@ class ClockPoller:
         self._market_clock = market_clock
         self._clock = clock
         self._latest: BrokerClock | None = None
+        self._session: aiohttp.ClientSession | None = None
         self._published_at = float("-inf")
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the clock has been read once; a real broker publishes none, and ours is as good from the beginning."""
+        return self._latest is not None
+
+    async def look(self) -> None:
+        """Take a reading now."""
+        if self._session is not None:
+            await self.poll(self._session)
 
     async def run(self) -> None:
         """Poll, for ever. Without an answer the last reading runs on."""
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+            self._session = session
             while True:
                 jumped = await self.poll(session)
                 if jumped or self._clock.monotonic() - self._published_at >= _PUBLISH_SECONDS:

@@ -14,14 +14,16 @@ from engine_server.feed.feed_state import FeedFacts, StatePublisher
 from engine_server.feed.inbox import FrameInbox
 from engine_server.feed.instrument_keeper import InstrumentKeeper
 from engine_server.feed.instrument_publisher import InstrumentPublisher
-from engine_server.feed.listing import Listing, destinations
+from engine_server.feed.listing import Listing
 from engine_server.feed.market_stream import MarketStream
+from engine_server.feed.market_time import MarketTime
 from engine_server.feed.quote_book import QuoteBook
 from engine_server.feed.settings import FeedSettings
 from engine_server.feed.subscription_keeper import SubscriptionKeeper
 from engine_server.feed.subscription_table import SubscriptionTable
 from engine_server.feed.subscriptions import SubscriptionPlan
 from engine_server.feed.tick_path import TickPath
+from engine_server.feed.tick_routes import routes
 from engine_server.instruments.catalog import InstrumentCatalog
 from tradewinds.clock import MarketClock, SystemClock
 from tradewinds.config import BrokerSettings
@@ -46,9 +48,11 @@ class Feed:
         market_clock = MarketClock(clock)
         inbox = FrameInbox()
         self._database = database
-        self._ticks = TickPath(redis, inbox, QuoteBook(redis))
+        self._clock = ClockPoller(broker.clock_url, tls, redis, market_clock, clock)
+        market_time = MarketTime(market_clock, lambda: self._clock.is_known, self._clock.look)
+        self._ticks = TickPath(redis, inbox, QuoteBook(redis), market_time, lambda _ticks: None)
         self._sessions = SessionKeeper(database, seal_key, settings.account_id)
-        self._stream = MarketStream(broker.market_stream_url, tls, self._sessions, inbox, self._ticks.connected)
+        self._stream = MarketStream(broker.market_stream_url, tls, self._sessions, inbox, self._ticks.reconnected)
         self._subscriptions = SubscriptionKeeper(SubscriptionTable(database), self._subscriptions_changed)
         self._instruments = InstrumentKeeper(
             lambda: download(broker.scrip_master_url, tls),
@@ -59,7 +63,6 @@ class Feed:
             clock=clock,
             on_change=self._listing_changed,
         )
-        self._clock = ClockPoller(broker.clock_url, tls, redis, market_clock, clock)
         self._state = StatePublisher(redis, self.facts)
 
     def start(self, service: Service) -> None:
@@ -70,6 +73,7 @@ class Feed:
         service.spawn("subscriptions", self._subscriptions.follow(self._database))
         service.spawn("market stream", self._stream.run())
         service.spawn("tick path", self._ticks.run())
+        service.spawn("tick writing", self._ticks.write())
         service.spawn("quotes", self._ticks.keep_quotes())
         service.spawn("feed state", self._state.run())
 
@@ -78,7 +82,7 @@ class Feed:
 
     def _subscriptions_changed(self, plan: SubscriptionPlan) -> None:
         # First where ticks go, then that they are wanted: the first tick must find its way.
-        self._ticks.want(destinations(plan.subscribed.values()))
+        self._ticks.want(routes(plan.subscribed.values()))
         self._stream.want(plan.subscribed)
 
     def facts(self) -> FeedFacts:
@@ -94,7 +98,7 @@ class Feed:
             seconds_since_change=now - self._stream.changed_at,
             last_tick_ms=last_tick_ns // 1_000_000,
             ticks=self._ticks.ticks,
-            dropped=self._ticks.dropped,
+            dropped=self._ticks.dropped.total(),
             scrip_master=self._instruments.listing.version,
             problem=self._stream.problem,
         )

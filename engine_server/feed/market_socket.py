@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
-from prometheus_client import Counter
 
 from engine_server.feed.broker_session import BrokerSession
 from engine_server.feed.inbox import FrameInbox
@@ -18,8 +17,6 @@ from tradewinds.instruments import Instrument, InstrumentKey
 from tradewinds.telemetry import get_logger
 
 log = get_logger("feed.socket")
-
-FRAMES = Counter("tradewinds_feed_frames_total", "Binary frames off the market socket")
 
 HEARTBEAT_SECONDS: Final = 10.0  # the broker asks for one every 30 s at least
 DEAD_SECONDS: Final = 20.0
@@ -106,7 +103,6 @@ class MarketSocket(WSListener):
         """picows: a frame came. Nothing here may raise: that would cut the connection."""
         self.heard_at = self._monotonic()
         if frame.msg_type == WSMsgType.BINARY:
-            FRAMES.inc()
             self._inbox.put(frame.get_payload_as_bytes())
         elif frame.msg_type == WSMsgType.TEXT:
             self._hear(frame.get_payload_as_bytes())

@@ -6,8 +6,9 @@ Prices are integers of paise; of ten-millionths of a rupee in the currency segme
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -52,6 +53,7 @@ _SNAP_FIELDS: Final[list[Any]] = [
     ("year_low", "<i8"),
 ]
 LTP, QUOTE, SNAP_QUOTE = 1, 2, 3
+_DEPTH_BYTES: Final = 443  # twenty levels, without a price: never asked for
 LAYOUTS: Final[Mapping[int, np.dtype[Any]]] = {
     LTP: np.dtype(_LTP_FIELDS),
     QUOTE: np.dtype(_QUOTE_FIELDS),
@@ -73,6 +75,8 @@ _MOST[list(EXCHANGE_TYPE.values())] = _MAX_PAISE
 _MOST[_CURRENCY] = _MAX_CURRENCY_UNITS
 _MAX_EXCHANGE_MS: Final = 4_102_444_800_000
 _MAX_I4: Final = 2**31 - 1
+_BAND_SLACK: Final = 2
+_REASONS: Final = ("mode", "exchange", "token", "price", "time", "absurd")
 
 Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -80,20 +84,20 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class DecodedTicks:
-    """Good ticks in order of arrival, their sequence numbers beside them, and how many frames were garbage."""
+    """Good ticks in order of arrival, their sequence numbers beside them, and how many frames were not, by reason."""
 
     ticks: TickArray
     sequences: Int64Array
-    garbage: int
+    rejected: Mapping[str, int] = field(default_factory=dict)
 
 
-NOTHING: Final = DecodedTicks(np.empty(0, TICK_DTYPE), np.empty(0, np.int64), 0)
+NOTHING: Final = DecodedTicks(np.empty(0, TICK_DTYPE), np.empty(0, np.int64))
 
 
 def decode(frames: Sequence[bytes], received_ns: Sequence[int]) -> DecodedTicks:
     """Decode what the socket delivered, whatever mixture of layouts, in order of arrival.
 
-    Garbage is a frame of an unknown length, mode, exchange or token, without a positive price or with an absurd price or time.
+    Rejected is a frame of an unknown length, mode, exchange or token, without a positive price or with an absurd price or time.
     """
     lengths = set(map(len, frames))
     mode = MODE_OF_LENGTH.get(lengths.pop()) if len(lengths) == 1 else None
@@ -104,40 +108,60 @@ def decode(frames: Sequence[bytes], received_ns: Sequence[int]) -> DecodedTicks:
 
 def _decode_mixed(frames: Sequence[bytes], received_ns: Sequence[int]) -> DecodedTicks:
     received = np.array(received_ns, dtype=np.int64)
-    ticks, sequences, arrivals = [NOTHING.ticks], [NOTHING.sequences], [np.empty(0, np.int64)]
+    parts, arrivals = [NOTHING], [np.empty(0, np.int64)]
     for mode, layout in LAYOUTS.items():
         where = np.array([i for i, frame in enumerate(frames) if len(frame) == layout.itemsize], dtype=np.int64)
         raw = np.frombuffer(b"".join(frames[i] for i in where), dtype=layout)
-        tokens, good = _tokens_and_plausible(raw, mode)
-        ticks.append(_tick_records(raw[good], mode, tokens[good], received[where][good]))
-        sequences.append(raw["sequence"][good])
+        part, good = _decode_raw(mode, raw, received[where])
+        parts.append(part)
         arrivals.append(where[good])
     order = np.argsort(np.concatenate(arrivals), kind="stable")
-    return DecodedTicks(np.concatenate(ticks)[order], np.concatenate(sequences)[order], len(frames) - len(order))
+    rejected = sum((Counter(part.rejected) for part in parts), Counter(_unknown_lengths(frames)))
+    ticks, sequences = (np.concatenate([part.ticks for part in parts]), np.concatenate([p.sequences for p in parts]))
+    return DecodedTicks(ticks[order], sequences[order], dict(rejected))
+
+
+def _unknown_lengths(frames: Sequence[bytes]) -> Iterator[str]:
+    return ("depth" if len(frame) == _DEPTH_BYTES else "length" for frame in frames if len(frame) not in MODE_OF_LENGTH)
 
 
 def decode_layout(mode: int, joined: bytes, received_ns: Int64Array) -> DecodedTicks:
     """Decode packets of one layout laid end to end; raises `ValueError` where the length is not a whole number of them."""
-    raw = np.frombuffer(joined, dtype=LAYOUTS[mode])
-    tokens, good = _tokens_and_plausible(raw, mode)
-    garbage = len(raw) - int(np.count_nonzero(good))
-    if garbage:
-        raw, tokens, received_ns = raw[good], tokens[good], received_ns[good]
-    return DecodedTicks(_tick_records(raw, mode, tokens, received_ns), raw["sequence"].copy(), garbage)
+    return _decode_raw(mode, np.frombuffer(joined, dtype=LAYOUTS[mode]), received_ns)[0]
 
 
-def _tokens_and_plausible(raw: npt.NDArray[Any], mode: int) -> tuple[Int64Array, BoolArray]:
-    price, exchange_ms, exchange_type = raw["last_price"], raw["exchange_ms"], raw["exchange_type"]
+def _decode_raw(mode: int, raw: npt.NDArray[Any], received_ns: Int64Array) -> tuple[DecodedTicks, BoolArray]:
     tokens = np.fromiter(map(_token_number, raw["token"].tolist()), np.int64, len(raw))
-    plausible: BoolArray = (
-        (raw["mode"] == mode)
-        & (tokens >= 0)
-        & (price > 0)
-        & (price <= _MOST[exchange_type])
-        & (exchange_ms > 0)
-        & (exchange_ms < _MAX_EXCHANGE_MS)
-    )
-    return tokens, plausible
+    price, exchange_ms, exchange_type = raw["last_price"], raw["exchange_ms"], raw["exchange_type"]
+    most = _MOST[exchange_type]
+    sane_price = (price > 0) & (price <= most)
+    sane_time = (exchange_ms > 0) & (exchange_ms < _MAX_EXCHANGE_MS)
+    right_mode, within = raw["mode"] == mode, _within_band(mode, raw)
+    good: BoolArray = right_mode & (tokens >= 0) & sane_price & sane_time & within
+    rejected: Mapping[str, int] = {}
+    if not good.all():
+        rejected = _reasons(right_mode, most > 0, tokens >= 0, sane_price, sane_time, within)
+        raw, tokens, received_ns = raw[good], tokens[good], received_ns[good]
+    return DecodedTicks(_tick_records(raw, mode, tokens, received_ns), raw["sequence"].copy(), rejected), good
+
+
+def _within_band(mode: int, raw: npt.NDArray[Any]) -> BoolArray:
+    """Whether the price is not far beyond the day's band: bands move during the day, and the packet may have an older one."""
+    if mode != SNAP_QUOTE:
+        return np.ones(len(raw), np.bool_)
+    price, upper, lower = raw["last_price"], raw["upper_circuit"], raw["lower_circuit"]
+    within: BoolArray = ((upper <= 0) | (price // _BAND_SLACK <= upper)) & (price >= lower // _BAND_SLACK)
+    return within
+
+
+def _reasons(*fine: BoolArray) -> dict[str, int]:
+    """How many were rejected for which of `_REASONS`; a frame counts for the first."""
+    counts, good = {}, np.ones(len(fine[0]), np.bool_)
+    for reason, passed in zip(_REASONS, fine, strict=True):
+        if bad := int(np.count_nonzero(good & ~passed)):
+            counts[reason] = bad
+        good &= passed
+    return counts
 
 
 @lru_cache(_TOKENS_REMEMBERED)

@@ -1,43 +1,84 @@
-"""The last quote of everything that is subscribed, in memory and in `md:quotes`, which holds nothing else.
+"""The last quote of everything that is wanted, in memory and in `md:quotes`, which holds nothing else.
 
-A quote that is no longer subscribed grows old without anybody noticing: it is taken out.
+A quote that is no longer wanted grows old without anybody noticing: it is taken out. One that a feed before us wrote stays, with
+its own time, until a newer one comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
 from redis.asyncio import Redis
 
+from engine_server.feed.backlog import newest
+from engine_server.feed.instrument_codes import instrument_codes
+from engine_server.feed.tick_routes import NO_ROUTES, TickRoutes
 from tradewinds import redis_keys
+from tradewinds.ticks import TICK_DTYPE, TickArray, unpack
 
 
 class QuoteBook:
-    """Packed tick records by canonical key. Methods that write raise redis' errors."""
+    """One packed tick record a wanted instrument. Methods that read or write Redis raise redis' errors."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._quotes: dict[bytes, bytes] = {}
-        self._wanted: frozenset[bytes] = frozenset()
+        self._routes = NO_ROUTES
+        self._records = np.zeros(0, TICK_DTYPE)
+        self._unwritten = np.zeros(0, np.bool_)
         self._in_doubt = True
 
-    def want(self, keys: frozenset[bytes]) -> None:
+    def want(self, routes: TickRoutes) -> None:
         """Keep quotes of these instruments only; Redis follows at the next `mend`."""
-        self._wanted = keys
-        self._quotes = {key: record for key, record in self._quotes.items() if key in keys}
+        before = self._routes.slots(routes.codes)
+        known = before >= 0
+        records, unwritten = np.zeros(len(before), TICK_DTYPE), np.zeros(len(before), np.bool_)
+        records[known], unwritten[known] = self._records[before[known]], self._unwritten[before[known]]
+        self._routes, self._records, self._unwritten = routes, records, unwritten
         self._in_doubt = True
 
-    def take(self, latest: Mapping[bytes, bytes]) -> None:
-        """New quotes, which the caller writes to Redis together with their ticks."""
-        self._quotes.update(latest)
+    def take(self, ticks: TickArray) -> None:
+        """New quotes, to be written with the next ticks."""
+        last = ticks[newest(instrument_codes(ticks))] if len(ticks) > 1 else ticks
+        slots = self._routes.slots(instrument_codes(last))
+        wanted = slots >= 0
+        self._records[slots[wanted]] = last[wanted]
+        self._unwritten[slots[wanted]] = True
+
+    def unwritten(self) -> list[bytes]:
+        """Key, record, key, record…: what Redis does not have yet; now it is on its way there."""
+        slots = np.flatnonzero(self._unwritten)
+        if not len(slots):
+            return []
+        self._unwritten[slots] = False
+        keys, payload, size = self._routes.keys, self._records[slots].tobytes(), TICK_DTYPE.itemsize
+        items: list[bytes] = []
+        for position, slot in enumerate(slots.tolist()):
+            items += (keys[slot], payload[position * size : (position + 1) * size])
+        return items
 
     def doubt(self) -> None:
         """A write failed: Redis may have anything."""
+        self._unwritten = self._records["token"] != 0
         self._in_doubt = True
+
+    async def published(self) -> TickArray:
+        """What is in Redis, by whomever it was written; unreadable entries are left out."""
+        packed: Iterable[Any] = (await self._redis.hgetall(redis_keys.QUOTES)).values()
+        return unpack(b"".join(one for one in packed if len(one) == TICK_DTYPE.itemsize))
+
+    def adopt(self, ticks: TickArray) -> None:
+        """Take what a feed before us published, for instruments that we know nothing newer of."""
+        slots = self._routes.slots(instrument_codes(ticks))
+        unknown = slots >= 0
+        unknown[unknown] = self._records["exchange_ms"][slots[unknown]] < ticks["exchange_ms"][unknown]
+        self._records[slots[unknown]] = ticks[unknown]
 
     async def mend(self) -> None:
         """Make Redis agree where it may not: after a failed write, a change of wishes, or when it lost everything."""
-        if not self._in_doubt and (not self._quotes or await self._redis.exists(redis_keys.QUOTES)):
+        is_empty = not self._records["token"].any()
+        if not self._in_doubt and (is_empty or await self._redis.exists(redis_keys.QUOTES)):
             return
         self._in_doubt = False
         try:
@@ -47,10 +88,11 @@ class QuoteBook:
             raise
 
     async def _rewrite(self) -> None:
-        there = await self._redis.hkeys(redis_keys.QUOTES)
+        there, wanted = await self._redis.hkeys(redis_keys.QUOTES), set(self._routes.keys)
+        self._unwritten = self._records["token"] != 0
         async with self._redis.pipeline(transaction=False) as pipeline:
-            if leftovers := [key for key in there if key not in self._wanted]:
+            if leftovers := [key for key in there if key not in wanted]:
                 pipeline.hdel(redis_keys.QUOTES, *leftovers)
-            if self._quotes:
-                pipeline.hset(redis_keys.QUOTES, items=[part for quote in self._quotes.items() for part in quote])
+            if items := self.unwritten():
+                pipeline.hset(redis_keys.QUOTES, items=items)
             await pipeline.execute()

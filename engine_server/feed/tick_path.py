@@ -1,34 +1,41 @@
-"""The tick path: frames of the socket → decoded in bulk → one pipelined batch to Redis. Nothing in it waits for a reader.
+"""The tick path: frames of the sockets → decoded in bulk → judged → one pipelined batch to Redis. Nothing in it waits for a reader.
 
-At once when idle; under load whatever came within a millisecond goes together. While Redis is away ticks are dropped and
-counted, the socket is read on, and the quotes are written again when it is back.
+At once when idle; under load whatever came within a millisecond goes together. Reading never waits for Redis: while that is slow
+or away the newest tick of each instrument is kept, the rest is dropped and counted, and the newest go out when it is back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
 
-from prometheus_client import Counter, Histogram
+import numpy as np
+import prometheus_client
+from prometheus_client import Histogram
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from engine_server.feed.inbox import FrameInbox, Frames
-from engine_server.feed.listing import Destination
+from engine_server.feed.backlog import Backlog
+from engine_server.feed.inbox import FrameInbox
+from engine_server.feed.instrument_codes import instrument_codes
+from engine_server.feed.market_time import MarketTime
 from engine_server.feed.packets import DecodedTicks, decode
 from engine_server.feed.quote_book import QuoteBook
-from engine_server.feed.sequences import SequenceGuard, instrument_codes
+from engine_server.feed.tick_judge import TickJudge
+from engine_server.feed.tick_routes import TickRoutes
 from tradewinds import redis_keys
 from tradewinds.database.reconnecting import describe
 from tradewinds.telemetry import get_logger
-from tradewinds.ticks import TICK_DTYPE
+from tradewinds.ticks import TickArray
 
 log = get_logger("feed.ticks")
 
-TICKS = Counter("tradewinds_feed_ticks_total", "Ticks written to Redis")
-DROPPED = Counter("tradewinds_feed_ticks_dropped_total", "Ticks dropped, by reason", ["reason"])
+FRAMES = prometheus_client.Counter("tradewinds_feed_frames_total", "Binary frames off the market sockets")
+TICKS = prometheus_client.Counter("tradewinds_feed_ticks_total", "Ticks written to Redis")
+DROPPED = prometheus_client.Counter("tradewinds_feed_ticks_dropped_total", "Ticks dropped, by reason", ["reason"])
 FLUSH_SECONDS = Histogram(
     "tradewinds_feed_flush_seconds",
     "First frame off the socket to acknowledged by Redis",
@@ -37,75 +44,91 @@ FLUSH_SECONDS = Histogram(
 
 _COALESCE_SECONDS: Final = 0.001
 _WRITE_DEADLINE_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 0.1
 _MEND_SECONDS: Final = 1.0
 _STREAMS: Final = [redis_keys.tick_stream(shard) for shard in range(redis_keys.TICK_SHARDS)]
-_RECORD: Final = TICK_DTYPE.itemsize
+# What the market does by itself: said in numbers only.
+_ORDINARY: Final = frozenset({"unwanted", "regressed"})
 
-
-class Batch(NamedTuple):
-    """One flush: records by shard, the newest record by canonical key, and what was left out by reason."""
-
-    shards: Mapping[int, bytes]
-    latest: Mapping[bytes, bytes]
-    ticks: int
-    dropped: Mapping[str, int]
-
-
-def route(decoded: DecodedTicks, destinations: Mapping[int, Destination], guard: SequenceGuard) -> Batch:
-    """Sort decoded ticks by shard; leave out what goes back and what nobody wants any more."""
-    payload = decoded.ticks.tobytes()
-    shards: dict[int, list[bytes]] = {}
-    latest: dict[bytes, bytes] = {}
-    regressed = unwanted = 0
-    rows = zip(
-        instrument_codes(decoded.ticks), decoded.sequences.tolist(), decoded.ticks["exchange_ms"].tolist(), strict=True
-    )
-    for position, (code, sequence, exchange_ms) in enumerate(rows):
-        destination = destinations.get(code)
-        if destination is None:
-            unwanted += 1
-        elif destination.is_index or guard.goes_forward(code, sequence, exchange_ms):
-            record = payload[position * _RECORD : (position + 1) * _RECORD]
-            shards.setdefault(destination.shard, []).append(record)
-            latest[destination.key] = record
-        else:
-            regressed += 1
-    dropped = {"garbage": decoded.garbage, "regressed": regressed, "unwanted": unwanted}
-    joined = {shard: b"".join(records) for shard, records in shards.items()}
-    return Batch(joined, latest, len(decoded.ticks) - regressed - unwanted, dropped)
+TickSink = Callable[[TickArray], None]
 
 
 class TickPath:
-    """Owns the inbox's other end, the sequence guard and the quotes."""
+    """Owns the inbox's other end, the judge, the backlog and the quotes. `on_ticks` gets every batch of news, in order."""
 
-    def __init__(self, redis: Redis, inbox: FrameInbox, quotes: QuoteBook) -> None:
+    def __init__(
+        self, redis: Redis, inbox: FrameInbox, quotes: QuoteBook, market_time: MarketTime, on_ticks: TickSink
+    ) -> None:
         self._redis = redis
         self._inbox = inbox
         self._quotes = quotes
-        self._guard = SequenceGuard()
-        self._destinations: Mapping[int, Destination] = {}
+        self._market_time = market_time
+        self._on_ticks = on_ticks
+        self._judge = TickJudge()
+        self._backlog = Backlog()
+        self._filled = asyncio.Event()
         # An old quote that is written again must not overtake a new one.
         self._writing = asyncio.Lock()
         self.ticks = 0
-        self.dropped = 0
+        self.dropped: Counter[str] = Counter()
         self.last_tick_ns = 0
 
-    def want(self, destinations: Mapping[int, Destination]) -> None:
+    def want(self, routes: TickRoutes) -> None:
         """From now on write ticks of these instruments only."""
-        self._destinations = destinations
-        self._quotes.want(frozenset(destination.key for destination in destinations.values()))
+        self._judge.want(routes)
+        self._quotes.want(routes)
 
-    def connected(self) -> None:
+    def expect(self, codes: set[int]) -> None:
+        """Ticks of these come without anybody wanting them."""
+        self._judge.expect(codes)
+
+    def reconnected(self) -> None:
         """A new connection numbers its ticks as it likes."""
-        self._guard.forget()
+        self._judge.reconnected()
+
+    async def adopt(self) -> None:
+        """Go on where a feed before us ended: what it published is not news. Raises redis' errors."""
+        published = await self._quotes.published()
+        self._judge.remember(published)
+        self._quotes.adopt(published)
 
     async def run(self) -> None:
-        """Flush, for ever."""
+        """Decode and judge, for ever."""
         while True:
             frames = await self._inbox.take()
             started = time.monotonic()
-            await self._flush(frames)
+            if frames.payloads:
+                FRAMES.inc(len(frames.payloads))
+                self._drop("overflow", self._inbox.take_overflow())
+                await self.take(decode(frames.payloads, frames.received_ns))
             await asyncio.sleep(max(0.0, started + _COALESCE_SECONDS - time.monotonic()))
+
+    async def take(self, decoded: DecodedTicks) -> None:
+        """One batch, of a socket or of the rotation."""
+        moment = self._market_time.moment()
+        if moment is not None and self._judge.has_future(decoded, moment):
+            await self._market_time.look_again()
+            moment = self._market_time.moment()
+        judged = self._judge.judge(decoded, moment)
+        for reason, count in judged.dropped.items():
+            self._drop(reason, count)
+        self._quotes.take(judged.quotes)
+        if len(judged.news):
+            self.last_tick_ns = int(judged.news["received_ns"][-1])
+            self._quotes.take(judged.news)
+            self._backlog.add(judged.news)
+            self._on_ticks(judged.news)
+        if len(judged.news) or len(judged.quotes):
+            self._filled.set()
+
+    async def write(self) -> None:
+        """Write what waits, for ever; what fails is tried again with whatever is newest then."""
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            if not await self._flush():
+                await asyncio.sleep(_AGAIN_SECONDS)
+                self._filled.set()
 
     async def keep_quotes(self) -> None:
         """Mend `md:quotes` once a second, for ever."""
@@ -117,42 +140,49 @@ class TickPath:
                 log.warning_throttled("mend.failed", error=describe(e))
             await asyncio.sleep(_MEND_SECONDS)
 
-    async def _flush(self, frames: Frames) -> None:
-        if not frames.payloads:
-            return
-        batch = route(decode(frames.payloads, frames.received_ns), self._destinations, self._guard)
-        self._drop("overflow", self._inbox.take_overflow())
-        for reason, count in batch.dropped.items():
-            self._drop(reason, count)
-        if not batch.ticks:
-            return
-        self._quotes.take(batch.latest)
-        self.last_tick_ns = frames.received_ns[-1]
-        try:
-            async with self._writing, asyncio.timeout(_WRITE_DEADLINE_SECONDS):
-                await self._write(batch)
-        except (RedisError, OSError, TimeoutError) as e:
-            self._quotes.doubt()
-            self._drop("redis", batch.ticks)
-            log.warning_throttled("write.failed", error=describe(e), dropped_so_far=self.dropped)
-            return
-        self.ticks += batch.ticks
-        TICKS.inc(batch.ticks)
-        FLUSH_SECONDS.observe((time.time_ns() - frames.received_ns[0]) / 1e9)
+    async def _flush(self) -> bool:
+        async with self._writing:
+            ticks = self._backlog.take()
+            try:
+                async with asyncio.timeout(_WRITE_DEADLINE_SECONDS):
+                    await self._send(ticks)
+            except (RedisError, OSError, TimeoutError) as e:
+                self._quotes.doubt()
+                if len(ticks):
+                    self._backlog.give_back(ticks)
+                log.warning_throttled("write.failed", error=describe(e), waiting=len(self._backlog))
+                return False
+            finally:
+                self._drop("overload", self._backlog.take_dropped())
+        if len(ticks):
+            self.ticks += len(ticks)
+            TICKS.inc(len(ticks))
+            FLUSH_SECONDS.observe((time.time_ns() - int(ticks["received_ns"][0])) / 1e9)
+        return True
 
-    async def _write(self, batch: Batch) -> None:
+    async def _send(self, ticks: TickArray) -> None:
+        quotes = self._quotes.unwritten()
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for shard, records in batch.shards.items():
+            for shard, payload in self._by_shard(ticks):
                 command: list[Any] = ["XADD", _STREAMS[shard], "MAXLEN", "~", redis_keys.TICK_STREAM_LENGTH]
-                pipeline.execute_command(*command, "*", "t", records)
-            pipeline.execute_command(
-                "HSET", redis_keys.QUOTES, *(part for quote in batch.latest.items() for part in quote)
-            )
+                pipeline.execute_command(*command, "*", "t", payload)
+            if quotes:
+                pipeline.execute_command("HSET", redis_keys.QUOTES, *quotes)
             await pipeline.execute()
+
+    def _by_shard(self, ticks: TickArray) -> list[tuple[int, bytes]]:
+        """Payloads by shard; what is no longer wanted is left out."""
+        routes = self._judge.routes
+        slots = routes.slots(instrument_codes(ticks))
+        if not len(routes.codes):
+            return []
+        shards = np.where(slots >= 0, routes.shards[slots], len(_STREAMS))
+        found = ((shard, ticks[shards == shard]) for shard in range(len(_STREAMS)))
+        return [(shard, part.tobytes()) for shard, part in found if len(part)]
 
     def _drop(self, reason: str, count: int) -> None:
         if count:
-            self.dropped += count
+            self.dropped[reason] += count
             DROPPED.labels(reason).inc(count)
-            if reason != "unwanted":
-                log.warning_throttled(f"dropped.{reason}", count=count, dropped_so_far=self.dropped)
+            if reason not in _ORDINARY:
+                log.warning_throttled(f"dropped.{reason}", count=count, dropped_so_far=self.dropped[reason])

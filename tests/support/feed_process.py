@@ -182,6 +182,13 @@ async def is_state(redis: Valkey, condition: str) -> None:
     await eventually(says_so, timeout=15, what=f"feed state {condition}")
 
 
+async def metric(feed: FeedProcess, sample: str) -> float:
+    """A sample of /metrics, written as it is there; 0 where it is not."""
+    async with aiohttp.ClientSession() as session, session.get(f"http://{feed.metrics}/metrics") as page:
+        lines = (await page.text()).splitlines()
+    return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
+
+
 class TickReader:
     """Reads all shards from now on."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import certifi
 import grpc
 import pytest
@@ -21,6 +21,7 @@ from tests.support.feed_process import (
     feed_state,
     is_state,
     log_in,
+    metric,
     quoted,
     wish,
     write_session,
@@ -126,21 +127,23 @@ async def test_what_redis_lost_comes_back(feed: FeedProcess, database: Database,
     assert again.instruments == catalog.instruments
 
 
-async def test_without_redis_the_socket_is_read_on_and_ticks_are_dropped_not_kept(
+async def test_while_redis_refuses_the_newest_tick_of_each_instrument_is_kept_and_goes_out_afterwards(
     feed: FeedProcess, database: Database, valkey: Valkey
 ) -> None:
     await wish(database, "NSE:SBIN-EQ")
     await is_state(valkey, "LIVE")
     await valkey.config_set("maxmemory", "1")  # every write is refused from now on, as a full Redis does
-    await eventually(lambda: "feed.ticks.write.failed" in feed.log_actions(), timeout=10)
+
+    async def dropped() -> float:
+        return await metric(feed, 'tradewinds_feed_ticks_dropped_total{reason="overload"}')
+
+    await eventually(dropped, timeout=15)
+    reader = TickReader(valkey)
+    refused_until_ns = time.time_ns()
     await valkey.config_set("maxmemory", "0")
+    [first, *_] = [record for records in await reader.read(5000) for record in records]
+    assert first["received_ns"] < refused_until_ns  # received meanwhile, and its own time says so
     await is_state(valkey, "LIVE")
-
-    async def counted() -> bool:
-        return int((await feed_state(valkey))["dropped"]) > 0
-
-    await eventually(counted, timeout=5)
-    assert await TickReader(valkey).read(5000)
     opened = [r for r in await feed.sandbox.truth("socket") if r["stream"] == "market" and r["event"] == "opened"]
     assert len(opened) == 1
 
@@ -171,10 +174,8 @@ async def test_health_and_metrics_are_served(feed: FeedProcess, database: Databa
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
     async def counted() -> bool:
-        async with aiohttp.ClientSession() as session, session.get(f"http://{feed.metrics}/metrics") as page:
-            text = await page.text()
-        assert 'tradewinds_feed_subscriptions{outcome="subscribed"} 1.0' in text
-        return "tradewinds_feed_live 1.0" in text
+        assert await metric(feed, 'tradewinds_feed_subscriptions{outcome="subscribed"}') == 1
+        return await metric(feed, "tradewinds_feed_live") == 1
 
     await eventually(counted)
 

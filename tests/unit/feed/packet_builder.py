@@ -30,8 +30,9 @@ def packet(
     close: int = 141_050,
     bids: Sequence[Level] = (),
     asks: Sequence[Level] = (),
+    circuits: tuple[int, int] = (0, 0),
 ) -> bytes:
-    """One packet of the mode; prices in paise."""
+    """One packet of the mode; prices in paise; `circuits` are the upper and the lower one."""
     text = str(token).encode() if token_text is None else token_text
     head = _HEAD.pack(mode, exchange_type, text, sequence, exchange_ms, last_price)
     if mode == 1:
@@ -40,7 +41,7 @@ def packet(
     if mode == 2:
         return head + day
     rest = _REST.pack(exchange_ms // 1000, 7, 0.0)
-    return head + day + rest + _side(1, bids) + _side(0, asks) + struct.pack("<4q", 0, 0, 0, 0)
+    return head + day + rest + _side(1, bids) + _side(0, asks) + struct.pack("<4q", *circuits, 0, 0)
 
 
 def _side(flag: int, levels: Sequence[Level]) -> bytes:

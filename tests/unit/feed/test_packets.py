@@ -32,7 +32,7 @@ GOLDEN = bytes.fromhex(
 
 def only(frames: list[bytes]) -> TickArray:
     decoded = decode(frames, [7] * len(frames))
-    assert decoded.garbage == 0
+    assert decoded.rejected == {}
     return decoded.ticks
 
 
@@ -102,33 +102,41 @@ def assert_agrees(frame: bytes, tick: np.void) -> None:
 
 
 @pytest.mark.parametrize(
-    "frame",
+    ("frame", "reason"),
     [
-        pytest.param(b"", id="empty"),
-        pytest.param(GOLDEN[:-1], id="too short"),
-        pytest.param(GOLDEN + b"\0", id="too long"),
-        pytest.param(bytes(443), id="a depth packet, which we never ask for"),
-        pytest.param(b"\x02" + GOLDEN[1:], id="another mode than its length says"),
-        pytest.param(packet(SNAP_QUOTE, exchange_type=6), id="unknown exchange"),
-        pytest.param(packet(SNAP_QUOTE, token_text=b""), id="no token"),
-        pytest.param(packet(SNAP_QUOTE, token_text=b"28x5"), id="token with a letter"),
-        pytest.param(packet(SNAP_QUOTE, token_text=b"28\x005"), id="token with a hole"),
-        pytest.param(packet(SNAP_QUOTE, token_text=b"\x002885"), id="token behind a NUL"),
-        pytest.param(packet(SNAP_QUOTE, token_text=b"12345678901"), id="token of eleven digits"),
-        pytest.param(packet(SNAP_QUOTE, token_text=b"4294967296"), id="token beyond 32 bits"),
-        pytest.param(packet(SNAP_QUOTE, last_price=0), id="price zero"),
-        pytest.param(packet(SNAP_QUOTE, last_price=-5), id="negative price"),
-        pytest.param(packet(SNAP_QUOTE, last_price=struct.unpack("<q", struct.pack("<d", float("nan")))[0]), id="NaN"),
-        pytest.param(packet(SNAP_QUOTE, last_price=10**9 + 1), id="a price beyond a crore"),
-        pytest.param(packet(SNAP_QUOTE, exchange_ms=0), id="no time"),
-        pytest.param(packet(SNAP_QUOTE, exchange_ms=2**62), id="absurd time"),
+        pytest.param(b"", "length", id="empty"),
+        pytest.param(GOLDEN[:-1], "length", id="too short"),
+        pytest.param(GOLDEN + b"\0", "length", id="too long"),
+        pytest.param(bytes(443), "depth", id="a depth packet, which we never ask for"),
+        pytest.param(b"\x02" + GOLDEN[1:], "mode", id="another mode than its length says"),
+        pytest.param(packet(SNAP_QUOTE, exchange_type=6), "exchange", id="unknown exchange"),
+        pytest.param(packet(SNAP_QUOTE, token_text=b""), "token", id="no token"),
+        pytest.param(packet(SNAP_QUOTE, token_text=b"28x5"), "token", id="token with a letter"),
+        pytest.param(packet(SNAP_QUOTE, token_text=b"28\x005"), "token", id="token with a hole"),
+        pytest.param(packet(SNAP_QUOTE, token_text=b"\x002885"), "token", id="token behind a NUL"),
+        pytest.param(packet(SNAP_QUOTE, token_text=b"12345678901"), "token", id="token of eleven digits"),
+        pytest.param(packet(SNAP_QUOTE, token_text=b"4294967296"), "token", id="token beyond 32 bits"),
+        pytest.param(packet(SNAP_QUOTE, last_price=0), "price", id="price zero"),
+        pytest.param(packet(SNAP_QUOTE, last_price=-5), "price", id="negative price"),
+        pytest.param(
+            packet(SNAP_QUOTE, last_price=struct.unpack("<q", struct.pack("<d", float("nan")))[0]), "price", id="NaN"
+        ),
+        pytest.param(packet(SNAP_QUOTE, last_price=10**9 + 1), "price", id="a price beyond a crore"),
+        pytest.param(packet(SNAP_QUOTE, circuits=(70_000, 64_000)), "absurd", id="more than twice the upper circuit"),
+        pytest.param(packet(SNAP_QUOTE, circuits=(400_000, 300_000)), "absurd", id="less than half the lower circuit"),
+        pytest.param(packet(SNAP_QUOTE, exchange_ms=0), "time", id="no time"),
+        pytest.param(packet(SNAP_QUOTE, exchange_ms=2**62), "time", id="absurd time"),
     ],
 )
-def test_garbage_is_dropped_and_counted_and_its_neighbours_live(frame: bytes) -> None:
+def test_garbage_is_dropped_and_counted_by_reason_and_its_neighbours_live(frame: bytes, reason: str) -> None:
     decoded = decode([GOLDEN, frame, GOLDEN], [1, 2, 3])
-    assert decoded.garbage == 1
+    assert decoded.rejected == {reason: 1}
     assert decoded.ticks["received_ns"].tolist() == [1, 3]
-    assert decode([frame], [1]).garbage == 1
+    assert decode([frame], [1]).rejected == {reason: 1}
+
+
+def test_a_price_a_little_beyond_the_band_is_one_the_band_moves_during_the_day() -> None:
+    assert only([packet(SNAP_QUOTE, circuits=(140_000, 120_000))])["last_price_e4"].tolist() == [14_200_500]
 
 
 @given(
@@ -141,7 +149,7 @@ def test_garbage_is_dropped_and_counted_and_its_neighbours_live(frame: bytes) ->
 )
 def test_no_bytes_whatever_break_the_decoder(frames: list[bytes]) -> None:
     decoded = decode(frames, list(range(len(frames))))
-    assert len(decoded.ticks) + decoded.garbage == len(frames)
+    assert len(decoded.ticks) + sum(decoded.rejected.values()) == len(frames)
 
 
 def test_mixed_layouts_stay_in_order_of_arrival() -> None:
