@@ -1,0 +1,1 @@
+"""Bars as pure decisions: ticks in, bars out; no clock, no store, no wire."""
