@@ -52,6 +52,8 @@ TYPES: Final[dict[str, NotificationType]] = {
     "ACCOUNT_GATE_OPEN": _INFO,
     "ACCOUNT_GATE_CLOSED": _WARNING,
     "BROKER_LOGIN_FAILED": _CRITICAL,
+    "CALENDAR_DAY_UNKNOWN": _CRITICAL,
+    "INSTRUMENT_CHANGED": _WARNING,
 }
 # Callers' own types. Kept, so that the inbox has what somebody wrote on purpose.
 CUSTOM_PREFIX: Final = "CUSTOM_"
