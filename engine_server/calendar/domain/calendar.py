@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from engine_server.calendar.domain.days import GENERAL, Interval, Phase, PhaseSpan, SegmentDay, moment
+from engine_server.calendar.domain.days import GENERAL, SEGMENTS, Interval, Phase, PhaseSpan, SegmentDay, moment
 from tradewinds.clock import ist
 
 DayKey = tuple[str, date, str]
@@ -69,6 +69,11 @@ class Calendar:
     def is_trading_day(self, segment: str, day: date) -> bool:
         """Whether the segment is known to trade on a day."""
         return self.day(segment, day).is_trading_day
+
+    def may_trade(self, day: date) -> bool:
+        """False only where every segment is known not to trade on a day; an unknown day may."""
+        days = [self.day(segment, day) for segment in SEGMENTS]
+        return any(d.is_trading_day or not d.known for d in days)
 
     def intervals(
         self, segment: str, instrument_class: str, day: date, phases: Sequence[Phase] = (Phase.CONTINUOUS,)
