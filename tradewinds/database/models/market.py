@@ -14,6 +14,7 @@ SUBSCRIPTION_MODES = ("LTP", "QUOTE", "SNAP_QUOTE")
 SEGMENTS = ("NSE_CM", "NSE_FO", "BSE_CM", "BSE_FO", "MCX", "CDS")
 INSTRUMENT_CHANGES = ("ADDED", "GONE", "TOKEN", "LOT_SIZE", "TICK_SIZE", "SERIES", "SYMBOL")
 BAR_SOURCES = ("STREAM", "BROKER")
+STORED_BAR_INTERVALS = ("1m", "1d")
 
 
 class MarketSubscription(Base):
@@ -80,6 +81,35 @@ class MinuteBar(Base):
     volume: Mapped[BigInt]
     open_interest: Mapped[BigInt] = mapped_column(server_default=text("0"))
     source: Mapped[str] = mapped_column(server_default=text("'STREAM'"))
+
+
+class DayBar(Base):
+    """One trading day of one instrument, as the broker's candle has it. Prices in ten-thousandths of a rupee."""
+
+    __tablename__ = "day_bars"
+
+    instrument: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    open_e4: Mapped[BigInt]
+    high_e4: Mapped[BigInt]
+    low_e4: Mapped[BigInt]
+    close_e4: Mapped[BigInt]
+    volume: Mapped[BigInt]
+    open_interest: Mapped[BigInt] = mapped_column(server_default=text("0"))
+
+
+class BarRange(Base):
+    """The stretch of market time, [from, until), in which nothing is missing of an instrument's stored bars: what has no bar in
+    it had no trade. It grows at both ends, and never has a hole.
+    """
+
+    __tablename__ = "bar_ranges"
+    __table_args__ = (one_of("bar_interval", STORED_BAR_INTERVALS),)
+
+    instrument: Mapped[str] = mapped_column(primary_key=True)
+    bar_interval: Mapped[str] = mapped_column(primary_key=True)
+    filled_from: Mapped[dt.datetime]
+    filled_until: Mapped[dt.datetime]
 
 
 class CalendarVersion(Base):
