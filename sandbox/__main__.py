@@ -79,6 +79,9 @@ def run(
     second_login: Annotated[
         SecondLogin, typer.Option(help="What a second login does to the sessions before it.")
     ] = SecondLogin.KEEPS,
+    socket_idle_seconds: Annotated[
+        float, typer.Option(help="A socket from which nothing came for so long, no ping either, is cut off. 0 = never.")
+    ] = 90.0,
     more_replays: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", help="More files after --replay FILE.")
     ] = None,
@@ -113,6 +116,7 @@ def run(
         rate_limit_multiplier=rate_limit_multiplier,
         static_ips=tuple(static_ip or ()),
         second_login=second_login.value,
+        socket_idle_seconds=socket_idle_seconds,
     )
     prepared = prepare(settings)
     ports = bind(settings)

@@ -12,16 +12,18 @@ from sandbox.faults.register import Fault, FaultRequest, Faults
 from sandbox.market import QuoteBoard
 from sandbox.order_book import OrderBook, OrderNews
 from sandbox.order_desk import OrderDesk
+from sandbox.orders import Order
 from sandbox.prices import GeneratedPrices
 from sandbox.rate_limits import RateLimiter
 from sandbox.recovery import History, read_history
 from sandbox.replay import Replay
 from sandbox.replay_files import Recording, read_recording
-from sandbox.rows import order_row, position_row
+from sandbox.rows import order_data, order_row, position_row
 from sandbox.scrip_master import ScripMaster
 from sandbox.sessions import Sessions
 from sandbox.settings import SandboxSettings
 from sandbox.sockets.handshake import Admission
+from sandbox.sockets.hub import HubParts
 from sandbox.sockets.market import MarketStream
 from sandbox.sockets.orders import OrderStream
 from sandbox.state_dir import Identity, MarketMemory, StateDir
@@ -109,15 +111,23 @@ class Broker:
         """The body of `GET /sandbox/state`."""
         return {
             "clock": self.clock.reading().published(),
-            "orders": [order_row(order) for order in self.book.todays_orders()],
+            "orders": [self.order_row(order) for order in self.book.todays_orders()],
             "positions": self.position_rows(),
             "market_stream": self.market_stream.summary(),
-            "order_stream": {"connections": self.order_stream.connections},
+            "order_stream": self.order_stream.summary(),
             "faults": self.faults.standing(),
             "rates": self.rates.published(),
             "sessions": self.sessions.alive,
             "last_seq": self.truth.last_seq,
         }
+
+    def order_row(self, order: Order) -> dict[str, object]:
+        """A row of the order book."""
+        return order_row(order, self.universe.find(*order.key))
+
+    def order_data(self, order: Order) -> dict[str, object]:
+        """What the order stream says of an order."""
+        return order_data(order, self.universe.find(*order.key))
 
     def position_rows(self) -> list[dict[str, object]]:
         """The position book at the last prices."""
@@ -125,15 +135,19 @@ class Broker:
         for position in self.book.positions:
             quote, instrument = self.board.quote(position.key), self.universe.find(*position.key)
             ltp, close = (quote.ltp, quote.close) if quote else (0, 0)
-            rows.append(position_row(position, ltp, close, instrument.lot_size if instrument else 1))
+            rows.append(position_row(position, ltp, close, instrument))
         return rows
 
     def _open_streams(self) -> None:
         known = self.settings.credentials
         market_door = Admission(self.sessions, known, needs_authorization=False)
         order_door = Admission(self.sessions, known, needs_authorization=True)
-        self.market_stream = MarketStream(market_door, self.truth)
-        self.order_stream = OrderStream(known.client_code, order_door, self.truth)
+        self.market_stream = MarketStream(self._hub_parts(market_door))
+        self.order_stream = OrderStream(known.client_code, self._hub_parts(order_door), self.order_data)
+
+    def _hub_parts(self, door: Admission) -> HubParts:
+        settings = self.settings
+        return HubParts(door, self.truth, self.faults, settings.socket_idle_seconds, settings.fault_seed)
 
     def _order_news(self, news: OrderNews) -> None:
         """Truth first: what the client hears has been written down."""

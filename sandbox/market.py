@@ -65,13 +65,13 @@ class Quote:
         """(high, low) of 52 weeks: a plausible band, this broker has no year of history."""
         return max(self.high, self.close * 5 // 4), min(self.low, self.close * 3 // 4)
 
-    def depth(self) -> tuple[list[DepthLevel], list[DepthLevel]]:
-        """Best five (buys descending, sells ascending); sizes below the touch follow from it."""
+    def depth(self, levels: int = DEPTH_LEVELS) -> tuple[list[DepthLevel], list[DepthLevel]]:
+        """The best levels (buys descending, sells ascending); sizes below the touch follow from it."""
         if not self.instrument.tradable:
-            return [DepthLevel(0, 0, 0)] * DEPTH_LEVELS, [DepthLevel(0, 0, 0)] * DEPTH_LEVELS
+            return [DepthLevel(0, 0, 0)] * levels, [DepthLevel(0, 0, 0)] * levels
         tick = self.instrument.tick_size
-        buys = [_level(self.bid - i * tick, self.bid_size, self.sequence, i) for i in range(DEPTH_LEVELS)]
-        sells = [_level(self.ask + i * tick, self.ask_size, self.sequence + 3, i) for i in range(DEPTH_LEVELS)]
+        buys = [_level(self.bid - i * tick, self.bid_size, self.sequence, i) for i in range(levels)]
+        sells = [_level(self.ask + i * tick, self.ask_size, self.sequence + 3, i) for i in range(levels)]
         return buys, sells
 
     def remembered(self) -> dict[str, int]:

@@ -6,8 +6,11 @@ from sandbox.clock import book_time, ist
 from sandbox.orders import Order, Side
 from sandbox.positions import Fill, Leg, Position
 from sandbox.risk import Funds
+from sandbox.universe import Instrument, InstrumentKind
 
 _NO_TIME = ""
+_INDEX_TOKENS = ("99926", "99919")
+"""How tokens of the exchanges' indices begin."""
 _NO_ORDER = Order("", "", "", "", "", Side.BUY, "", "", "", 0, 0, 0, 0, 0)
 
 
@@ -16,7 +19,33 @@ def rupees(paise: int) -> float:
     return paise / 100
 
 
-def order_data(order: Order) -> dict[str, object]:
+def instrument_type(instrument: Instrument | None) -> str:
+    """The scrip master's word for a contract (`OPTIDX`); empty for shares."""
+    if instrument is None or not instrument.is_derivative:
+        return ""
+    is_option = instrument.kind is InstrumentKind.OPTION
+    if instrument.exchange == "MCX":
+        return "OPTFUT" if is_option else "FUTCOM"
+    of_index = instrument.underlying is not None and instrument.underlying[1].startswith(_INDEX_TOKENS)
+    kind = "CUR" if instrument.exchange == "CDS" else "IDX" if of_index else "STK"
+    return ("OPT" if is_option else "FUT") + kind
+
+
+def expiry_text(instrument: Instrument | None) -> str:
+    """`19DEC2023`; empty for what does not expire."""
+    return f"{instrument.expiry:%d%b%Y}".upper() if instrument is not None and instrument.expiry else ""
+
+
+def strike_rupees(instrument: Instrument | None) -> float:
+    """-1.0 for what has no strike."""
+    return rupees(instrument.strike) if instrument is not None and instrument.option_type else -1.0
+
+
+def _option_type(instrument: Instrument | None) -> str:
+    return instrument.option_type.value if instrument is not None and instrument.option_type else ""
+
+
+def order_data(order: Order, instrument: Instrument | None) -> dict[str, object]:
     """`orderData` of the order stream: prices are numbers, quantities strings, times IST and naive."""
     return {
         "variety": order.variety,
@@ -35,10 +64,10 @@ def order_data(order: Order) -> dict[str, object]:
         "transactiontype": order.side.value,
         "exchange": order.exchange,
         "symboltoken": order.token,
-        "instrumenttype": "",
-        "strikeprice": -1.0,
-        "optiontype": "",
-        "expirydate": "",
+        "instrumenttype": instrument_type(instrument),
+        "strikeprice": strike_rupees(instrument),
+        "optiontype": _option_type(instrument),
+        "expirydate": expiry_text(instrument),
         "lotsize": str(order.lot),
         "cancelsize": str(order.cancelled_quantity),
         "averageprice": _average_price(order),
@@ -57,9 +86,9 @@ def order_data(order: Order) -> dict[str, object]:
     }
 
 
-def order_row(order: Order) -> dict[str, object]:
+def order_row(order: Order, instrument: Instrument | None) -> dict[str, object]:
     """One row of the order book, and the object of order details."""
-    row = order_data(order)
+    row = order_data(order, instrument)
     return {**row, "uniqueorderid": order.unique_order_id, "exchangeorderid": order.exchange_order_id}
 
 
@@ -68,21 +97,22 @@ def empty_order_data() -> dict[str, object]:
     quantities = {"quantity", "disclosedquantity", "lotsize", "cancelsize", "filledshares", "unfilledshares"}
     return {
         key: 0.0 if isinstance(value, float) else "0" if key in quantities else ""
-        for key, value in order_data(_NO_ORDER).items()
+        for key, value in order_data(_NO_ORDER, None).items()
     }
 
 
-def trade_row(fill: Fill, lot: int) -> dict[str, object]:
+def trade_row(fill: Fill, instrument: Instrument | None) -> dict[str, object]:
     """One row of the trade book, one per fill; no tag and no date, as the broker has it."""
+    lot = instrument.lot_size if instrument else 1
     return {
         "exchange": fill.exchange,
         "producttype": fill.product,
         "tradingsymbol": fill.symbol,
-        "instrumenttype": "",
-        "symbolgroup": fill.symbol.rpartition("-")[2],
-        "strikeprice": "-1.0",
-        "optiontype": "",
-        "expirydate": "",
+        "instrumenttype": instrument_type(instrument),
+        "symbolgroup": _group(fill.symbol),
+        "strikeprice": str(strike_rupees(instrument)),
+        "optiontype": _option_type(instrument),
+        "expirydate": expiry_text(instrument),
         "marketlot": str(lot),
         "precision": "2",
         "multiplier": "-1",
@@ -96,7 +126,7 @@ def trade_row(fill: Fill, lot: int) -> dict[str, object]:
     }
 
 
-def position_row(position: Position, ltp: int, close: int, lot: int) -> dict[str, object]:
+def position_row(position: Position, ltp: int, close: int, instrument: Instrument | None) -> dict[str, object]:
     """One row of the position book; `ltp` and previous `close` in paise. All values are strings."""
     net_value = position.sold.value - position.bought.value
     return {
@@ -105,7 +135,7 @@ def position_row(position: Position, ltp: int, close: int, lot: int) -> dict[str
         "producttype": position.product,
         "tradingsymbol": position.symbol,
         "symbolname": position.symbol.rpartition("-")[0] or position.symbol,
-        "instrumenttype": "",
+        "instrumenttype": instrument_type(instrument),
         "priceden": "1",
         "pricenum": "1",
         "genden": "1",
@@ -113,11 +143,11 @@ def position_row(position: Position, ltp: int, close: int, lot: int) -> dict[str
         "precision": "2",
         "multiplier": "-1",
         "boardlotsize": "1",
-        "symbolgroup": position.symbol.rpartition("-")[2],
-        "strikeprice": "-1",
-        "optiontype": "",
-        "expirydate": "",
-        "lotsize": str(lot),
+        "symbolgroup": _group(position.symbol),
+        "strikeprice": f"{strike_rupees(instrument):g}",
+        "optiontype": _option_type(instrument),
+        "expirydate": expiry_text(instrument),
+        "lotsize": str(instrument.lot_size if instrument else 1),
         "cfbuyqty": str(position.carried_buys.quantity),
         "cfsellqty": str(position.carried_sells.quantity),
         "cfbuyamount": _text(position.carried_buys.value),
@@ -165,6 +195,11 @@ def rms_data(funds: Funds, unrealised: int) -> dict[str, str | None]:
         "utilisedturnover": None,
         "utilisedpayout": "0.0000",
     }
+
+
+def _group(symbol: str) -> str:
+    """The series of a cash symbol, `EQ` of `SBIN-EQ`."""
+    return symbol.rpartition("-")[2] if "-" in symbol else ""
 
 
 def _average_price(order: Order) -> float:

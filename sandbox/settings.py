@@ -46,6 +46,7 @@ class SandboxSettings:
     rate_limit_multiplier: float = 1.0
     static_ips: tuple[str, ...] = ()
     second_login: str = "keeps"
+    socket_idle_seconds: float = 90.0
 
     def __post_init__(self) -> None:
         _check_credentials(self.credentials)
@@ -101,6 +102,10 @@ def _check_access(settings: SandboxSettings) -> None:
             "--rate-limit-multiplier",
             f"{settings.rate_limit_multiplier} is out of range",
             "give a number from 0.001 to 1000, or --rate-limits off",
+        )
+    if not 0 <= settings.socket_idle_seconds <= 86_400:
+        raise BadInputError(
+            "--socket-idle-seconds", f"{settings.socket_idle_seconds} is out of range", "give 0 (never) to 86400"
         )
     if settings.second_login not in ("keeps", "ends"):
         raise BadInputError(

@@ -15,7 +15,6 @@ from sandbox.http.endpoints import CANCEL_ORDER, GET_ORDER_BOOK, MODIFY_ORDER, O
 from sandbox.http.envelope import BODY, BROKER, success
 from sandbox.order_entry import check_change_allowed, read_modification, read_new_order
 from sandbox.orders import Order
-from sandbox.rows import order_row
 
 routes = web.RouteTableDef()
 
@@ -23,7 +22,8 @@ routes = web.RouteTableDef()
 class EncodedRows:
     """Order rows as JSON, each encoded once per change: a book of thousands is read every second, and most of it rests."""
 
-    def __init__(self) -> None:
+    def __init__(self, row: Callable[[Order], dict[str, object]]) -> None:
+        self._row_of = row
         self._rows: dict[str, tuple[Order, str]] = {}
 
     def encoded(self, orders: list[Order]) -> list[str]:
@@ -32,7 +32,7 @@ class EncodedRows:
 
     def _row(self, order: Order) -> tuple[Order, str]:
         known = self._rows.get(order.order_id)
-        return known if known and known[0] is order else (order, json.dumps(order_row(order)))
+        return known if known and known[0] is order else (order, json.dumps(self._row_of(order)))
 
 
 class LateOrders:
@@ -59,7 +59,7 @@ _LATE: web.AppKey[LateOrders] = web.AppKey("late_orders", LateOrders)
 
 def prepare(app: web.Application) -> None:
     """Give the application what these routes keep between requests."""
-    app[_ROWS] = EncodedRows()
+    app[_ROWS] = EncodedRows(app[BROKER].order_row)
     app[_LATE] = LateOrders()
 
 
@@ -106,7 +106,7 @@ async def order_details(request: web.Request) -> web.Response:
     order = request.app[BROKER].book.by_uuid(request.match_info["unique_order_id"])
     if order is None:
         raise RefusedError("AB1007", "Order not found")
-    return success(order_row(order))
+    return success(request.app[BROKER].order_row(order))
 
 
 def _known(broker: Broker, request: web.Request) -> Order:

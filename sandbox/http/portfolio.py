@@ -15,8 +15,7 @@ routes = web.RouteTableDef()
 async def get_trade_book(request: web.Request) -> web.Response:
     """One row per fill of today; null when there are none."""
     broker = request.app[BROKER]
-    lots = {instrument.key: instrument.lot_size for instrument in broker.universe}
-    rows = [trade_row(fill, lots.get((fill.exchange, fill.token), 1)) for fill in broker.book.todays_fills()]
+    rows = [trade_row(fill, broker.universe.find(fill.exchange, fill.token)) for fill in broker.book.todays_fills()]
     return success(rows or None)
 
 

@@ -5,125 +5,95 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from aiohttp import WSCloseCode, WSMsgType, web
-
+from sandbox.faults.names import FaultName
 from sandbox.market import Quote
-from sandbox.sockets.handshake import CLOSE_SECONDS, Admission, transport_of
-from sandbox.sockets.outbox import BINARY, TEXT, Outbox, frame
-from sandbox.sockets.packets import PACKET_OF_MODE
+from sandbox.sockets.hub import HubParts, SocketHub
+from sandbox.sockets.line import Line
+from sandbox.sockets.outbox import BINARY, TEXT, frame
+from sandbox.sockets.packets import PACKET_OF_MODE, not_a_number
 from sandbox.sockets.subscriptions import BadStreamRequestError, Subscriptions, Wanted, read_stream_request
-from sandbox.truth import TruthLog
 from sandbox.universe import InstrumentKey
 
-_WAITING_TICKS = 8192
-"""A reader that is further behind loses its oldest ticks; at 5,000 ticks a second that is more than a second."""
 
+class MarketStream(SocketHub):
+    """All subscribers of ticks. A reader too far behind loses its oldest: at 5,000 ticks a second after more than a second."""
 
-class MarketConnection:
-    """One subscriber."""
+    stream = "market"
+    capacity = 8192
+    drops_oldest = True
 
-    def __init__(self, socket: web.WebSocketResponse, outbox: Outbox, client_ip: str) -> None:
-        self.socket = socket
-        self.outbox = outbox
-        self.client_ip = client_ip
-        self.subscriptions = Subscriptions()
-
-
-class MarketStream:
-    """All subscribers of ticks."""
-
-    def __init__(self, admission: Admission, truth: TruthLog) -> None:
-        self._admission = admission
-        self._truth = truth
-        self._connections: dict[int, MarketConnection] = {}
-        self._readers: dict[InstrumentKey, dict[int, dict[int, MarketConnection]]] = defaultdict(dict)
-        self._next_id = 1
+    def __init__(self, parts: HubParts) -> None:
+        super().__init__(parts)
+        self._subscriptions: dict[int, Subscriptions] = {}
+        self._readers: dict[InstrumentKey, dict[int, dict[int, Line]]] = defaultdict(dict)
         self._dropped_before = 0
+        self._silent_until: dict[InstrumentKey, float] = {}
 
     def on_quote(self, quote: Quote) -> None:
         """Encode a tick once per mode and put it into the outbox of everybody who wants it."""
-        for mode, readers in self._readers.get(quote.instrument.key, {}).items():
-            packet = frame(BINARY, PACKET_OF_MODE[mode](quote))
-            for connection in readers.values():
-                connection.outbox.push(packet)
-
-    def flush(self) -> None:
-        """Send what waits; called after every batch of ticks and at least every 50 ms."""
-        for connection in self._connections.values():
-            connection.outbox.flush()
+        readers_of_mode = self._readers.get(quote.instrument.key)
+        if not readers_of_mode or self._is_silent(quote.instrument.key):
+            return
+        spoilt = self._faults.take(FaultName.TICK_NAN, ":".join(quote.instrument.key)) is not None
+        for mode, readers in readers_of_mode.items():
+            packet = PACKET_OF_MODE[mode](quote)
+            ready = frame(BINARY, not_a_number(packet) if spoilt else packet)
+            for line in readers.values():
+                line.push(ready)
 
     def summary(self) -> dict[str, Any]:
         """Connections with their subscriptions as `EXCHANGE:token/mode`, and ticks dropped so far."""
         return {
             "connections": [
                 {
-                    "client_ip": c.client_ip,
-                    "waiting": c.outbox.waiting,
-                    "dropped": c.outbox.dropped,
-                    "subscriptions": sorted(f"{k[0]}:{k[1]}/{mode}" for k, mode in c.subscriptions.pairs),
+                    **self.line_summary(line),
+                    "subscriptions": sorted(f"{k[0]}:{k[1]}/{mode}" for k, mode in self._pairs(line)),
                 }
-                for c in self._connections.values()
+                for line in self.lines
             ],
-            "dropped_ticks": self._dropped_before + sum(c.outbox.dropped for c in self._connections.values()),
+            "dropped_ticks": self._dropped_before + sum(line.outbox.dropped for line in self.lines),
         }
 
-    async def close(self) -> None:
-        """Say goodbye to everybody."""
-        for connection in list(self._connections.values()):
-            await connection.socket.close(code=WSCloseCode.GOING_AWAY)
+    def opened(self, line: Line) -> None:
+        self._subscriptions[line.line_id] = Subscriptions()
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """The route handler: handshake, then requests until the client leaves."""
-        refusal = self._admission.refusal(request, len(self._connections))
-        if refusal is not None:
-            self._truth.append("socket", stream="market", event="refused", client_ip=request.remote)
-            return refusal
-        connection_id, self._next_id = self._next_id, self._next_id + 1
-        socket = web.WebSocketResponse(compress=False, timeout=CLOSE_SECONDS)
-        await socket.prepare(request)
-        outbox = Outbox(transport_of(request), _WAITING_TICKS, on_full=lambda: True)
-        connection = self._connections[connection_id] = MarketConnection(socket, outbox, request.remote or "")
-        self._truth.append("socket", stream="market", event="opened", client_ip=request.remote, id=connection_id)
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    self._take(connection_id, connection, message.data)
-        finally:
-            self._leave(connection_id, connection)
-        return socket
-
-    def _take(self, connection_id: int, connection: MarketConnection, text: str) -> None:
-        if text == "ping":
-            connection.outbox.push(frame(TEXT, b"pong"))
-        else:
-            self._change(connection_id, connection, text)
-        connection.outbox.flush()
-
-    def _change(self, connection_id: int, connection: MarketConnection, text: str) -> None:
+    def heard(self, line: Line, text: str) -> None:
         try:
             request = read_stream_request(text)
-            added, removed = connection.subscriptions.change(request)
+            added, removed = self._subscriptions[line.line_id].change(request)
         except BadStreamRequestError as e:
-            connection.outbox.push(frame(TEXT, e.frame.encode()))
-            self._truth.append("socket", stream="market", event="bad_request", id=connection_id, answer=str(e))
+            line.answer(TEXT, e.frame.encode())
+            self._record("bad_request", id=line.line_id, answer=str(e))
             return
         for key, mode in added:
-            self._readers[key].setdefault(mode, {})[connection_id] = connection
-        self._forget(connection_id, removed)
+            self._readers[key].setdefault(mode, {})[line.line_id] = line
+        self._forget(line, removed)
         event = "subscribed" if request.subscribe else "unsubscribed"
-        self._truth.append("socket", stream="market", event=event, id=connection_id, pairs=len(added or removed))
+        self._record(event, id=line.line_id, pairs=len(added or removed))
 
-    def _forget(self, connection_id: int, pairs: frozenset[Wanted] | set[Wanted]) -> None:
+    def closed(self, line: Line) -> None:
+        self._forget(line, self._pairs(line))
+        del self._subscriptions[line.line_id]
+        self._dropped_before += line.outbox.dropped
+
+    def _pairs(self, line: Line) -> frozenset[Wanted]:
+        return frozenset(self._subscriptions[line.line_id].pairs)
+
+    def _forget(self, line: Line, pairs: frozenset[Wanted]) -> None:
         for key, mode in pairs:
             readers = self._readers[key]
-            del readers[mode][connection_id]
+            del readers[mode][line.line_id]
             if not readers[mode]:
                 del readers[mode]
 
-    def _leave(self, connection_id: int, connection: MarketConnection) -> None:
-        self._forget(connection_id, connection.subscriptions.pairs)
-        self._dropped_before += connection.outbox.dropped
-        del self._connections[connection_id]
-        self._truth.append(
-            "socket", stream="market", event="closed", id=connection_id, dropped_ticks=connection.outbox.dropped
-        )
+    def _is_silent(self, key: InstrumentKey) -> bool:
+        """Whether this instrument's ticks are held back (fault `tick_gap`); the market itself goes on."""
+        now = self._parts.monotonic
+        if gap := self._faults.take(FaultName.TICK_GAP, ":".join(key)):
+            self._silent_until[key] = now() + gap.delay_seconds
+        if key not in self._silent_until:
+            return False
+        if now() < self._silent_until[key]:
+            return True
+        del self._silent_until[key]
+        return False

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-
-from aiohttp import WSCloseCode, WSMsgType, web
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sandbox.order_book import OrderNews
-from sandbox.orders import OrderEvent, OrderState
-from sandbox.rows import empty_order_data, order_data
-from sandbox.sockets.handshake import CLOSE_SECONDS, Admission, transport_of
-from sandbox.sockets.outbox import TEXT, Outbox, frame
-from sandbox.truth import TruthLog
+from sandbox.orders import Order, OrderEvent, OrderState
+from sandbox.rows import empty_order_data
+from sandbox.sockets.hub import HubParts, SocketHub
+from sandbox.sockets.line import Line
+from sandbox.sockets.outbox import BINARY, TEXT, frame
 
 CONNECTED = "AB00"
 STREAM_CODES: Mapping[OrderEvent, str] = {
@@ -31,72 +30,48 @@ STREAM_CODES: Mapping[OrderEvent, str] = {
 }
 """Events without a code (received, cancel requested) are not streamed."""
 
-_WAITING_EVENTS = 10_000
-"""Order events are never dropped from the middle: a reader that is further behind is cut off and must read the books."""
+_NOISE = b"\x00"
+"""Captured from the broker at the pace of the client's pings, in a frame of its own or as a pong's payload: here the former."""
 
 
-class OrderStream:
-    """All listeners to order events. Frames carry cumulative quantities, never a single fill."""
+class OrderStream(SocketHub):
+    """All listeners to order events. Frames carry cumulative quantities, never a single fill.
 
-    def __init__(self, client_code: str, admission: Admission, truth: TruthLog) -> None:
+    Events are never dropped from the middle: a reader that is too far behind is cut off and must read the books.
+    """
+
+    stream = "orders"
+    capacity = 10_000
+    drops_oldest = False
+
+    def __init__(self, client_code: str, parts: HubParts, order_data: Callable[[Order], dict[str, object]]) -> None:
+        super().__init__(parts)
         self._client_code = client_code
-        self._admission = admission
-        self._truth = truth
-        self._connections: dict[int, tuple[web.WebSocketResponse, Outbox]] = {}
-        self._next_id = 1
-
-    @property
-    def connections(self) -> int:
-        return len(self._connections)
+        self._order_data = order_data
 
     def on_news(self, news: OrderNews) -> None:
         """Tell every connection, at once."""
         code = _code(news)
-        if code is None or not self._connections:
+        if code is None or not self._lines:
             return
-        data = order_data(news.order)
+        data = self._order_data(news.order)
         if news.event is OrderEvent.MODIFIED:
             data["status"] = data["orderstatus"] = "modified"
-        message = self._frame(code, data)
-        for _, outbox in list(self._connections.values()):
-            outbox.push(message)
-            outbox.flush()
+        message = frame(TEXT, self._message(code, data))
+        for line in self.lines:
+            line.push(message)
+            line.flush()
 
-    def flush(self) -> None:
-        """Send what a slow reader has not taken yet."""
-        for _, outbox in list(self._connections.values()):
-            outbox.flush()
+    def summary(self) -> dict[str, Any]:
+        return {"connections": self.connections, "lines": [self.line_summary(line) for line in self.lines]}
 
-    async def close(self) -> None:
-        """Say goodbye to everybody."""
-        for socket, _ in list(self._connections.values()):
-            await socket.close(code=WSCloseCode.GOING_AWAY)
+    def opened(self, line: Line) -> None:
+        line.answer(TEXT, self._message(CONNECTED, empty_order_data()))
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """The route handler: handshake, greeting, then events until the client leaves."""
-        refusal = self._admission.refusal(request, len(self._connections))
-        if refusal is not None:
-            self._truth.append("socket", stream="orders", event="refused", client_ip=request.remote)
-            return refusal
-        connection_id, self._next_id = self._next_id, self._next_id + 1
-        socket = web.WebSocketResponse(compress=False, timeout=CLOSE_SECONDS)
-        await socket.prepare(request)
-        outbox = Outbox(transport_of(request), _WAITING_EVENTS, on_full=lambda: False)
-        outbox.push(self._frame(CONNECTED, empty_order_data()))
-        outbox.flush()
-        self._connections[connection_id] = (socket, outbox)
-        self._truth.append("socket", stream="orders", event="opened", client_ip=request.remote, id=connection_id)
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT and message.data == "ping":
-                    outbox.push(frame(TEXT, b"pong"))
-                    outbox.flush()
-        finally:
-            del self._connections[connection_id]
-            self._truth.append("socket", stream="orders", event="closed", id=connection_id)
-        return socket
+    def pinged(self, line: Line) -> None:
+        line.answer(BINARY, _NOISE)
 
-    def _frame(self, code: str, data: Mapping[str, object]) -> bytes:
+    def _message(self, code: str, data: Mapping[str, object]) -> bytes:
         message = {
             "user-id": self._client_code,
             "status-code": "200",
@@ -104,7 +79,7 @@ class OrderStream:
             "error-message": "",
             "orderData": data,
         }
-        return frame(TEXT, json.dumps(message).encode())
+        return json.dumps(message).encode()
 
 
 def _code(news: OrderNews) -> str | None:

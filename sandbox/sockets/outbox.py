@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 _HIGH_WATER_BYTES = 256 * 1024
 _FINAL = 0x80
-TEXT, BINARY = 0x1, 0x2
+TEXT, BINARY, CLOSE, PONG = 0x1, 0x2, 0x8, 0xA
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
@@ -23,6 +23,12 @@ def frame(opcode: int, payload: bytes) -> bytes:
     if size < 65_536:
         return bytes((_FINAL | opcode, 126)) + size.to_bytes(2, "big") + payload
     return bytes((_FINAL | opcode, 127)) + size.to_bytes(8, "big") + payload
+
+
+def payload_of(ready: bytes) -> tuple[int, bytes]:
+    """(opcode, payload) of what `frame` made."""
+    start = {126: 4, 127: 10}.get(ready[1], 2)
+    return ready[0] & 0x0F, ready[start:]
 
 
 class Outbox:
@@ -49,6 +55,15 @@ class Outbox:
                 self._transport.abort()
                 return
         self._waiting.append(ready)
+
+    def hang_up(self) -> None:
+        """End the connection once everything that waits has been written."""
+        self.flush()
+        self._transport.close()
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        self._transport.abort()
 
     def flush(self) -> None:
         """Write everything that waits, unless the peer is behind: then it waits on, up to the capacity."""

@@ -1,21 +1,25 @@
-"""The market socket's binary packets: little endian, one tick each, 51, 123 or 379 bytes (smartapi_protocol 4.3)."""
+"""The market socket's binary packets: little endian, one tick each, 51, 123, 379 or 443 bytes (smartapi_protocol 4.3)."""
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Mapping
 
 from sandbox.market import DepthLevel, Quote
 from sandbox.universe import STREAM_EXCHANGE_TYPES
 
-LTP, QUOTE, SNAP_QUOTE = 1, 2, 3
+LTP, QUOTE, SNAP_QUOTE, DEPTH = 1, 2, 3, 4
+DEPTH_LEVELS = 20
 
 _LTP = struct.Struct("<BB25sqqq")
 _QUOTE = struct.Struct("<BB25sqqq" + "qqqddqqqq")
 _SNAP = struct.Struct("<BB25sqqq" + "qqqddqqqq" + "qqd" + "hqqh" * 10 + "qqqq")
+_DEPTH = struct.Struct("<BB25sqq" + "iih" * 2 * DEPTH_LEVELS)
+_MOST_ORDERS = 32_767
 _BUY_FLAG, _SELL_FLAG = 1, 0
 
-assert (_LTP.size, _QUOTE.size, _SNAP.size) == (51, 123, 379)  # noqa: S101 - a wrong layout must not even start
+assert (_LTP.size, _QUOTE.size, _SNAP.size, _DEPTH.size) == (51, 123, 379, 443)  # noqa: S101 - a wrong layout must not even start
 
 
 def ltp_packet(quote: Quote) -> bytes:
@@ -48,10 +52,36 @@ def snap_quote_packet(quote: Quote) -> bytes:
     )
 
 
+def depth_packet(quote: Quote) -> bytes:
+    """Twenty buys, then twenty sells, each quantity, price, number of orders. There is no sequence and no last price in it, and
+    the time at which the packet was received is the exchange's.
+    """
+    levels: list[int] = []
+    for side in quote.depth(DEPTH_LEVELS):
+        for price, quantity, orders in side:
+            levels += (quantity, price, min(orders, _MOST_ORDERS))
+    instrument, at_ms = quote.instrument, quote.last_trade_ms
+    exchange_type = STREAM_EXCHANGE_TYPES[instrument.exchange]
+    return _DEPTH.pack(DEPTH, exchange_type, instrument.token.encode(), at_ms, at_ms, *levels)
+
+
+def not_a_number(packet: bytes) -> bytes:
+    """The same packet with rubbish for numbers (fault `tick_nan`): no last price, and NaN where a field is a double."""
+    broken = bytearray(packet)
+    if len(packet) == _DEPTH.size:
+        broken[43:] = bytes(len(packet) - 43)
+        return bytes(broken)
+    broken[43:51] = bytes(8)
+    if len(packet) >= _QUOTE.size:
+        broken[75:91] = struct.pack("<dd", math.nan, math.nan)
+    return bytes(broken)
+
+
 PACKET_OF_MODE: Mapping[int, Callable[[Quote], bytes]] = {
     LTP: ltp_packet,
     QUOTE: quote_packet,
     SNAP_QUOTE: snap_quote_packet,
+    DEPTH: depth_packet,
 }
 
 

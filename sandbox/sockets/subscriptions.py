@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sandbox.sockets.packets import PACKET_OF_MODE
+from sandbox.sockets.packets import DEPTH, PACKET_OF_MODE
 from sandbox.universe import STREAM_EXCHANGE_TYPES, InstrumentKey
 
 QUOTA = 1000
 """(token, mode) pairs of one connection."""
+MAX_DEPTH_TOKENS = 50
+"""Tokens of one request in the depth mode, which is for NSE's cash segment only. What the broker answers beyond that is not known."""
+_DEPTH_EXCHANGE_TYPE = 1
 
 Wanted: TypeAlias = tuple[InstrumentKey, int]
 """An instrument in a mode."""
@@ -45,6 +48,8 @@ def read_stream_request(text: str) -> StreamRequest:
         mode, subscribe = body["params"]["mode"], _action(body["action"])
         if mode not in PACKET_OF_MODE:
             raise ValueError(f"mode {mode!r}")
+        if mode == DEPTH:
+            _check_depth(body["params"]["tokenList"])
         wanted = frozenset(
             ((_EXCHANGES[group["exchangeType"]], _token(token)), mode)
             for group in body["params"]["tokenList"]
@@ -73,6 +78,13 @@ class Subscriptions:
             raise BadStreamRequestError("E1002", "Invalid Request. Subscription Limit Exceeded", request.correlation_id)
         self.pairs |= added
         return added, frozenset()
+
+
+def _check_depth(token_list: Any) -> None:
+    if any(group["exchangeType"] != _DEPTH_EXCHANGE_TYPE for group in token_list):
+        raise ValueError("depth is for nse_cm only")
+    if sum(len(group["tokens"]) for group in token_list) > MAX_DEPTH_TOKENS:
+        raise ValueError(f"more than {MAX_DEPTH_TOKENS} tokens")
 
 
 def _action(action: Any) -> bool:

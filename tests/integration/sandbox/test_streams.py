@@ -54,6 +54,10 @@ async def test_a_fourth_connection_is_refused_until_one_has_left(client: Sandbox
     with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
         await client.market_stream()
     assert refusal.value.status == 429
+    assert refusal.value.headers is not None
+    assert refusal.value.headers["x-error-message"] == "Invalid Request. Connection Limit Exceeded."
+    assert refusal.value.headers["Content-Type"].startswith("text/html")
+    await client.order_stream()  # counted for itself
     await held[0].close()
 
     async def again() -> bool:
@@ -74,7 +78,37 @@ async def test_text_and_protocol_pings_are_both_answered(client: SandboxClient) 
         for payload in (b"", b"ping"):
             await stream.ping(payload)
             pong = await stream.receive()
+            while pong.type is aiohttp.WSMsgType.BINARY:  # the order socket's noise, a NUL after each ping
+                assert pong.data == b"\x00"
+                pong = await stream.receive()
             assert (pong.type, pong.data) == (aiohttp.WSMsgType.PONG, payload)
+
+
+async def test_the_browsers_form_carries_everything_in_the_query(client: SandboxClient) -> None:
+    known, feed_token = client.process.credentials, client.tokens["feedToken"]
+    query = {"clientCode": known.client_code, "feedToken": feed_token, "apiKey": known.api_key}
+    async with client.http.ws_connect(f"{client.root}/smart-stream", params=query) as stream:
+        await stream.send_json(subscription(["3045"], mode=2))
+        assert len((await stream.receive()).data) == 123
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+        await client.http.ws_connect(f"{client.root}/smart-stream", params={**query, "feedToken": "x"})
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+        await client.http.ws_connect(f"{client.root}/smart-order-update", params=query)
+
+
+async def test_one_token_in_four_modes_gives_four_packets_of_their_own_lengths(client: SandboxClient) -> None:
+    stream = await client.market_stream()
+    for mode in (1, 2, 3, 4, 4):
+        await stream.send_json(subscription(["3045"], mode=mode))
+    lengths = {1: 51, 2: 123, 3: 379, 4: 443}
+    seen: dict[int, int] = {}
+    while set(seen) != set(lengths):
+        packet = (await stream.receive()).data
+        seen[packet[0]] = len(packet)
+    assert seen == lengths
+    packets = [(await stream.receive()).data for _ in range(40)]
+    times = [int.from_bytes(p[27:35], "little") for p in packets if p[0] == 4]
+    assert len(times) == len(set(times)), "a repeated subscription gives no second packet"
 
 
 async def test_errors_leave_the_subscriptions_intact_and_unsubscribing_ends_the_ticks(client: SandboxClient) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import struct
 
 import pytest
 
 from sandbox.market import Quote
 from sandbox.sockets.outbox import BINARY, frame
-from sandbox.sockets.packets import ltp_packet, quote_packet, snap_quote_packet
+from sandbox.sockets.packets import depth_packet, ltp_packet, not_a_number, quote_packet, snap_quote_packet
 from sandbox.universe import DEFAULT_UNIVERSE
 
 
@@ -63,6 +64,35 @@ def test_a_snap_quote_packet_adds_best_five_circuits_and_the_year(quote: Quote) 
     assert (best_five[0][1], best_five[5][1]) == (800, 400)
     assert struct.unpack_from("<qq", packet, 347) == (102_300, 83_700)
     assert struct.unpack_from("<qq", packet, 363) == (116_250, 69_750)
+
+
+def test_a_depth_packet_has_twenty_levels_a_side_and_neither_sequence_nor_last_price(quote: Quote) -> None:
+    packet = depth_packet(quote)
+    assert len(packet) == 443
+    assert packet[:27] == b"\x04" + LTP_GOLDEN[1:27]
+    assert struct.unpack_from("<qq", packet, 27) == (1_795_319_105_123, 1_795_319_105_123)
+    buys = [struct.unpack_from("<iih", packet, 43 + 10 * n) for n in range(20)]
+    sells = [struct.unpack_from("<iih", packet, 243 + 10 * n) for n in range(20)]
+    assert [price for _, price, _ in buys] == [94_000 - 10 * n for n in range(20)]
+    assert [price for _, price, _ in sells] == [94_020 + 10 * n for n in range(20)]
+    assert (buys[0][0], sells[0][0]) == (800, 400)
+
+
+def test_best_five_are_the_first_of_the_twenty(quote: Quote) -> None:
+    snap, depth = snap_quote_packet(quote), depth_packet(quote)
+    five = [struct.unpack_from("<hqqh", snap, 147 + 20 * n)[1:] for n in range(10)]
+    twenty = [struct.unpack_from("<iih", depth, 43 + 10 * n) for n in range(40)]
+    assert five == twenty[:5] + twenty[20:25]
+
+
+def test_a_spoilt_packet_keeps_its_length_and_loses_its_numbers(quote: Quote) -> None:
+    for packet in (ltp_packet(quote), quote_packet(quote), snap_quote_packet(quote)):
+        spoilt = not_a_number(packet)
+        assert len(spoilt) == len(packet)
+        assert struct.unpack_from("<q", spoilt, 43) == (0,)
+        if len(packet) > 51:
+            assert all(math.isnan(total) for total in struct.unpack_from("<dd", spoilt, 75))
+    assert not_a_number(depth_packet(quote))[43:] == bytes(400)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ def test_unsubscribing_something_unknown_and_foreign_exchanges_are_ignored() -> 
         "rubbish",
         "[]",
         "{}",
-        request(["3045"], mode=4),
+        request(["3045"], mode=5),
+        request(["3045"], mode=4, exchange_type=2),
+        request([str(n) for n in range(51)], mode=4),
         request(["3045"], action=2),
         request([3045]),
         request([""]),
@@ -62,6 +64,13 @@ def test_unsubscribing_something_unknown_and_foreign_exchanges_are_ignored() -> 
 def test_a_payload_that_is_no_request_is_e1001(text: str) -> None:
     with pytest.raises(BadStreamRequestError, match="E1001"):
         read_stream_request(text)
+
+
+def test_depth_is_for_fifty_tokens_of_nse_at_a_time() -> None:
+    held = Subscriptions()
+    for first in (0, 50):
+        held.change(read_stream_request(request([str(n) for n in range(first, first + 50)], mode=4)))
+    assert len(held.pairs) == 100
 
 
 class StuckTransport(asyncio.Transport):
