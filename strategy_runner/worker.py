@@ -139,16 +139,18 @@ class StrategyWorker:
                 raise TypeError(f"{type(message).__name__} makes no sense while a strategy runs")
 
     def _timer_is_due(self, driver: StrategyDriver) -> bool:
-        due = driver.desk.timers.next_due_ms()
-        return due is not None and due <= self._clock.now_ms()
+        now_ms = self._clock.now_ms()
+        due = driver.desk.timers.next_due_ms(now_ms)
+        return due is not None and due <= now_ms
 
     def _idle_seconds(self, driver: StrategyDriver) -> float:
         """Until a timer, the next checkpoint or the next sign of progress."""
         wait = _CHECKPOINT_SECONDS if driver.has_unsaved else _PROGRESS_SECONDS
-        due = driver.desk.timers.next_due_ms()
+        now_ms = self._clock.now_ms()
+        due = driver.desk.timers.next_due_ms(now_ms)
         if due is None or self._clock.rate <= 0:
             return wait
-        return min(wait, max(0.0, (due - self._clock.now_ms()) / 1000 / self._clock.rate))
+        return min(wait, max(0.0, (due - now_ms) / 1000 / self._clock.rate))
 
     def _keep_up(self, driver: StrategyDriver) -> None:
         self._loop_count += 1

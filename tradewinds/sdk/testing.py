@@ -126,7 +126,7 @@ class StrategyHarness:
     async def advance(self, interval: Interval) -> None:
         """Let market time pass; timers fire at their times."""
         end_ms = self.market_ms + interval_ms(interval)
-        while (due := self._driver.desk.timers.next_due_ms()) is not None and due <= end_ms:
+        while (due := self._driver.desk.timers.next_due_ms(self.market_ms)) is not None and due <= end_ms:
             self.market_ms = max(self.market_ms, due)
             await self._driver.fire_timers()
             await self._settle()

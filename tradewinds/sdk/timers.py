@@ -72,20 +72,23 @@ class Timers:
         self._timers.append(timer)
         return timer
 
-    def next_due_ms(self) -> int | None:
-        """When the next one fires (market time); None without timers."""
+    def next_due_ms(self, now_ms: int) -> int | None:
+        """When the next one fires (market time); None without timers.
+
+        A clock that went back (a replay that began anew, the first reading of a broker's clock) moves the dates back with it: here,
+        where the clock is asked whether anything is due, since nothing is for as long as it went back.
+        """
         self._timers = [timer for timer in self._timers if not timer.is_cancelled]
+        for timer in self._timers:
+            if timer.due_ms - now_ms > timer.interval_ms:
+                timer.due_ms = _next_grid(now_ms, timer.interval_ms)
         return min((timer.due_ms for timer in self._timers), default=None)
 
     def take_due(self, now_ms: int) -> list[Timer]:
-        """Those that are due, earliest first, each once however many intervals have passed.
-
-        A clock that went back (a replay that began anew) moves the dates back with it.
-        """
+        """Those that are due, earliest first, each once however many intervals have passed."""
         due = sorted((t for t in self._timers if not t.is_cancelled and t.due_ms <= now_ms), key=lambda t: t.due_ms)
-        for timer in self._timers:
-            if timer.due_ms <= now_ms or timer.due_ms - now_ms > timer.interval_ms:
-                timer.due_ms = _next_grid(now_ms, timer.interval_ms)
+        for timer in due:
+            timer.due_ms = _next_grid(now_ms, timer.interval_ms)
         return due
 
 

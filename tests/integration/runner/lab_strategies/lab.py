@@ -131,3 +131,13 @@ class Curious(BaseStrategy):
 
     def on_tick(self, tick: Tick) -> None:
         self.notify(f"tick {tick.symbol}", dedupe_key=tick.symbol)
+
+
+class Ticking(BaseStrategy):
+    """Says the market's date at every second of it."""
+
+    def on_start(self) -> None:
+        self.every("1s", self.look)
+
+    def look(self) -> None:
+        self.notify(f"{self.now:%Y-%m-%d}")
