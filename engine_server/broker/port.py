@@ -235,6 +235,12 @@ class LoginRefusedError(BrokerError):
     reason = "BROKER_LOGIN_REFUSED"
 
 
+class SessionContestedError(BrokerError):
+    """Our sessions are ended as soon as they are opened: somebody else logs in with the same client code."""
+
+    reason = "BROKER_SESSION_CONTESTED"
+
+
 class SessionExpiredError(BrokerError):
     """The broker no longer knows the session: log in again."""
 
@@ -256,8 +262,11 @@ class NotConfiguredError(BrokerError):
 class Broker(Protocol):
     """One account at the broker. Every call is one request, with a deadline, and is never repeated by itself."""
 
-    async def login(self) -> None:
-        """Open the day's session and hand it over (`broker_sessions`); raises `LoginRefusedError` or `BrokerError`."""
+    async def login(self, one_time_password: str = "") -> None:
+        """Open the day's session and hand it over (`broker_sessions`); raises `LoginRefusedError` or `BrokerError`.
+
+        With a `one_time_password` typed by a person always a new one, otherwise today's, if there is one.
+        """
         ...
 
     async def place(self, ticket: OrderTicket) -> Outcome:
@@ -266,6 +275,14 @@ class Broker(Protocol):
 
     async def cancel(self, broker_order_id: str, order_type: str) -> Outcome:
         """Ask for one cancel, once. Accepted means that the request was taken, not that the order is cancelled."""
+        ...
+
+    async def modify(self, change: OrderChange) -> Outcome:
+        """Ask for one change, once. Accepted means that the request was taken, not that the order is changed."""
+        ...
+
+    async def convert(self, conversion: PositionConversion) -> Outcome:
+        """Ask for one conversion, once. Unknown is settled by reading the positions."""
         ...
 
     async def order_book(self) -> Sequence[OrderReport]:
@@ -278,6 +295,22 @@ class Broker(Protocol):
 
     async def positions(self) -> Sequence[PositionReport]:
         """Every position of the day; raises `BrokerError`."""
+        ...
+
+    async def trades(self) -> Sequence[TradeReport]:
+        """Every fill of the day; raises `BrokerError`."""
+        ...
+
+    async def holdings(self) -> Sequence[HoldingReport]:
+        """Every holding; raises `BrokerError`."""
+        ...
+
+    async def funds(self) -> FundsReport:
+        """Funds and margins; raises `BrokerError`."""
+        ...
+
+    async def margin(self, tickets: Sequence[OrderTicket]) -> MarginReport:
+        """What these orders would need together; raises `BrokerError`."""
         ...
 
     def order_stream(self) -> AsyncIterator[StreamEvent]:

@@ -15,14 +15,21 @@ from decimal import Decimal
 from engine_server.broker.port import (
     Accepted,
     BrokerError,
+    FundsReport,
+    HoldingReport,
+    MarginReport,
+    OrderChange,
     OrderReport,
     OrderTicket,
     Outcome,
+    PositionConversion,
     PositionReport,
+    Refused,
     ReportStatus,
     SessionExpiredError,
     StreamConnected,
     StreamEvent,
+    TradeReport,
 )
 
 Answer = Callable[[OrderTicket], Awaitable[Outcome]]
@@ -34,13 +41,22 @@ class ScriptedBroker:
     def __init__(self) -> None:
         self.sent: list[OrderTicket] = []
         self.cancels_sent: list[str] = []
+        self.changes_sent: list[OrderChange] = []
+        self.conversions_sent: list[PositionConversion] = []
         self.logins = 0
+        self.typed_passwords: list[str] = []
         self.book_reads = 0
         self.book: dict[str, OrderReport] = {}
         self.position_reports: list[PositionReport] = []
+        self.trade_reports: list[TradeReport] = []
+        self.holding_reports: list[HoldingReport] = []
+        self.funds_report = FundsReport(Decimal(1_000_000), Decimal(1_000_000), None, Decimal(0), None, None)
+        self.margin_report: MarginReport | None = None  # None: the value of the tickets
         # What comes next, one each; the default when empty.
         self.placements: deque[Answer] = deque()
         self.cancels: deque[Outcome] = deque()
+        self.modifications: deque[Outcome] = deque()
+        self.conversions: deque[Outcome] = deque()
         self.login_errors: deque[BrokerError] = deque()
         self.read_errors: deque[BrokerError] = deque()
         self.hidden_tags: set[str] = set()  # booked late: not shown yet
@@ -48,9 +64,11 @@ class ScriptedBroker:
         self._session_valid = False
         self._stream: asyncio.Queue[StreamEvent] = asyncio.Queue()
 
-    async def login(self) -> None:
+    async def login(self, one_time_password: str = "") -> None:
         """Succeeds unless an error is scripted."""
         self.logins += 1
+        if one_time_password:
+            self.typed_passwords.append(one_time_password)
         if self.login_errors:
             raise self.login_errors.popleft()
         self._session_valid = True
@@ -70,6 +88,21 @@ class ScriptedBroker:
         self.report(broker_order_id, status=ReportStatus.CANCELLED, raw_status="cancelled")
         return Accepted(broker_order_id, "")
 
+    async def modify(self, change: OrderChange) -> Outcome:
+        """The next scripted outcome; without one the order has its new quantity, and that is streamed."""
+        self.changes_sent.append(change)
+        if self.modifications:
+            return self.modifications.popleft()
+        if change.broker_order_id not in self.book:
+            return Refused("AB1013", "Order not found")
+        self.report(change.broker_order_id, quantity=change.quantity, raw_status="modified")
+        return Accepted(change.broker_order_id, self.book[change.broker_order_id].unique_order_id)
+
+    async def convert(self, conversion: PositionConversion) -> Outcome:
+        """The next scripted outcome; accepted without one. Positions are as scripted."""
+        self.conversions_sent.append(conversion)
+        return self.conversions.popleft() if self.conversions else Accepted("", "")
+
     async def order_book(self) -> Sequence[OrderReport]:
         """Everything booked that is not hidden."""
         self._check_session()
@@ -85,6 +118,27 @@ class ScriptedBroker:
         """As scripted."""
         self._check_session()
         return self.position_reports
+
+    async def trades(self) -> Sequence[TradeReport]:
+        """As scripted."""
+        self._check_session()
+        return self.trade_reports
+
+    async def holdings(self) -> Sequence[HoldingReport]:
+        """As scripted."""
+        self._check_session()
+        return self.holding_reports
+
+    async def funds(self) -> FundsReport:
+        """As scripted; ten lakh without a script."""
+        self._check_session()
+        return self.funds_report
+
+    async def margin(self, tickets: Sequence[OrderTicket]) -> MarginReport:
+        """As scripted; without a script the whole value of the tickets."""
+        self._check_session()
+        value = sum((ticket.price * ticket.quantity for ticket in tickets), Decimal(0))
+        return self.margin_report or MarginReport(value, {})
 
     async def order_stream(self) -> AsyncIterator[StreamEvent]:
         """What `push` and `report` say."""

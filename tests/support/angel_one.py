@@ -38,6 +38,7 @@ class KeptInMemory:
 
     session: BrokerSession | None = None
     failures: list[str] = field(default_factory=list)
+    first_of_client: str = ""
 
     async def load(self) -> BrokerSession | None:
         return self.session
@@ -47,6 +48,9 @@ class KeptInMemory:
 
     async def record_failure(self, epoch: int, client_code: str, error: str) -> None:
         self.failures.append(error)
+
+    async def rival(self, client_code: str) -> str:
+        return self.first_of_client
 
 
 class EgressForTests:

@@ -36,7 +36,7 @@ class AngelOneClient(SmartConnect):
     def __init__(self, api_key: str, access_token: str, exchange: Exchange) -> None:
         # The parent's constructor makes ./logs and a session that is never used: it is left out on purpose.
         self.api_key = self.privateKey = api_key
-        self.access_token = access_token
+        self.access_token = access_token.removeprefix("Bearer ")  # put on once, below
         self._exchange = exchange
 
     def _request(self, route: str, method: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -7,15 +7,22 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol
 
 from urllib3.connection import HTTPSConnection
-
-from engine_server.broker.angel_one.egress_route import EgressRoute
 
 # Front ends commonly close what idles for 60 s. An idle connection is replaced well before: a request that meets the
 # server's close on its way would be of unknown outcome.
 MAX_IDLE_SECONDS = 40.0
 _CONNECT_SECONDS = 3.0
+
+
+class Route(Protocol):
+    """How a connection to the broker is made."""
+
+    def connect(self, host: str, port: int, timeout_seconds: float) -> HTTPSConnection:
+        """One whose TLS handshake is done; blocks. Whatever is raised, no byte of any request has left."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class _Idle:
 class Connections:
     """Used by the lane's threads and its keeper; the last one given back is taken first."""
 
-    def __init__(self, route: EgressRoute, origin: tuple[str, int], size: int) -> None:
+    def __init__(self, route: Route, origin: tuple[str, int], size: int) -> None:
         self._route = route
         self._origin = origin
         self._size = size

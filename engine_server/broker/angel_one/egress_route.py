@@ -29,7 +29,7 @@ class EgressRoute:
         if parts.scheme != "http" or not parts.hostname or not parts.port:
             raise ConfigurationError(f"EGRESS_URL: {egress_url!r} is not http://host:port")
         headers = {ACCOUNT_HEADER: account_id, EPOCH_HEADER: str(epoch)}
-        return cls(parts.hostname, parts.port, headers, _trusting(ca_file))
+        return cls(parts.hostname, parts.port, headers, trusting(ca_file))
 
     @property
     def egress_url(self) -> str:
@@ -55,8 +55,10 @@ class EgressRoute:
         return connection
 
 
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
-    """The system's authorities, or the given one alone."""
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """The system's authorities, or the given one alone; certificate and name are always checked. Raises
+    `ConfigurationError` naming BROKER_CA_FILE.
+    """
     try:
         context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except (OSError, ssl.SSLError) as e:

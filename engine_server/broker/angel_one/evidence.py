@@ -30,6 +30,7 @@ class Evidence:
     http_status: int = 0
     body: bytes = field(default=b"", repr=False)
     failure: str = ""
+    server_date: str = ""  # the answer's Date header: the broker's clock, to the second
 
     @cached_property
     def envelope(self) -> Envelope | None:

@@ -142,7 +142,7 @@ def _send(connection: HTTPSConnection, request: HttpRequest, call: Call) -> Evid
         body = _read_body(response)
     except (OSError, HTTPError, http.client.HTTPException) as e:
         return Evidence(begun=True, failure=describe_error(e))
-    return Evidence(begun=True, http_status=response.status, body=body)
+    return Evidence(begun=True, http_status=response.status, body=body, server_date=response.headers.get("Date", ""))
 
 
 def _read_body(response: HTTPResponse) -> bytes:

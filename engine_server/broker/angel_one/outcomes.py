@@ -9,21 +9,35 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from engine_server.broker.angel_one.codes import (
+    CONFIGURATION,
+    GENERIC_CODE,
+    SESSION_CODES,
+    UNCLEAR_CODES,
+    described,
+    explained,
+)
 from engine_server.broker.angel_one.envelope import Envelope
 from engine_server.broker.angel_one.evidence import Evidence
-from engine_server.broker.port import Accepted, BrokerError, NotSent, Outcome, Refused, SessionExpiredError, Unknown
-
-# Protocol §2.6: what a new login cures.
-SESSION_CODES = frozenset({"AG8001", "AG8002", "AG8003", "AB1010", "AB1011", "AB8050", "AB8051"})
-
-# "Something went wrong", "error not specified", "internal error": the back-end does not know what it did.
-UNCLEAR_CODES = frozenset({"AB1004", "AB2000", "AB2001"})
+from engine_server.broker.port import (
+    Accepted,
+    BrokerError,
+    NotConfiguredError,
+    NotSent,
+    Outcome,
+    Refused,
+    SessionExpiredError,
+    ThrottledError,
+    Unknown,
+)
 
 # AB1007 is the back-end's catch-all; only these of its texts name a cause that excludes an order (protocol §3.17).
-_GENERIC_CODE = "AB1007"
 _DEFINITE_TEXT = re.compile(r"order not found|variety", re.IGNORECASE)
 
 _BROKER_CODE = re.compile(r"^A[BG][0-9]{4}$")
+
+# HTTP 403 with plain text (protocol §1.3); the documentation words it both ways.
+_TOO_FAST_TEXT = re.compile(r"exceeding (the )?(access rate|rate limit)", re.IGNORECASE)
 
 
 def placement_outcome(evidence: Evidence) -> Outcome:
@@ -39,8 +53,10 @@ def placement_outcome(evidence: Evidence) -> Outcome:
     return Accepted(broker_order_id, _identifier(envelope.data, "uniqueorderid"))
 
 
-def cancel_outcome(evidence: Evidence, broker_order_id: str) -> Outcome:
-    """The outcome of cancelOrder. Accepted: the request was taken; the order's own report says whether it is cancelled."""
+def request_outcome(evidence: Evidence, broker_order_id: str = "") -> Outcome:
+    """The outcome of a cancel, a change or a conversion. Accepted: the request was taken; the order's own report, or the
+    positions, say what became of it.
+    """
     envelope = clear_answer(evidence)
     if isinstance(envelope, NotSent | Unknown):
         return envelope
@@ -71,9 +87,9 @@ def _refusal(envelope: Envelope) -> Outcome:
         return Unknown(f"the session is no longer valid: {words}")
     if envelope.code in UNCLEAR_CODES or not _BROKER_CODE.match(envelope.code):
         return Unknown(words)
-    if envelope.code == _GENERIC_CODE and not _DEFINITE_TEXT.search(envelope.message):
+    if envelope.code == GENERIC_CODE and not _DEFINITE_TEXT.search(envelope.message):
         return Unknown(words)
-    return Refused(envelope.code, envelope.message)
+    return Refused(envelope.code, described(envelope.code, envelope.message or "no reason given"))
 
 
 def is_session_expired(evidence: Evidence) -> bool:
@@ -82,16 +98,54 @@ def is_session_expired(evidence: Evidence) -> bool:
     return envelope is not None and envelope.ok is False and envelope.code in SESSION_CODES
 
 
+def is_throttled(evidence: Evidence) -> bool:
+    """Whether the broker said that this was one request too many. Only its words tell: a 403 is many things there."""
+    if not evidence.begun or evidence.http_status // 100 != 4:
+        return False
+    envelope = evidence.envelope
+    words = envelope.message if envelope is not None else evidence.body[:300].decode("utf-8", "replace")
+    return (envelope is None or envelope.ok is not True) and bool(_TOO_FAST_TEXT.search(words))
+
+
+def configuration_problem(evidence: Evidence) -> str:
+    """What nobody but a person can mend (address, key, blocked client), in the broker's words and with the remedy."""
+    envelope = evidence.envelope if evidence.begun else None
+    if envelope is None or envelope.ok is not False or envelope.code not in CONFIGURATION:
+        return ""
+    return explained(envelope.code, envelope.message)
+
+
 def read_data(evidence: Evidence, what: str) -> Any:
-    """The data of a clean read; raises `SessionExpiredError` or `BrokerError`. A failed read says nothing about any order."""
+    """The data of a clean read. A failed read says nothing about any order.
+
+    Raises `SessionExpiredError`, `ThrottledError`, `NotConfiguredError`, and for everything else `BrokerError`, with the
+    broker's code in its metadata where there is one.
+    """
     if is_session_expired(evidence):
         raise SessionExpiredError(f"{what}: the broker no longer knows the session; log in again")
+    if is_throttled(evidence):
+        raise ThrottledError(f"{what} could not be read: the broker refused it twice as too many requests")
+    if problem := configuration_problem(evidence):
+        raise NotConfiguredError(f"{what} was refused: {problem}", metadata=_code_of(evidence))
     envelope = clear_answer(evidence)
     if isinstance(envelope, NotSent | Unknown):
         raise BrokerError(f"{what} could not be read: {envelope.message}")
     if not envelope.ok:
-        raise BrokerError(f"{what} was refused: {envelope.message} ({envelope.code})", metadata={"code": envelope.code})
+        words = explained(envelope.code, envelope.message)
+        raise BrokerError(f"{what} was refused: {words}", metadata=_code_of(evidence))
     return envelope.data
+
+
+def may_pass(evidence: Evidence) -> bool:
+    """Whether the same read may well succeed a moment later: no clear answer, or "something went wrong" (protocol §8, 15)."""
+    if is_session_expired(evidence) or is_throttled(evidence):
+        return False
+    envelope = clear_answer(evidence)
+    return isinstance(envelope, NotSent | Unknown) or (not envelope.ok and envelope.code in UNCLEAR_CODES)
+
+
+def _code_of(evidence: Evidence) -> dict[str, str]:
+    return {"code": evidence.envelope.code} if evidence.envelope is not None else {}
 
 
 def says_no_such_order(evidence: Evidence) -> bool:
@@ -100,7 +154,7 @@ def says_no_such_order(evidence: Evidence) -> bool:
     if isinstance(envelope, NotSent | Unknown) or envelope.ok:
         return False
     return envelope.code == "AB1013" or (
-        envelope.code == _GENERIC_CODE and "order not found" in envelope.message.lower()
+        envelope.code == GENERIC_CODE and "order not found" in envelope.message.lower()
     )
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
 from typing import Protocol
 
 import asyncpg
 import msgspec
 
 from engine_server.broker.port import BrokerError
-from tradewinds.clock import day_key
+from tradewinds.clock import IST, Clock, SystemClock, ist
 from tradewinds.database.session import Database
 from tradewinds.errors import ConfigurationError, LeaseSupersededError
 from tradewinds.seal import seal, unseal
@@ -41,17 +42,41 @@ class BrokerSession:
     tokens: SessionTokens
     logged_in_at: datetime
 
+    @cached_property
+    def ends_at(self) -> datetime:
+        """Midnight in India after the login."""
+        return datetime.combine(ist(self.logged_in_at).date() + timedelta(days=1), time(), IST).astimezone(UTC)
+
     def is_of_day(self, moment: datetime) -> bool:
-        """Whether the session was opened on the same day in India."""
-        return day_key(self.logged_in_at) == day_key(moment)
+        """Whether the session was opened on the same day in India, or on a later one (by a clock that is ahead)."""
+        return moment < self.ends_at
 
 
 class CurrentSession:
     """The session in use, which a login replaces under the feet of the order stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.value: BrokerSession | None = None
+        self.disowned_jwt = ""
+        self.disowned_at = 0.0  # monotonic
+        self._clock = clock or SystemClock()
         self._changed = asyncio.Event()
+
+    def usable(self) -> SessionTokens | None:
+        """Its tokens, unless the broker has disowned them or their day in India is over (protocol §2.6)."""
+        session = self.value
+        if session is None or session.tokens.jwt == self.disowned_jwt or not session.is_of_day(self._clock.now()):
+            return None
+        return session.tokens
+
+    def disown(self, jwt: str) -> None:
+        """The broker does not know this token any more; nothing is sent again because of it."""
+        is_current = self.value is not None and self.value.tokens.jwt == jwt
+        if (
+            is_current and jwt != self.disowned_jwt
+        ):  # late answers to requests in an earlier session say nothing of this one
+            self.disowned_jwt, self.disowned_at = jwt, self._clock.monotonic()
+            log.warning("session.expired")
 
     def set(self, session: BrokerSession) -> None:
         """Use this one from now on, and wake whoever waits for it."""
@@ -83,7 +108,15 @@ class SessionStore(Protocol):
         ...
 
     async def record_failure(self, epoch: int, client_code: str, error: str) -> None:
-        """Note why there is no new session, for people. Never raises for a store that is down."""
+        """Note for people why there is no new session, or what is wrong with it; empty: nothing any more. Never raises for
+        a store that is down.
+        """
+        ...
+
+    async def rival(self, client_code: str) -> str:
+        """The enabled account that had this client code first, where that is another one; '' otherwise. Raises `BrokerError`
+        where it cannot be told.
+        """
         ...
 
 
@@ -99,6 +132,11 @@ _RECORD_FAILURE = """
 INSERT INTO broker_sessions (account_id, client_code, epoch, last_error, updated_at) VALUES ($1, $2, $3, $4, now())
 ON CONFLICT (account_id) DO UPDATE SET epoch = excluded.epoch, last_error = excluded.last_error, updated_at = now()
 WHERE broker_sessions.epoch <= excluded.epoch
+"""
+# One login owner per client code (protocol §2.6): the account that came first keeps it.
+_RIVAL = """
+SELECT account_id FROM broker_accounts WHERE enabled AND broker = 'ANGEL_ONE' AND upper(client_code) = upper($1)
+ORDER BY created_at, account_id LIMIT 1
 """
 _LOAD = "SELECT sealed_tokens, logged_in_at FROM broker_sessions WHERE account_id = $1"
 
@@ -152,3 +190,10 @@ class PostgresSessionStore:
             await self._database.pool.execute(_RECORD_FAILURE, self._account_id, client_code, epoch, error)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as e:
             log.warning("session.failure_not_recorded", account_id=self._account_id, error=str(e))
+
+    async def rival(self, client_code: str) -> str:
+        try:
+            first = await self._database.pool.fetchval(_RIVAL, client_code)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as e:
+            raise BrokerError(f"the accounts with client code {client_code} could not be read: {e}") from e
+        return "" if first in (None, self._account_id) else str(first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +25,10 @@ from tradewinds.seal import unseal
 
 SEAL_KEY = bytes(range(32))
 TOKENS = SessionTokens("j.w.t", "refresh", "feed", "D12345", "sandbox-key")
+
+
+async def at_once(_seconds: float) -> None:
+    """The wait for the next step of the one-time password."""
 
 
 async def logins(sandbox: SandboxProcess) -> int:
@@ -55,7 +60,7 @@ async def test_each_wrong_credential_is_named_with_what_to_check_and_never_quote
 ) -> None:
     credentials = credentials_of(sandbox.credentials, **wrong)
     with structlog.testing.capture_logs() as logs:
-        async with broker_at(sandbox, egress_url, store=store, credentials=credentials) as broker:
+        async with broker_at(sandbox, egress_url, store=store, credentials=credentials, sleep=at_once) as broker:
             with pytest.raises(LoginRefusedError) as raised:
                 await broker.login()
     assert words in raised.value.message
@@ -77,11 +82,12 @@ async def test_a_clock_that_is_off_is_a_wrong_one_time_password(
             return datetime.now(UTC) - timedelta(minutes=5)
 
         def monotonic(self) -> float:
-            return 0.0
+            return time.monotonic()
 
-    async with broker_at(sandbox, egress_url, store=store, clock=Late()) as broker:
-        with pytest.raises(LoginRefusedError, match="clock is right"):
+    async with broker_at(sandbox, egress_url, store=store, clock=Late(), sleep=at_once) as broker:
+        with pytest.raises(LoginRefusedError, match="clock is right") as raised:
             await broker.login()
+    assert "this machine's clock is 300 s behind the broker's" in raised.value.message
 
 
 async def test_a_broker_that_does_not_answer_has_not_refused(sandbox: SandboxProcess, store: KeptInMemory) -> None:

@@ -99,7 +99,8 @@ async def test_a_read_that_breaks_is_an_error_and_no_empty_book(
         await broker.order_book()
     with pytest.raises(BrokerError, match="could not be read"):
         await broker.positions()
-    assert len(server.requests) == 2
+    too_fast = answer is BROKEN["the access-rate text"]  # the one answer after which a read is asked once more
+    assert len(server.requests) == (4 if too_fast else 2)
 
 
 @pytest.mark.parametrize(

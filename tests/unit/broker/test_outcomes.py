@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine_server.broker.angel_one.codes import SESSION_CODES, UNCLEAR_CODES
 from engine_server.broker.angel_one.evidence import Evidence
 from engine_server.broker.angel_one.outcomes import (
-    SESSION_CODES,
-    UNCLEAR_CODES,
-    cancel_outcome,
     is_session_expired,
     placement_outcome,
     read_data,
+    request_outcome,
     says_no_such_order,
 )
 from engine_server.broker.port import Accepted, BrokerError, NotSent, Refused, SessionExpiredError, Unknown
@@ -108,7 +107,7 @@ def test_accepted_carries_both_ids(evidence: Evidence) -> None:
 
 @pytest.mark.parametrize("evidence", REFUSED.values(), ids=REFUSED.keys())
 def test_refused_is_said_of_what_the_broker_denied_by_a_code(evidence: Evidence) -> None:
-    for outcome in (placement_outcome(evidence), cancel_outcome(evidence, "1")):
+    for outcome in (placement_outcome(evidence), request_outcome(evidence, "1")):
         assert isinstance(outcome, Refused)
         assert outcome.code[:2] in ("AB", "AG")
         assert outcome.message
@@ -123,19 +122,19 @@ def test_everything_unclear_is_unknown_and_says_what_came(evidence: Evidence) ->
 
 @pytest.mark.parametrize("evidence", UNKNOWN.values(), ids=UNKNOWN.keys())
 def test_what_is_unclear_for_a_placement_is_unclear_for_a_cancel(evidence: Evidence) -> None:
-    assert isinstance(cancel_outcome(evidence, "1"), Unknown)
+    assert isinstance(request_outcome(evidence, "1"), Unknown)
 
 
 @pytest.mark.parametrize("data", [None, {}, {"orderid": "9", "uniqueorderid": "u"}])
 def test_a_cancel_is_accepted_by_a_bare_yes_under_the_id_that_was_asked_for(data: Any) -> None:
-    outcome = cancel_outcome(yes(data), "260511000368479")
+    outcome = request_outcome(yes(data), "260511000368479")
     assert isinstance(outcome, Accepted)
     assert outcome.broker_order_id == "260511000368479"
 
 
 def test_what_never_began_is_not_sent_and_says_why() -> None:
     evidence = Evidence(begun=False, failure="the egress is down")
-    assert placement_outcome(evidence) == cancel_outcome(evidence, "1") == NotSent("the egress is down")
+    assert placement_outcome(evidence) == request_outcome(evidence, "1") == NotSent("the egress is down")
 
 
 JSON = st.recursive(
@@ -173,7 +172,7 @@ def test_no_body_raises_and_only_clear_words_are_definitive(body: bytes, status:
         assert evidence.envelope.ok is False
     if status // 100 not in (2, 4):
         assert isinstance(outcome, Unknown)
-    cancel_outcome(evidence, "1")
+    request_outcome(evidence, "1")
     says_no_such_order(evidence)
 
 
