@@ -9,13 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 InstrumentKey: TypeAlias = tuple[str, str]
 """(exchange, token): tokens are unique only inside an exchange."""
 
 STREAM_EXCHANGE_TYPES: Mapping[str, int] = {"NSE": 1, "NFO": 2, "BSE": 3, "BFO": 4, "MCX": 5, "NCDEX": 7, "CDS": 13}
 """REST exchange -> exchangeType of the market socket (smartapi_protocol 4.2)."""
+
+INDEX_TYPE = "AMXIDX"
+"""The scrip master's instrumenttype of every index."""
 
 NO_BAND = 0
 """A price band of 0 per cent means that the contract has none."""
@@ -43,7 +46,8 @@ class Instrument:
 
     `band_percent` is the circuit filter round the previous close (NO_BAND: none). `freeze_quantity` is the largest quantity
     of one order, 0 where there is no such limit. A contract has `expiry` and the key of its `underlying`; an option has
-    `strike` and `option_type` too. `replay_names` are the names that recorded data use beside symbol and name.
+    `strike` and `option_type` too; a share of BSE follows the one of NSE that is its `underlying`. `instrument_type` is the
+    scrip master's: FUTIDX, OPTSTK and so on for contracts. `replay_names` are the names that recorded data use beside symbol and name.
     """
 
     exchange: str
@@ -64,6 +68,7 @@ class Instrument:
     strike: int = 0
     option_type: OptionType | None = None
     underlying: InstrumentKey | None = None
+    instrument_type: str = ""
 
     @property
     def key(self) -> InstrumentKey:
@@ -91,11 +96,23 @@ class Instrument:
         return self.name in _BANKS
 
 
-class Universe:
-    """The listed instruments and the ways to look one up."""
+class Listing(Protocol):
+    """Everything that the exchanges list beside the demo's own instruments; made when it is asked for."""
 
-    def __init__(self, instruments: Iterable[Instrument]) -> None:
+    def find(self, exchange: str, token: str) -> Instrument | None: ...
+
+    def search(self, exchange: str, text: str) -> list[Instrument]: ...
+
+
+class Universe:
+    """The instruments that always have prices, those that have some when somebody asks, and the ways to look one up.
+
+    Iterating gives the former alone: the latter are some 150,000.
+    """
+
+    def __init__(self, instruments: Iterable[Instrument], listing: Listing | None = None) -> None:
         self._by_key = {instrument.key: instrument for instrument in instruments}
+        self._listing = listing
         self._by_replay_name = {
             name: instrument
             for instrument in self._by_key.values()
@@ -108,21 +125,38 @@ class Universe:
     def __len__(self) -> int:
         return len(self._by_key)
 
+    def __contains__(self, key: InstrumentKey) -> bool:
+        """Whether it always has a price."""
+        return key in self._by_key
+
     def find(self, exchange: str, token: str) -> Instrument | None:
-        return self._by_key.get((exchange, token))
+        """Also a contract that has expired: positions in it are still to be shown. Look at its `expiry` before trading it."""
+        found = self._by_key.get((exchange, token))
+        if found is None and self._listing is not None:
+            return self._listing.find(exchange, token)
+        return found
 
     def named(self, replay_name: str) -> Instrument | None:
         """By the name recorded data use: `RELIANCE`, `RELIANCE-EQ`, `NIFTY 50`."""
         return self._by_replay_name.get(replay_name)
 
     def search(self, exchange: str, text: str) -> list[Instrument]:
-        """Instruments of the exchange whose trading symbol contains the text."""
+        """Instruments of the exchange whose trading symbol contains the text; contracts whose symbol begins with it."""
         wanted = text.upper()
-        return [i for i in self if i.exchange == exchange and wanted in i.symbol.upper()]
+        found = [i for i in self if i.exchange == exchange and wanted in i.symbol.upper()]
+        return found + (self._listing.search(exchange, wanted) if self._listing is not None else [])
 
     def with_ticks(self, ticks: Mapping[InstrumentKey, int]) -> Universe:
-        """The same listing on other tick grids (paise): recorded prices decide theirs."""
+        """The same instruments on other tick grids (paise): recorded prices decide theirs."""
         return Universe(replace(i, tick_size=ticks.get(i.key, i.tick_size)) for i in self)
+
+    def with_base_prices(self, prices: Mapping[InstrumentKey, int]) -> Universe:
+        """The same instruments at other prices (paise): strikes lie round those."""
+        return Universe(replace(i, base_price=prices.get(i.key, i.base_price)) for i in self)
+
+    def with_listing(self, listing: Listing) -> Universe:
+        """The same instruments, and all that are listed beside them."""
+        return Universe(self, listing)
 
 
 _BANKS = frozenset({"SBIN", "HDFCBANK", "ICICIBANK", "AXISBANK", "KOTAKBANK"})
@@ -155,6 +189,7 @@ def _index(token: str, symbol: str, name: str, recorded_as: str, base_rupees: in
         InstrumentKind.INDEX,
         replay_names=(recorded_as,),
         band_percent=NO_BAND,
+        instrument_type=INDEX_TYPE,
     )
 
 

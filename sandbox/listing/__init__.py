@@ -1,0 +1,1 @@
+"""What the exchanges list on a market day: shares, indices, and the contracts on them."""
