@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.clock import MarketClock, ist_day, today_open_ms
+from sandbox.edis import EdisDesk
 from sandbox.faults.reading import read_faults_file
 from sandbox.faults.register import Fault, FaultRequest, Faults
 from sandbox.market import QuoteBoard
@@ -30,6 +32,16 @@ from sandbox.state_dir import Identity, MarketMemory, StateDir
 from sandbox.ticks import TickSource
 from sandbox.truth import TruthLog
 from sandbox.universe import DEFAULT_UNIVERSE, Universe
+
+_SEGMENTS: Mapping[str, str] = {
+    "BSE": "bse_cm",
+    "NSE": "nse_cm",
+    "NFO": "nse_fo",
+    "BFO": "bse_fo",
+    "MCX": "mcx_fo",
+    "CDS": "cde_fo",
+    "NCDEX": "ncx_fo",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,12 @@ class Broker:
             second_login_ends=settings.second_login == "ends",
         )
         self.sessions.recover(history.sessions)
+        self.edis = EdisDesk(
+            settings.credentials.client_code,
+            frozenset(i.isin for i in self.universe if i.isin),
+            self.clock.now_ms,
+            ist_day,
+        )
         self._open_streams()
         self.book = OrderBook(settings.cash_rupees * 100, self.clock.now_ms, self._order_news)
         self.desk = OrderDesk(self.book, self.universe, settings.seed, self.board.quote)
@@ -120,6 +138,12 @@ class Broker:
             "sessions": self.sessions.alive,
             "last_seq": self.truth.last_seq,
         }
+
+    @property
+    def exchanges(self) -> list[str]:
+        """The segments of the listed instruments, in the words of getProfile."""
+        listed = {instrument.exchange for instrument in self.universe}
+        return [word for exchange, word in _SEGMENTS.items() if exchange in listed]
 
     def order_row(self, order: Order) -> dict[str, object]:
         """A row of the order book."""

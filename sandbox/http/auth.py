@@ -32,16 +32,17 @@ async def generate_tokens(request: web.Request) -> web.Response:
 
 @GET_PROFILE.served_by(routes)
 async def get_profile(request: web.Request) -> web.Response:
-    """The segment names and keys are the captured ones, not those of the documentation."""
-    client_code = request.app[BROKER].settings.credentials.client_code
+    """The segment names and keys are the captured ones, not those of the documentation; so are products that are not sold."""
+    broker = request.app[BROKER]
+    client_code = broker.settings.credentials.client_code
     return success(
         {
             "clientcode": client_code,
             "name": f"SANDBOX {client_code}",
             "email": "",
             "mobileno": "",
-            "exchanges": ["nse_cm"],
-            "products": ["NRML", "CNC", "MIS", "MARGIN"],
+            "exchanges": broker.exchanges,
+            "products": ["BO", "NRML", "CO", "CNC", "MIS", "MARGIN"],
             "lastlogintime": "",
             "broker": "",
         }
