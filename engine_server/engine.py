@@ -11,7 +11,9 @@ from functools import partial
 from typing import Any
 
 from engine_server.broker.angel_one.broker import AngelOneBroker
+from engine_server.broker.angel_one.budgets import BudgetsByClient
 from engine_server.broker.angel_one.credentials import unseal_credentials
+from engine_server.broker.angel_one.rates import RateSettings
 from engine_server.broker.angel_one.sessions import PostgresSessionStore
 from engine_server.broker.port import Broker
 from engine_server.fleet.fleet import Fleet
@@ -198,16 +200,18 @@ def _fleet(
 
 def _broker_factory(configuration: Configuration, database: Database) -> BrokerFactory:
     """Angel One for every account, with its own unsealed credentials, through the egress."""
-    seal_key = configuration.seal.key_bytes()
+    seal_key, budgets = configuration.seal.key_bytes(), BudgetsByClient(load(RateSettings))
 
     def make(account: Account, epoch: int) -> Broker:
+        credentials = unseal_credentials(seal_key, account.account_id, account.sealed_credentials)
         return AngelOneBroker(
             account.account_id,
-            unseal_credentials(seal_key, account.account_id, account.sealed_credentials),
+            credentials,
             configuration.broker,
             configuration.engine.egress_url,
             epoch,
             PostgresSessionStore(database, seal_key, account.account_id),
+            budgets=budgets.of(credentials.client_code),
         )
 
     return make
