@@ -81,6 +81,7 @@ class Agent:
                 gate=self._gate,
                 clock=clock,
                 market_reading=lambda: self._market_clock.reading,
+                market_clock_known=self._market_clock.known,
                 spawn=service.spawn,
                 folders=settings.folders,
                 stop_seconds=settings.stop_seconds,

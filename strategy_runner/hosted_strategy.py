@@ -27,6 +27,7 @@ log = get_logger("strategy")
 
 _EXIT_SECONDS: Final = 2.0
 _DRAIN_SECONDS: Final = 5.0
+_CLOCK_SECONDS: Final = 3.0
 _crashes = Counter("tradewinds_strategy_crashes_total", "Strategy processes that ended by themselves")
 
 
@@ -139,6 +140,7 @@ class HostedStrategy:
     async def _one_process(self) -> End:
         """Start a process and serve it to its end."""
         a = self.assignment
+        await self._wait_for_the_market_clock()
         if self._stopping is not None:
             return End(LifeEvent.STOPPED, "it was waiting to be started again")
         try:
@@ -165,6 +167,15 @@ class HostedStrategy:
             following.end()
             self.events.end()
             self._process = self._following = None
+
+    async def _wait_for_the_market_clock(self) -> None:
+        """One that begins in the present and then finds itself in a recorded year takes every position for years old. Without Redis or
+        a feed it begins on the real clock, which with a real broker is the market's."""
+        try:
+            async with asyncio.timeout(_CLOCK_SECONDS):
+                await self._hosting.market_clock_known.wait()
+        except TimeoutError:
+            log.warning("market_clock.unknown", config_id=self.assignment.config_id, waited_seconds=_CLOCK_SECONDS)
 
     def _begin(self, process: StrategyProcess) -> None:
         # The checkpoint before STARTING: from there on the engine replays.

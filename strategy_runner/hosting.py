@@ -29,6 +29,7 @@ class Hosting:
     gate: OrderGate
     clock: Clock
     market_reading: Callable[[], ClockReading | None]
+    market_clock_known: asyncio.Event
     spawn: Callable[[str, Coroutine[Any, Any, Any]], asyncio.Task[Any]]
     folders: tuple[str, ...]
     stop_seconds: float

@@ -15,6 +15,8 @@ from tradewinds.telemetry import get_logger
 log = get_logger("market_clock")
 
 _POLL_SECONDS = 1.0
+# Until there is a first reading this process lives by the real clock, which may be years off.
+_FIRST_POLL_SECONDS = 0.1
 
 
 class _PublishedClock(msgspec.Struct, frozen=True):
@@ -30,14 +32,15 @@ async def follow_market_clock(redis: Redis, market_clock: MarketClock) -> None:
 
     Without Redis, or when nothing is there, the last reading runs on (the real clock before the first).
     """
+    is_known = False
     while True:
         try:
-            await read_market_clock(redis, market_clock)
+            is_known = await read_market_clock(redis, market_clock) or is_known
         except (RedisError, OSError, TimeoutError) as e:
             log.warning_throttled("unreachable", error=repr(e))
         except msgspec.DecodeError as e:
             log.warning_throttled("unreadable", key=redis_keys.MARKET_CLOCK, error=str(e))
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS if is_known else _FIRST_POLL_SECONDS)
 
 
 async def read_market_clock(redis: Redis, market_clock: MarketClock) -> bool:

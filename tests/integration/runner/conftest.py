@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.integration.runner.published_clock import publish_clock
 from tests.integration.runner.scripted_engine import ScriptedEngine, serving
 from tests.support.service_process import ServiceProcess
 from tests.support.signing import Signing
 from tradewinds.auth import RUNNER, TokenVerifier
+from tradewinds.database.redis_connection import RedisConnection
 
 LAB = Path(__file__).parent / "lab_strategies"
 SECRET = "a-secret-that-no-strategy-sees"
@@ -33,9 +36,10 @@ async def engine(verifier: TokenVerifier) -> AsyncIterator[ScriptedEngine]:
 
 
 @pytest.fixture
-async def runner(
+async def runner_without_clock(
     engine: ScriptedEngine, redis_url: str, signing: Signing, tmp_path: Path
 ) -> AsyncIterator[ServiceProcess]:
+    """A runner beside an empty Valkey: no feed has told the market clock."""
     environment = {
         "INSTANCE_ID": "runner-0",
         "ENGINE_ADDRESS": engine.address,
@@ -48,3 +52,10 @@ async def runner(
     process = ServiceProcess("strategy_runner", environment, tmp_path)
     async with process:
         yield process
+
+
+@pytest.fixture
+async def runner(redis: RedisConnection, runner_without_clock: ServiceProcess) -> ServiceProcess:
+    """A runner that knows the market clock: the real one."""
+    await publish_clock(redis, time.time_ns() // 1_000_000, 1.0)
+    return runner_without_clock

@@ -134,9 +134,10 @@ class Curious(BaseStrategy):
 
 
 class Ticking(BaseStrategy):
-    """Says the market's date at every second of it."""
+    """Says the market's date when it starts and at every second of it."""
 
     def on_start(self) -> None:
+        self.look()
         self.every("1s", self.look)
 
     def look(self) -> None:
