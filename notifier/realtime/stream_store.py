@@ -23,7 +23,7 @@ from notifier.realtime import wire
 from notifier.realtime.cursor import EPOCH_BYTES, START
 from tradewinds import redis_keys
 from tradewinds.config import RedisSettings
-from tradewinds.database.redis_connection import telling_loss
+from tradewinds.database.redis_connection import NO_MAINTENANCE_NOTICES, telling_loss
 
 STREAM_ERRORS: Final = (RedisError, OSError, TimeoutError)
 _SOCKET_SECONDS: Final = 3.0
@@ -70,6 +70,7 @@ def connect(settings: RedisSettings) -> Redis:
         socket_timeout=_SOCKET_SECONDS,
         socket_connect_timeout=_CONNECT_SECONDS,
         socket_keepalive=True,
+        maint_notifications_config=NO_MAINTENANCE_NOTICES,
         retry=Retry(NoBackoff(), 0),
     )
     pool.connection_class = telling_loss(pool.connection_class)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -13,6 +13,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from tradewinds.config import RedisSettings
 from tradewinds.database.addresses import redacted
@@ -29,6 +30,9 @@ _SOCKET_SECONDS = 10.0
 _CONNECT_SECONDS = 2.0
 _IDLE_CHECK_SECONDS = 15
 _CONNECT_DEADLINE_SECONDS = 30.0
+# A notice of a Redis Enterprise cluster. While redis-py waits for them (its default from 8 on) it hands out pooled connections that
+# still hold an answer, and every command on such a one gets the answer of the one before.
+NO_MAINTENANCE_NOTICES: Final = MaintNotificationsConfig(enabled=False)
 
 
 class RedisConnection:
@@ -95,6 +99,7 @@ class RedisConnection:
             socket_connect_timeout=_CONNECT_SECONDS,
             socket_keepalive=True,
             health_check_interval=_IDLE_CHECK_SECONDS,
+            maint_notifications_config=NO_MAINTENANCE_NOTICES,
             retry=Retry(
                 ExponentialWithJitterBackoff(cap=0.5, base=0.05), retries=1, supported_errors=(RedisConnectionError,)
             ),

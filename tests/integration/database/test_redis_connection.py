@@ -11,7 +11,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from sqlalchemy.engine import make_url
 
+from notifier.realtime import stream_store
 from tests.support.settings import redis_settings
+from tests.support.waiting import eventually
 from tradewinds.database.redis_connection import RedisConnection
 from tradewinds.embedded.valkey import EmbeddedValkey
 from tradewinds.errors import ConfigurationError, PreconditionError, UnavailableError
@@ -92,6 +94,24 @@ async def test_a_command_that_the_server_refuses_is_an_error(redis: RedisConnect
 
     with pytest.raises(ResponseError):
         await redis.client.incr("a")
+
+
+@pytest.mark.parametrize("connect", ["kernel", "notifier"])
+async def test_an_answer_that_nobody_read_is_not_given_to_the_next_command(redis_url: str, connect: str) -> None:
+    settings = redis_settings(redis_url)
+    connection = RedisConnection(settings)
+    await connection.connect()
+    client = connection.client if connect == "kernel" else stream_store.connect(settings)
+    pool: Any = client.connection_pool
+    one = await pool.get_connection()
+    await one.send_command("SET", "a", "1")
+    await eventually(lambda: one._reader._buffer)
+    await pool.release(one)
+
+    assert await client.get("a") == b"1"
+    assert await client.get("b") is None
+    await client.aclose()
+    await connection.close()
 
 
 def test_a_write_on_a_connection_that_was_just_cut_is_a_lost_connection_under_uvloop(redis_url: str) -> None:
