@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from strategy_runner import protocol
 from strategy_runner.broadcast_clock import BroadcastClock
+from strategy_runner.confinement_check import check_confinement
 from strategy_runner.engine_calls import EngineCalls
 from strategy_runner.gate import OrderGate
 from strategy_runner.host import ProcessHost
@@ -19,6 +20,7 @@ from strategy_runner.roster import Roster
 from strategy_runner.session import RunnerSession
 from strategy_runner.session_outbox import SessionOutbox
 from strategy_runner.settings import RunnerIdentity, RunnerSettings
+from strategy_runner.syscall_filter import hide_memory
 from strategy_runner.ticks import TickReader
 from tradewinds import config
 from tradewinds.clock import ClockReading, SystemClock
@@ -41,11 +43,13 @@ async def main(service: Service) -> None:
     settings, redis_settings = config.load(RunnerSettings), config.load(RedisSettings)
     log_settings(settings, redis_settings)
     host = ProcessHost()
+    hide_memory()  # the token is there, and a strategy's process has the same user
     await host.start()
     service.spawn("fork-server", host.watch())
     redis = RedisConnection(redis_settings)
     server = GrpcServer()
     try:
+        await check_confinement(host, settings.confinement)
         await redis.connect()
         agent = Agent(service, settings, host, redis.client)
         await agent.live(server)
@@ -84,6 +88,7 @@ class Agent:
                 market_clock_known=self._market_clock.known,
                 spawn=service.spawn,
                 folders=settings.folders,
+                confinement=settings.confinement,
                 stop_seconds=settings.stop_seconds,
                 new_nonce=lambda: secrets.token_hex(4),
                 random=random.random,
@@ -96,7 +101,7 @@ class Agent:
             roster=self._roster,
             outbox=self._outbox,
             gate=self._gate,
-            inspector=Inspector(host, self._outbox, settings.folders, service.spawn),
+            inspector=Inspector(host, self._outbox, settings.folders, settings.confinement, service.spawn),
             clock=clock,
         )
 

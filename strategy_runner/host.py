@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,9 @@ _BOOT: Final = (
     "from strategy_runner import fork_server; fork_server.main(int(sys.argv[1]))"
 )
 _MAX_MESSAGE_BYTES: Final = 4096
+_LONGEST_STDERR_BYTES: Final = 8192
+_STDERR_PIECES: Final = 50
+_STDERR_WINDOW_SECONDS: Final = 10.0
 _SPAWN_SECONDS: Final = 30.0  # the first spawn waits for the fork server's imports
 _PIPE_LIMIT_BYTES: Final = 1024 * 1024
 
@@ -96,14 +100,13 @@ class ProcessHost:
     async def watch(self) -> None:
         """Log what the fork server and dying interpreters write; raises `HostError` when the server ends unasked."""
         assert self._server is not None  # noqa: S101 - start() comes first
-        lines = asyncio.StreamReader()
+        chunks = asyncio.StreamReader()
         with os.fdopen(self._stderr, "rb") as source:
             transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-                lambda: asyncio.StreamReaderProtocol(lines), source
+                lambda: asyncio.StreamReaderProtocol(chunks), source
             )
             try:
-                async for line in lines:
-                    log.warning("stderr", line=line.decode("utf-8", "replace").rstrip())
+                await _log_pieces(chunks)
             finally:
                 transport.close()
         code = await self._server.wait()
@@ -188,3 +191,15 @@ class ProcessHost:
         for waiting in self._spawning.values():
             if not waiting.done():
                 waiting.set_exception(HostError("the fork server has ended"))
+
+
+async def _log_pieces(chunks: asyncio.StreamReader) -> None:
+    """By the piece, not by the line, and so many: a strategy can write here too, as fast as it likes and lines without an end."""
+    window, pieces = 0, 0
+    while chunk := await chunks.read(_LONGEST_STDERR_BYTES):
+        now = int(time.monotonic() / _STDERR_WINDOW_SECONDS)
+        window, pieces = now, pieces + 1 if now == window else 1
+        if pieces <= _STDERR_PIECES:
+            log.warning("stderr", text=chunk.decode("utf-8", "replace").rstrip())
+        else:
+            log.warning_throttled("stderr.dropped", pieces=pieces)

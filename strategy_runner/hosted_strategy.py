@@ -197,6 +197,7 @@ class HostedStrategy:
                 config_json=a.config_json,
                 folders=list(self._hosting.folders),
             ),
+            confinement=self._hosting.confinement,
             instruments=list(a.instruments),
             state_json=self.saved.state_json,
             last_event_sequence=self.saved.last_event_sequence,
@@ -207,16 +208,20 @@ class HostedStrategy:
 
     async def _serve(self, process: StrategyProcess) -> End:
         end: End | None = None
-        async for message in process.messages():
-            match message:
-                case protocol.Failed(field=field, message=text):
-                    end = End(LifeEvent.FAILED, f"{field}: {text}")
-                case protocol.Crashed(callback=callback, traceback=text):
-                    end = End(LifeEvent.CRASHED, f"{callback}: {text}")
-                case protocol.Stopped():
-                    end = End(LifeEvent.STOPPED)
-                case _:
-                    self._take(process, message)
+        try:
+            async for message in process.messages():
+                match message:
+                    case protocol.Failed(field=field, message=text):
+                        end = End(LifeEvent.FAILED, f"{field}: {text}")
+                    case protocol.Crashed(callback=callback, traceback=text):
+                        end = End(LifeEvent.CRASHED, f"{callback}: {text}")
+                    case protocol.Stopped():
+                        end = End(LifeEvent.STOPPED)
+                    case _:
+                        self._take(process, message)
+        except ValueError as e:  # the pipe is an open file of its process: it can write anything there
+            process.child.kill()
+            end = End(LifeEvent.CRASHED, f"it wrote to its runner's pipe what is no message: {e}")
         return self._judge(end, await _exit_code(process))
 
     def _judge(self, end: End | None, code: int) -> End:

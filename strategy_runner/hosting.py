@@ -9,6 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from strategy_runner.confinement import Confinement
 from strategy_runner.gate import OrderGate
 from strategy_runner.host import ProcessHost
 from strategy_runner.order_calls import OrderCalls
@@ -32,6 +33,7 @@ class Hosting:
     market_clock_known: asyncio.Event
     spawn: Callable[[str, Coroutine[Any, Any, Any]], asyncio.Task[Any]]
     folders: tuple[str, ...]
+    confinement: Confinement
     stop_seconds: float
     new_nonce: Callable[[], str]
     random: Callable[[], float]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from strategy_runner import protocol
+from strategy_runner.confinement import Confinement
 from strategy_runner.host import HostError, ProcessHost
 from strategy_runner.protocol import ClassRef, Failed, Inspected
 from strategy_runner.session_outbox import SessionOutbox
@@ -27,12 +28,14 @@ class Inspector:
         host: ProcessHost,
         outbox: SessionOutbox,
         folders: tuple[str, ...],
+        confinement: Confinement,
         spawn: Callable[[str, Coroutine[Any, Any, Any]], object],
         seconds: float = INSPECT_SECONDS,
     ) -> None:
         self._host = host
         self._outbox = outbox
         self._folders = folders
+        self._confinement = confinement
         self._spawn = spawn
         self._seconds = seconds
         self._room = asyncio.Semaphore(_AT_ONCE)
@@ -68,9 +71,11 @@ class Inspector:
             module_path=module_path, class_name=class_name, config_json=config_json, folders=list(self._folders)
         )
         try:
-            child.writer.write(protocol.frame(protocol.InspectClass(strategy=ref)))
+            child.writer.write(protocol.frame(protocol.InspectClass(strategy=ref, confinement=self._confinement)))
             async with asyncio.timeout(self._seconds):
                 return await _answer_of(child.reader, module_path)
+        except ValueError as e:
+            return _failed(f"{module_path} wrote to its runner's pipe what is no message: {e}")
         except TimeoutError:
             return _failed(
                 f"{module_path} takes longer than {self._seconds:g} s to import; what does it do at module level?"

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from strategy_runner.confinement import Confinement
 from strategy_runner.tick_rows import TickRow
 from tradewinds.instruments import Instrument
 from tradewinds.sdk.commands import (
@@ -65,6 +66,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     epoch: int
     nonce: str
     strategy: ClassRef
+    confinement: Confinement
     instruments: list[Instrument]
     state_json: str
     last_event_sequence: int
@@ -77,6 +79,13 @@ class InspectClass(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """First frame of a throwaway process: say what this class is, and end."""
 
     strategy: ClassRef
+    confinement: Confinement
+
+
+class TryConfinement(msgspec.Struct, frozen=True, tag=True):
+    """First frame of a throwaway process: confine yourself, say how that went, and end."""
+
+    confinement: Confinement
 
 
 class Ticks(msgspec.Struct, frozen=True, tag=True):
@@ -140,6 +149,7 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 RunnerMessage = (
     Start
     | InspectClass
+    | TryConfinement
     | Ticks
     | OrderEvents
     | CaughtUp
@@ -205,6 +215,12 @@ class Inspected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     symbols: list[str]
 
 
+class ConfinementTried(msgspec.Struct, frozen=True, tag=True):
+    """Why the kernel has refused; empty when it has not."""
+
+    refusal: str
+
+
 WorkerMessage = (
     Running
     | Progress
@@ -214,6 +230,7 @@ WorkerMessage = (
     | Crashed
     | Stopped
     | Inspected
+    | ConfinementTried
     | PlaceOrder
     | CancelOrder
     | Notify

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from strategy_runner.confinement import Confinement
 from strategy_runner.loading import FolderError, package_of
 from tradewinds.config import Settings
 
@@ -30,6 +32,18 @@ class RunnerSettings(Settings):
     stop_seconds: float = Field(
         default=5.0, gt=0, le=60, validation_alias="STRATEGY_STOP_SECONDS", description="how long on_stop may take"
     )
+    memory_mb: int = Field(
+        default=512, ge=64, validation_alias="STRATEGY_MEMORY_MB", description="the most that one strategy may write to"
+    )
+    open_files: int = Field(default=256, ge=32, validation_alias="STRATEGY_OPEN_FILES")
+    file_mb: int = Field(
+        default=64, ge=1, validation_alias="STRATEGY_FILE_MB", description="the largest file that a strategy may write"
+    )
+    syscall_filter: Literal["required", "preferred", "off"] = Field(
+        default="required",
+        validation_alias="STRATEGY_SYSCALL_FILTER",
+        description="whether strategies run where the kernel takes no seccomp filter: required means no, preferred yes",
+    )
     grpc_port: int = Field(default=0, ge=0, le=65535, validation_alias="GRPC_PORT")
 
     @field_validator("strategy_folders")
@@ -51,6 +65,17 @@ class RunnerSettings(Settings):
     def folders(self) -> tuple[str, ...]:
         """Absolute paths."""
         return tuple(folder for folder in self.strategy_folders.split(os.pathsep) if folder)
+
+    @property
+    def confinement(self) -> Confinement:
+        """What every strategy's process is bound by."""
+        return Confinement(
+            memory_bytes=self.memory_mb << 20,
+            open_files=self.open_files,
+            file_bytes=self.file_mb << 20,
+            filter_calls=self.syscall_filter != "off",
+            is_required=self.syscall_filter == "required",
+        )
 
 
 @dataclass(frozen=True)

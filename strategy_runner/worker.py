@@ -6,6 +6,7 @@ Forked from `fork_server.py`. Exit codes: 0 ended as asked, 1 crashed, 3 cannot 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from strategy_runner import inspected_class, loading, protocol
+from strategy_runner.confinement import confine
 from strategy_runner.inbox import Inbox
 from strategy_runner.printed_lines import PrintedLines
 from strategy_runner.protocol import RunnerMessage, WorkerMessage
@@ -47,13 +49,25 @@ async def _serve(pipe: socket.socket) -> int:
     if first is None:
         return _RUNNER_GONE
     message = protocol.runner_messages.decode(first)
-    if isinstance(message, protocol.InspectClass):
-        writer.write(protocol.frame(inspected_class.inspect_class(message.strategy)))
-        await writer.drain()
-        return 0
-    if not isinstance(message, protocol.Start):
-        raise TypeError(f"the first frame must be Start or InspectClass, was {type(message).__name__}")
-    return await StrategyWorker(reader, writer).run(message)
+    if not isinstance(message, protocol.Start | protocol.InspectClass | protocol.TryConfinement):
+        raise TypeError(f"the first frame must begin something, was {type(message).__name__}")
+    # From here on, before the first line of the user's. The loop and the pipe, which are sockets, are there.
+    refusal = confine(message.confinement)
+    if isinstance(message, protocol.Start) and not (refusal and message.confinement.is_required):
+        return await StrategyWorker(reader, writer).run(message)
+    writer.write(protocol.frame(_only_answer(message, refusal)))
+    await writer.drain()
+    return 0
+
+
+def _only_answer(
+    message: protocol.Start | protocol.InspectClass | protocol.TryConfinement, refusal: str
+) -> WorkerMessage:
+    if isinstance(message, protocol.TryConfinement):
+        return protocol.ConfinementTried(refusal)
+    if isinstance(message, protocol.Start) or (refusal and message.confinement.is_required):
+        return protocol.Failed(field="module_path", message=f"its process cannot be confined: {refusal}")
+    return inspected_class.inspect_class(message.strategy)
 
 
 class StrategyWorker:
@@ -184,6 +198,8 @@ class StrategyWorker:
 
 
 def _crash_report(driver: StrategyDriver | None, error: BaseException) -> protocol.Crashed:
+    if isinstance(error, PermissionError) and error.errno == errno.EPERM:
+        error.add_note("a strategy's process has no network, starts no other process and signals none")
     text = "".join(traceback.format_exception(error))
     here = str(Path(__file__).parent)
     callback = driver.callback if driver is not None else "__init__"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +14,9 @@ from tradewinds.sdk.errors import StateError
 from tradewinds.sdk.orders import OrderReport
 from tradewinds.sdk.positions import Position
 from tradewinds.sdk.vocabulary import Product
+
+# It is sent to the engine after each change, in one message of a session that other strategies share (4 MiB at most).
+MAX_STATE_CHARACTERS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,15 @@ def encode(state: Mapping[str, Any], positions: Iterable[Position], orders: Iter
         "orders": [msgspec.to_builtins(order) for order in orders],
     }
     try:
-        return json.dumps({"state": dict(state), "book": book}, allow_nan=False)
+        text = json.dumps({"state": dict(state), "book": book}, allow_nan=False)
     except (TypeError, ValueError) as e:
         raise StateError(f"self.state cannot be saved: {e}; keep numbers, strings, lists and dicts in it") from e
+    if len(text) > MAX_STATE_CHARACTERS:
+        raise StateError(
+            f"self.state cannot be saved: it has {len(text):,} characters as JSON, {MAX_STATE_CHARACTERS:,} are kept; "
+            "keep in it what a restart needs, and the rest in attributes"
+        )
+    return text
 
 
 def decode(state_json: str, last_event_sequence: int) -> Checkpoint:

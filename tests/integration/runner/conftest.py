@@ -47,6 +47,8 @@ async def runner_without_clock(
         "SERVICE_TOKEN": signing.token("runner-0", RUNNER),
         "STRATEGY_FOLDERS": str(LAB),
         "STRATEGY_STOP_SECONDS": "1",
+        "STRATEGY_MEMORY_MB": "256",
+        "STRATEGY_FILE_MB": "1",
         "PLANTED_SECRET": SECRET,
     }
     process = ServiceProcess("strategy_runner", environment, tmp_path)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from strategy_runner.confinement import Confinement
 from strategy_runner.host import ProcessHost
 from strategy_runner.inspection import Inspector
 from strategy_runner.protocol import Failed, Inspected
@@ -16,6 +17,7 @@ from tests.integration.runner.scripted_engine import ScriptedEngine
 from tests.support.service_process import ServiceProcess
 from tests.support.waiting import eventually
 
+BOUNDS = Confinement(memory_bytes=1 << 30, open_files=256, file_bytes=1 << 20, filter_calls=True, is_required=True)
 GOOD = '{"symbols": ["RELIANCE", "TCS"], "capital_allocated": 100000}'
 MINE = {
     "fine": "from tradewinds.sdk import BaseStrategy\nclass Fine(BaseStrategy):\n    'Does nothing.'\n",
@@ -41,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 async def inspector(folder: Path) -> AsyncIterator[Inspector]:
     host = ProcessHost()
     await host.start()
-    yield Inspector(host, SessionOutbox(), (str(folder),), lambda *_: None, seconds=2.0)
+    yield Inspector(host, SessionOutbox(), (str(folder),), BOUNDS, lambda *_: None, seconds=2.0)
     await host.close()
 
 

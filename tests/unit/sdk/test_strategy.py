@@ -258,6 +258,9 @@ async def test_state_that_json_cannot_hold_is_refused_with_a_remedy() -> None:
     harness.strategy.state = {5: "x"}
     with pytest.raises(StateError, match="keys must be strings"):
         await harness.tick("RELIANCE", 1)
+    harness.strategy.state = {"everything": "x" * 1_000_000}
+    with pytest.raises(StateError, match="1,000,000 are kept; keep in it what a restart needs"):
+        await harness.tick("RELIANCE", 1)
 
 
 async def test_an_exception_passes_through_to_whoever_runs_the_strategy() -> None:

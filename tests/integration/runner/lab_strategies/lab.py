@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
+import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tradewinds.sdk import BaseStrategy, OrderHandle, Params, StopReason, Tick, Trade
@@ -142,3 +147,70 @@ class Ticking(BaseStrategy):
 
     def look(self) -> None:
         self.notify(f"{self.now:%Y-%m-%d}")
+
+
+class Prisoner(BaseStrategy):
+    """Tries what a strategy's process may not do, and tells the error number of each attempt; 0 where it succeeded."""
+
+    def on_start(self) -> None:
+        attempts: dict[str, Callable[[], object]] = {
+            "socket": lambda: socket.socket(socket.AF_INET),
+            "unix_socket": socket.socketpair,
+            "fork": os.fork,
+            "exec": lambda: os.execv("/bin/true", ["true"]),  # noqa: S606
+            "subprocess": lambda: subprocess.run(["true"], check=True),
+            "kill_runner": lambda: os.kill(os.getppid(), 0),
+            "kill_all": lambda: os.kill(-1, 0),
+            "files": self.open_too_many,
+            "big_file": self.write_too_much,
+            "own_signal": lambda: os.kill(os.getpid(), 0),
+            "thread": lambda: threading.Thread(target=int).start(),
+        }
+        for name, attempt in attempts.items():
+            self.metric(name, float(error_of(attempt)))
+
+    def open_too_many(self) -> None:
+        with contextlib.ExitStack() as files:
+            for _ in range(10_000):
+                files.enter_context(Path("/dev/null").open())
+
+    def write_too_much(self) -> None:
+        with Path(self.params.file).open("wb") as file:
+            for _ in range(3):
+                file.write(bytes(1 << 20))
+
+    class Params(Params):
+        file: str
+
+
+def error_of(attempt: Callable[[], object]) -> int:
+    try:
+        attempt()
+    except OSError as e:
+        return e.errno or -1
+    return 0
+
+
+class Leaking(Watcher):
+    """Keeps more and more, for ever."""
+
+    def on_tick(self, tick: Tick) -> None:
+        kept: list[bytes] = []
+        while True:
+            kept.append(b"x" * (1 << 20))
+
+
+class Babbling(Watcher):
+    """Writes nonsense to every file that it has open, its runner's pipe included."""
+
+    def on_tick(self, tick: Tick) -> None:
+        for descriptor in range(2, 32):
+            with contextlib.suppress(OSError):
+                os.write(descriptor, b"\xff" * 300_000)
+
+
+class Caller(Watcher):
+    """Would like to ask a server."""
+
+    def on_tick(self, tick: Tick) -> None:
+        socket.create_connection(("127.0.0.1", 1))
