@@ -15,6 +15,7 @@ from engine_server.broker.angel_one.budgets import BudgetsByClient
 from engine_server.broker.angel_one.credentials import unseal_credentials
 from engine_server.broker.angel_one.rates import RateSettings
 from engine_server.broker.angel_one.sessions import PostgresSessionStore
+from engine_server.broker.fence import EgressFence
 from engine_server.broker.port import Broker
 from engine_server.fleet.fleet import Fleet
 from engine_server.instruments.catalog import InstrumentCatalog
@@ -177,7 +178,8 @@ def _registry(
     )
     owner = LeaseOwner(service.settings.instance_id, parts.configuration.engine.advertised_address)
     make_broker = _broker_factory(parts.configuration, parts.database)
-    return AccountRegistry(oms, owner, parts.configuration.leases, make_broker, catalog, quotes)
+    fence = EgressFence(parts.configuration.engine.egress_url, owner.owner_id)
+    return AccountRegistry(oms, owner, parts.configuration.leases, fence, make_broker, catalog, quotes, _OpenMarket())
 
 
 def _fleet(
@@ -241,3 +243,10 @@ async def _notifier_channel(configuration: Configuration) -> AsyncIterator[Any]:
         yield channel
     finally:
         await channel.close()
+
+
+class _OpenMarket:
+    """Until the calendar is wired (working tree only)."""
+
+    def no_entry(self, instrument: Any) -> None:
+        return None

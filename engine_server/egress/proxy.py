@@ -1,4 +1,6 @@
-"""The proxy itself: accepts clients, checks what they ask for, connects, hands over to the tunnel, and counts."""
+"""The proxy itself: accepts clients, checks what they ask for, connects, hands over to the tunnel, and counts; raises fences and
+cuts what is below them.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,23 @@ import asyncio
 import socket
 import time
 from asyncio import StreamReader, StreamWriter
+from collections import Counter as Counted
+from dataclasses import dataclass
 from http import HTTPStatus
 
+import msgspec
 from prometheus_client import Counter, Gauge
 
-from engine_server.egress.connect_request import ConnectRequest, Target, TunnelRefusedError, read_request
-from engine_server.egress.tunnel import BUFFER_BYTES, TunnelBytes, relay
+from engine_server.egress.connect_request import (
+    ConnectRequest,
+    FenceRequest,
+    Request,
+    Target,
+    TunnelRefusedError,
+    read_request,
+)
+from engine_server.egress.fences import Fence, FenceAheadError, Fences
+from engine_server.egress.tunnel import BUFFER_BYTES, TunnelBytes, relay, reset
 from tradewinds.errors import ConfigurationError
 from tradewinds.telemetry import get_logger
 
@@ -28,11 +41,31 @@ _BYTES = Counter(
 )
 
 
+_FENCED = Counter("tradewinds_egress_fenced_tunnels_total", "Tunnels that a fence cut", ["account"])
+
+
+@dataclass(eq=False)
+class _Tunnel:
+    """One that stands or is being opened."""
+
+    request: ConnectRequest
+    passed: TunnelBytes
+    ends: list[StreamWriter]
+
+    def cut(self) -> None:
+        """Nothing more of it leaves."""
+        for end in self.ends:
+            reset(end)
+
+
 class EgressProxy:
     """Listens until `stop`. It sees only ciphertext; who pays for a tunnel is in its headers."""
 
-    def __init__(self, allowed: frozenset[Target]) -> None:
+    def __init__(self, allowed: frozenset[Target], fences: Fences) -> None:
         self._allowed = allowed
+        self._fences = fences
+        self._fencing = asyncio.Lock()
+        self._tunnels: dict[asyncio.Task[None], _Tunnel] = {}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -68,7 +101,12 @@ class EgressProxy:
         try:
             _watch_peer(writer)
             request = await self._read_request(reader)
-            await self._open_tunnel(request, reader, writer)
+            if isinstance(request, ConnectRequest):
+                await self._open_tunnel(request, reader, writer)
+            elif isinstance(request, FenceRequest):
+                await _answer(writer, *await self._raise_fence(request))
+            else:
+                await _answer(writer, HTTPStatus.OK, self._in_force())
         except TunnelRefusedError as e:
             _TUNNELS.labels("", str(int(e.status))).inc()
             log.warning_throttled("refused", status=int(e.status), why=e.text, peer=_peer(writer))
@@ -78,7 +116,7 @@ class EgressProxy:
         finally:
             writer.close()
 
-    async def _read_request(self, reader: StreamReader) -> ConnectRequest:
+    async def _read_request(self, reader: StreamReader) -> Request:
         if len(self._tasks) > _MAX_CONNECTIONS:
             raise TunnelRefusedError(HTTPStatus.SERVICE_UNAVAILABLE, f"{_MAX_CONNECTIONS} connections are open already")
         try:
@@ -91,21 +129,77 @@ class EgressProxy:
         return read_request(head, self._allowed)
 
     async def _open_tunnel(self, request: ConnectRequest, reader: StreamReader, writer: StreamWriter) -> None:
+        if not self._fences.admits(request.account, request.epoch):
+            raise TunnelRefusedError(HTTPStatus.FORBIDDEN, self._fences.why_not(request.account, request.epoch))
         target = str(request.target)
-        upstream = await _connect(request.target)
+        passed = TunnelBytes(_BYTES.labels(target, "out").inc, _BYTES.labels(target, "back").inc)
+        tunnel, task = _Tunnel(request, passed, [writer]), asyncio.current_task()
+        if task is None:
+            raise AssertionError("a tunnel is a task")
+        self._tunnels[task] = tunnel  # before it connects: a fence that is raised meanwhile must find it
+        try:
+            upstream = await _connect(request.target)
+            tunnel.ends.append(upstream[1])
+            await self._carry(tunnel, (reader, writer), upstream)
+        finally:
+            del self._tunnels[task]
+
+    async def _carry(
+        self, tunnel: _Tunnel, client: tuple[StreamReader, StreamWriter], upstream: tuple[StreamReader, StreamWriter]
+    ) -> None:
+        request, passed, target = tunnel.request, tunnel.passed, str(tunnel.request.target)
         who = {"target": target, "account_id": request.account, "epoch": request.epoch}
         log.debug("tunnel.opened", **who)
         _TUNNELS.labels(target, "200").inc()
         started = time.monotonic()
-        passed = TunnelBytes(_BYTES.labels(target, "out").inc, _BYTES.labels(target, "back").inc)
         try:
             with _OPEN.labels(target).track_inprogress():
-                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                await relay((reader, writer), upstream, passed)
+                client[1].write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                await relay(client, upstream, passed)
         finally:
             upstream[1].close()
             seconds = round(time.monotonic() - started, 3)
             log.info("tunnel.closed", **who, bytes_out=passed.out, bytes_back=passed.back, seconds=seconds)
+
+    async def _raise_fence(self, request: FenceRequest) -> tuple[HTTPStatus, object]:
+        """Kept on the disk, then older tunnels are cut, then it is answered."""
+        fence = Fence(request.epoch, request.owner)
+        async with self._fencing:
+            try:
+                raised = await asyncio.to_thread(self._fences.raise_to, request.account, fence)
+            except FenceAheadError as e:
+                log.warning("fence.ahead", account_id=request.account, wanted=fence, in_force=e.fence)
+                return HTTPStatus.CONFLICT, e.fence
+            except OSError as e:
+                log.error("fence.not_kept", account_id=request.account, error=repr(e))  # noqa: TRY400
+                return HTTPStatus.SERVICE_UNAVAILABLE, {"error": f"the fence cannot be kept: {e}"}
+            cut = await self._cut_below(request.account, request.epoch)
+        bytes_out = sum(tunnel.passed.out for tunnel in cut)
+        if raised:
+            log.info("fence.raised", account_id=request.account, fence=fence, cut=len(cut), bytes_out=bytes_out)
+        return HTTPStatus.OK, {**msgspec.to_builtins(fence), "closed_tunnels": len(cut), "bytes_out": bytes_out}
+
+    async def _cut_below(self, account: str, epoch: int) -> list[_Tunnel]:
+        """Every tunnel of another epoch, gone when this returns."""
+        cut = {
+            task: tunnel
+            for task, tunnel in self._tunnels.items()
+            if tunnel.request.account == account and tunnel.request.epoch != epoch
+        }
+        for task, tunnel in cut.items():
+            tunnel.cut()
+            task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
+        _FENCED.labels(account).inc(len(cut))
+        return list(cut.values())
+
+    def _in_force(self) -> object:
+        """By account: epoch and owner of the fence, tunnels that stand."""
+        standing = Counted(tunnel.request.account for tunnel in self._tunnels.values())
+        return {
+            account: {**msgspec.to_builtins(fence), "tunnels": standing[account]}
+            for account, fence in self._fences.in_force.items()
+        }
 
 
 async def _connect(target: Target) -> tuple[StreamReader, StreamWriter]:
@@ -129,6 +223,16 @@ def _watch_peer(writer: StreamWriter) -> None:
     for option, seconds in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, option):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+
+
+async def _answer(writer: StreamWriter, status: HTTPStatus, body: object) -> None:
+    content = msgspec.json.encode(body)
+    head = (
+        f"HTTP/1.1 {int(status)} {status.phrase}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+    )
+    writer.write(head.encode("ascii") + content)
+    await writer.drain()
 
 
 async def _refuse(writer: StreamWriter, refusal: TunnelRefusedError) -> None:

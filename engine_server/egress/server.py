@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine_server.egress.fences import Fences
 from engine_server.egress.proxy import EgressProxy
 from engine_server.egress.settings import EgressSettings
 from tradewinds.config import load
@@ -13,7 +14,7 @@ async def main(service: Service) -> None:
     """Serve until the process is told to stop, then cut every tunnel."""
     settings = load(EgressSettings)
     log_settings(settings)
-    proxy, health = EgressProxy(settings.targets()), GrpcServer()
+    proxy, health = EgressProxy(settings.targets(), Fences(settings.state_dir)), GrpcServer()
     try:
         egress_address = await proxy.start(service.settings.host, settings.port)
         grpc_address = await health.start(service.settings.host, settings.grpc_port, ())

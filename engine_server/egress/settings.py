@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, field_validator
 
 from engine_server.egress.connect_request import Target
@@ -17,6 +19,12 @@ class EgressSettings(Settings):
         default="apiconnect.angelone.in:443,tns.angelone.in:443",
         validation_alias="EGRESS_ALLOWED",
         description="host:port,host:port of the broker's REST origin and order stream",
+    )
+
+    state_dir: Path | None = Field(
+        default=None,
+        validation_alias="EGRESS_STATE_DIR",
+        description="where fences are kept; without it a restart closes them all until the owners raise them again",
     )
 
     @field_validator("allowed")

@@ -46,8 +46,8 @@ async def relay(
             pumps.create_task(_pump(client[0], upstream[1], passed.count_out), name="egress.out")
             pumps.create_task(_pump(upstream[0], client[1], passed.count_back), name="egress.back")
     except* OSError:
-        _reset(client[1])
-        _reset(upstream[1])
+        reset(client[1])
+        reset(upstream[1])
 
 
 async def _pump(source: StreamReader, sink: StreamWriter, count: Callable[[int], None]) -> None:
@@ -61,8 +61,9 @@ async def _pump(source: StreamReader, sink: StreamWriter, count: Callable[[int],
         sink.write_eof()
 
 
-def _reset(writer: StreamWriter) -> None:
-    """Break the connection as a break, not as a polite end: nobody must take half a message for a whole one."""
+def reset(writer: StreamWriter) -> None:
+    """Break the connection as a break, not as a polite end: nobody must take half a message for a whole one, and what is still in
+    a buffer is not sent."""
     sock = writer.get_extra_info("socket")
     if not writer.is_closing():
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

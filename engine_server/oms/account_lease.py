@@ -40,6 +40,11 @@ UPDATE account_leases SET expires_at = clock_timestamp() + $4::interval, updated
 WHERE account_id = $1 AND owner_id = $2 AND epoch = $3
 RETURNING epoch
 """
+_RAISE_EPOCH = """
+UPDATE account_leases SET epoch = $4, updated_at = clock_timestamp()
+WHERE account_id = $1 AND owner_id = $2 AND epoch = $3 AND $4 > epoch
+RETURNING epoch
+"""
 _RELEASE = """
 UPDATE account_leases SET expires_at = clock_timestamp() - interval '1 ms', gate = 'CLOSED', gate_reason = $4,
        updated_at = clock_timestamp()
@@ -143,6 +148,14 @@ class AccountLease:
             log.warning("lost", account_id=self.account_id, epoch=self.epoch)
         else:
             self._renewed_at = sent_at
+
+    async def raise_epoch(self, epoch: int) -> None:
+        """Go on under a higher epoch; raises `LeaseLostError` when the lease is not ours any more, and asyncpg's errors."""
+        raised = await self._database.pool.fetchval(_RAISE_EPOCH, self.account_id, self.owner_id, self.epoch, epoch)
+        if raised is None:
+            self._lost = True
+            self.check_not_lost()
+        self.epoch = epoch
 
     async def release(self, reason: str) -> None:
         """Free it for the next owner at once, gate closed."""

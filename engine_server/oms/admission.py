@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from engine_server.broker.port import OrderTicket
 from engine_server.oms.dispatch import Dispatcher
 from engine_server.oms.domain import risk
-from engine_server.oms.domain.commands import PlaceOrder
+from engine_server.oms.domain.commands import Denial, PlaceOrder
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.draft import AuditRow, Draft
@@ -44,14 +44,11 @@ class Admission:
         order = self.dispatcher.admit(draft, order, _ticket(order, command))
         return draft.admit(order, EventKind.PLACED, _audit(order, command, "order.place"))
 
-    def _denial(self, draft: Draft, command: PlaceOrder) -> risk.Denial | None:
+    def _denial(self, draft: Draft, command: PlaceOrder) -> Denial | None:
         waiting = len(draft.state.pending) + len(draft.new_order_ids)
         if draft.permits <= 0 and waiting >= MAXIMUM_PENDING:
-            return risk.Denial(
-                "RATE_LIMITED", f"{waiting} orders wait for the broker's rate limit already; try again later"
-            )
-        exposure = draft.exposure(command.request.config_id) if command.request.config_id else _NO_EXPOSURE
-        return risk.first_denial(command, exposure)
+            return Denial("RATE_LIMITED", f"{waiting} orders wait for the broker's rate limit already; try again later")
+        return risk.first_denial(command, draft.exposure(command.request.config_id))
 
     def _intent(self, draft: Draft, command: PlaceOrder) -> OrderRecord:
         request, order_id = command.request, self.new_id("ord")
@@ -76,9 +73,6 @@ class Admission:
             created_at=draft.now,
             updated_at=draft.now,
         )
-
-
-_NO_EXPOSURE = risk.StrategyExposure((), ())
 
 
 def repeated(command: PlaceOrder, first: OrderRecord) -> OrderRecord:

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine_server.oms.account_state import AccountState
 from engine_server.oms.domain.books import Book, BookKey, empty_book, keys_of
-from engine_server.oms.domain.risk import StrategyExposure
+from engine_server.oms.domain.risk import Exposure
 from engine_server.oms.domain.states import check_transition
 from engine_server.oms.events import EventKind
 from engine_server.oms.notices import notice_of
@@ -88,11 +88,11 @@ class Draft:
                 yield order
         yield from [order for order in self.orders.values() if not order.state.is_terminal]
 
-    def exposure(self, config_id: str) -> StrategyExposure:
-        """A strategy's book and working orders."""
-        keys = {key for key in (*self.state.books, *self.books) if key.config_id == config_id}
+    def exposure(self, config_id: str | None) -> Exposure:
+        """A strategy's book and working orders; for a person (None) those of the whole account."""
+        keys = {key for key in (*self.state.books, *self.books) if key.config_id == (config_id or "")}
         positions = [self.book(key).position for key in keys]
-        return StrategyExposure(positions, [o for o in self.working() if o.config_id == config_id])
+        return Exposure(positions, [o for o in self.working() if config_id is None or o.config_id == config_id])
 
     def book(self, key: BookKey) -> Book:
         """One line of the books."""

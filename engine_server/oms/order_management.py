@@ -15,6 +15,7 @@ from engine_server.oms.dispatch import Dispatcher
 from engine_server.oms.domain.commands import CancelOrder, PlaceOrder
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.event_log import OrderEventLog
+from engine_server.oms.fencing import AccountFence
 from engine_server.oms.gate import Gate
 from engine_server.oms.journal import Fence, Journal
 from engine_server.oms.outcomes import cancel_answered, placement_answered
@@ -61,9 +62,10 @@ class OmsParts:
 class OrderManagement:
     """The OMS of one account. `run` it; `place` and `cancel` while it runs."""
 
-    def __init__(self, parts: OmsParts, lease: AccountLease, user_id: str, broker: Broker) -> None:
+    def __init__(self, parts: OmsParts, lease: AccountLease, fence: AccountFence, user_id: str, broker: Broker) -> None:
         self._parts = parts
         self._lease = lease
+        self._fence = fence
         self._broker = broker
         self._journal = Journal(parts.database, lease)
         self.user_id = user_id
@@ -144,9 +146,14 @@ class OrderManagement:
         log.info("loaded", account_id=account_id, orders=len(state.orders), working=len(state.working))
         writing = asyncio.create_task(self._writer.run(), name=f"writer {account_id}")
         recovering = asyncio.create_task(self._recovery.run(), name=f"recovery {account_id}")
+        holding = asyncio.create_task(
+            self._fence.hold(self.gate.close, self._recovery.read_soon), name=f"fence {account_id}"
+        )
         try:
-            await _first_failure(keeper, writing, recovering, failure)
+            await _first_failure(keeper, writing, recovering, holding, failure)
         finally:
+            holding.cancel()
+            await asyncio.gather(holding, return_exceptions=True)
             await self._wind_down(sender, writing, recovering)
 
     async def _wind_down(self, sender: Sender, writing: asyncio.Task[None], recovering: asyncio.Task[None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from engine_server.oms.domain.commands import Denial
 from engine_server.oms.domain.protection import Quote
 from tradewinds.instruments import Instrument
 
@@ -18,6 +19,14 @@ class Instruments(Protocol):
 
     def resolve(self, text: str) -> Instrument:
         """What `text` means; raises `UnknownInstrumentError` with what is near."""
+        ...
+
+
+class Market(Protocol):
+    """Whether entries may go to the market now."""
+
+    def no_entry(self, instrument: Instrument) -> Denial | None:
+        """Why not; None when they may."""
         ...
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
+from engine_server.broker.fence import FenceUnreachableError
 from engine_server.broker.port import Broker
 from engine_server.oms.account_lease import AccountLease, LeaseLostError, LeaseOwner, acquire
 from engine_server.oms.admission import repeated
@@ -14,8 +15,9 @@ from engine_server.oms.directory import Account, AccountDirectory, Caller, Strat
 from engine_server.oms.domain.commands import CancelOrder, OrderRequest, PlaceOrder
 from engine_server.oms.domain.protection import NoFreshQuoteError, protection_price
 from engine_server.oms.domain.validation import check_order
+from engine_server.oms.fencing import AccountFence, Fence
 from engine_server.oms.order_management import OmsParts, OrderManagement
-from engine_server.oms.ports import Instruments, Quotes
+from engine_server.oms.ports import Instruments, Market, Quotes
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.records import OrderRecord
 from tradewinds.config import LeaseSettings
@@ -46,16 +48,20 @@ class AccountRegistry:
         parts: OmsParts,
         owner: LeaseOwner,
         leases: LeaseSettings,
+        fence: Fence,
         make_broker: BrokerFactory,
         instruments: Instruments,
         quotes: Quotes,
+        market: Market,
     ) -> None:
         self._parts = parts
         self._owner = owner
         self._leases = leases
+        self._fence = fence
         self._make_broker = make_broker
         self._instruments = instruments
         self._quotes = quotes
+        self._market = market
         self._owned: dict[str, OrderManagement] = {}
         self._queries = OrderQueries(parts.database)
         self.accounts = AccountDirectory(parts.database)
@@ -92,6 +98,7 @@ class AccountRegistry:
             instrument=instrument,
             price=request.price,
             capital=capital,
+            no_entry=self._market.no_entry(instrument),
         )
         if request.order_type == "MARKET":
             command = await self._protected(command)
@@ -146,14 +153,11 @@ class AccountRegistry:
 
     async def _run_owned(self, account: Account, lease: AccountLease) -> None:
         try:
-            broker = self._make_broker(account, lease.epoch)
+            await self._run_fenced(account, lease)
         except ConfigurationError as e:
             await self._stay_closed(lease, str(e))
-            return
-        management = OrderManagement(self._parts, lease, account.user_id, broker)
-        self._owned[account.account_id] = management
-        try:
-            await management.run()
+        except FenceUnreachableError as e:
+            await self._give_back(lease, e.message)  # another engine may reach it
         except (LeaseLostError, LeaseSupersededError) as e:
             log.warning("account.lost", account_id=account.account_id, epoch=lease.epoch, error=str(e))
         except PASSING_FAULTS:
@@ -162,14 +166,30 @@ class AccountRegistry:
         finally:
             self._owned.pop(account.account_id, None)
 
+    async def _run_fenced(self, account: Account, lease: AccountLease) -> None:
+        """The fence first: whatever an older owner still has to say must not get out any more."""
+        fence = AccountFence(self._fence, lease)
+        await fence.establish()
+        management = OrderManagement(
+            self._parts, lease, fence, account.user_id, self._make_broker(account, lease.epoch)
+        )
+        self._owned[account.account_id] = management
+        await management.run()
+
     async def _stay_closed(self, lease: AccountLease, problem: str) -> None:
         """An account that is set up wrongly must not take the others with it."""
         log.error("account.misconfigured", account_id=lease.account_id, error=problem)
+        await self._give_back(lease, problem)
+        await asyncio.sleep(_MISCONFIGURED_SECONDS)
+
+    @staticmethod
+    async def _give_back(lease: AccountLease, reason: str) -> None:
+        """Gate closed, for the reason that people read."""
+        log.warning_throttled("account.given_back", account_id=lease.account_id, reason=reason)
         try:
-            await lease.release(problem)
+            await lease.release(reason)
         except PASSING_FAULTS as e:
             log.warning("lease.not_released", account_id=lease.account_id, error=repr(e))
-        await asyncio.sleep(_MISCONFIGURED_SECONDS)
 
     async def _account_and_capital(self, request: OrderRequest, caller: Caller) -> tuple[Account, Decimal | None]:
         if request.config_id is None:

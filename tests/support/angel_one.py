@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,14 +13,17 @@ from urllib.parse import urlsplit
 
 from engine_server.broker.angel_one import AngelOneBroker, Credentials, SessionStore
 from engine_server.broker.angel_one.sessions import BrokerSession
+from engine_server.broker.fence import EgressFence, FenceUnreachableError
 from engine_server.broker.port import OrderTicket
 from engine_server.egress.connect_request import Target
+from engine_server.egress.fences import Fence, FenceAheadError, Fences
 from engine_server.egress.proxy import EgressProxy
 from tests.support.sandbox_process import SandboxCredentials, SandboxProcess
 from tradewinds.config import BrokerSettings
 from tradewinds.instruments import Instrument
 
 ACCOUNT = "ACC1"
+_OWNER = "engine-0"
 SBIN = Instrument(
     key="NSE:SBIN-EQ",
     exchange="NSE",
@@ -54,11 +58,13 @@ class KeptInMemory:
 
 
 class EgressForTests:
-    """A real egress on a port of its own, which can go down and come back there."""
+    """A real egress on a port of its own, which can go down and come back there. One epoch of the account passes."""
 
-    def __init__(self, allowed: frozenset[Target]) -> None:
+    def __init__(self, allowed: frozenset[Target], epoch: int) -> None:
         self._allowed = allowed
-        self._proxy = EgressProxy(allowed)
+        self._fences = Fences(None)
+        self._fences.raise_to(ACCOUNT, Fence(epoch, _OWNER))
+        self._proxy = EgressProxy(allowed, self._fences)
         self._port = 0
 
     @property
@@ -66,7 +72,7 @@ class EgressForTests:
         return f"http://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
-        self._proxy = EgressProxy(self._allowed)
+        self._proxy = EgressProxy(self._allowed, self._fences)
         address = await self._proxy.start("127.0.0.1", self._port)
         self._port = int(address.rpartition(":")[2])
 
@@ -75,9 +81,9 @@ class EgressForTests:
 
 
 @asynccontextmanager
-async def running_egress(*urls: str) -> AsyncIterator[EgressForTests]:
+async def running_egress(*urls: str, epoch: int = 1) -> AsyncIterator[EgressForTests]:
     """An egress that opens tunnels to the hosts of `urls`."""
-    egress = EgressForTests(frozenset(Target.parse(urlsplit(url).netloc) for url in urls))
+    egress = EgressForTests(frozenset(Target.parse(urlsplit(url).netloc) for url in urls), epoch)
     await egress.start()
     try:
         yield egress
@@ -120,6 +126,8 @@ async def broker_at(
     **options: Any,
 ) -> AsyncIterator[AngelOneBroker]:
     """The adapter, not logged in; closed afterwards."""
+    with contextlib.suppress(FenceAheadError, FenceUnreachableError):
+        await EgressFence(egress_url, _OWNER).raise_to(ACCOUNT, epoch)
     broker = AngelOneBroker(
         ACCOUNT,
         credentials or credentials_of(sandbox.credentials),

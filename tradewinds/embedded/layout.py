@@ -57,7 +57,11 @@ class Layout:
 
     def egress(self) -> ProcessSpec:
         """The way out to the broker."""
-        environment = {"EGRESS_PORT": str(self.addresses.egress), "EGRESS_ALLOWED": self._broker_address}
+        environment = {
+            "EGRESS_PORT": str(self.addresses.egress),
+            "EGRESS_ALLOWED": self._broker_address,
+            "EGRESS_STATE_DIR": str(self.installation.state_dir / "egress"),
+        }
         return self._service("egress", ("-m", "engine_server", "egress"), environment)
 
     def feed(self) -> ProcessSpec:

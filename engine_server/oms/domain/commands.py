@@ -29,11 +29,20 @@ class OrderRequest:
     epoch: int | None = None
 
 
+@dataclass(frozen=True)
+class Denial:
+    """Why an order is not sent: a stable reason, and the same for a person."""
+
+    reason: str
+    message: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlaceOrder:
     """A validated order for one account. `capital` is the strategy's allocation in rupees; None: not limited.
 
-    `price` is the limit; for MARKET the protection price, or None with `unpriced_because` where there is none.
+    `price` is the limit; for MARKET the protection price, or None with `unpriced_because` where there is none. `no_entry` says why
+    the market takes no entries of the instrument now; None when it does.
     """
 
     request: OrderRequest
@@ -43,6 +52,7 @@ class PlaceOrder:
     price: Decimal | None
     capital: Decimal | None = None
     unpriced_because: str = ""
+    no_entry: Denial | None = None
 
     @property
     def request_key(self) -> str:

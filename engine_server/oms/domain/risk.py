@@ -6,36 +6,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine_server.oms.domain.commands import PlaceOrder
+from engine_server.oms.domain.commands import Denial, PlaceOrder
 from engine_server.oms.records import ZERO, OrderRecord, PositionRecord
 from tradewinds.money import format_rupees
 
 
 @dataclass(frozen=True)
-class Denial:
-    """Why an order is not sent: a stable reason, and the same for a person."""
-
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True)
-class StrategyExposure:
-    """A strategy's book and its working orders, as they are before the order in question."""
+class Exposure:
+    """Book and working orders, of a strategy or for a person's order of the account, before the order in question."""
 
     positions: Sequence[PositionRecord]
     working: Sequence[OrderRecord]
 
 
-Rule = Callable[[PlaceOrder, StrategyExposure], Denial | None]
+Rule = Callable[[PlaceOrder, Exposure], Denial | None]
 
 
-def priced(order: PlaceOrder, _exposure: StrategyExposure) -> Denial | None:
+def priced(order: PlaceOrder, _exposure: Exposure) -> Denial | None:
     """A MARKET order needs a fresh price to be protected by."""
     return Denial("QUOTE_NOT_FRESH", order.unpriced_because) if order.price is None else None
 
 
-def within_capital(order: PlaceOrder, exposure: StrategyExposure) -> Denial | None:
+def market_takes_it(order: PlaceOrder, exposure: Exposure) -> Denial | None:
+    """Entries wait for an open market, a known calendar and the day's scrip master; an exit goes to the broker, which queues it."""
+    if order.no_entry is None or only_reduces(order, exposure):
+        return None
+    return Denial(order.no_entry.reason, order.no_entry.message)
+
+
+def within_capital(order: PlaceOrder, exposure: Exposure) -> Denial | None:
     """Gross exposure of book, working orders and this order stays within the strategy's `capital_allocated`."""
     if order.capital is None or order.price is None or only_reduces(order, exposure):
         return None
@@ -50,15 +49,15 @@ def within_capital(order: PlaceOrder, exposure: StrategyExposure) -> Denial | No
 
 
 # Before the books are asked: an order without a price can go nowhere.
-RULES: tuple[Rule, ...] = (priced, within_capital)
+RULES: tuple[Rule, ...] = (priced, market_takes_it, within_capital)
 
 
-def first_denial(order: PlaceOrder, exposure: StrategyExposure, rules: Sequence[Rule] = RULES) -> Denial | None:
+def first_denial(order: PlaceOrder, exposure: Exposure, rules: Sequence[Rule] = RULES) -> Denial | None:
     """The first rule that denies, in order; None when all allow it."""
     return next((denial for rule in rules if (denial := rule(order, exposure))), None)
 
 
-def only_reduces(order: PlaceOrder, exposure: StrategyExposure) -> bool:
+def only_reduces(order: PlaceOrder, exposure: Exposure) -> bool:
     """Whether the order can do nothing but shrink the strategy's own position, its working exits counted."""
     line = (order.instrument.key, order.request.product)
     net = sum(p.net_quantity for p in exposure.positions if (p.instrument, p.product) == line)
@@ -68,7 +67,7 @@ def only_reduces(order: PlaceOrder, exposure: StrategyExposure) -> bool:
     return order.request.quantity + exits <= closable
 
 
-def gross_exposure(exposure: StrategyExposure, order: PlaceOrder | None = None) -> Decimal:
+def gross_exposure(exposure: Exposure, order: PlaceOrder | None = None) -> Decimal:
     """Rupees at stake over all lines: each counted at the worst of what its working orders can make of it."""
     lines: dict[tuple[str, str], _Line] = {}
     for position in exposure.positions:

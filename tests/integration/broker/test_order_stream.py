@@ -115,7 +115,7 @@ async def server(tmp_path: Path) -> AsyncIterator[StreamServer]:
 
 @pytest.fixture
 async def egress(server: StreamServer) -> AsyncIterator[EgressForTests]:
-    async with running_egress(server.url) as egress:
+    async with running_egress(server.url, epoch=3) as egress:
         yield egress
 
 

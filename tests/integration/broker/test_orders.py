@@ -32,8 +32,8 @@ from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
 from tradewinds.ids import new_id
 
-ABOVE = Decimal("2000.00")  # beyond every generated price: the sandbox fills it at once at the market's price
-BELOW = Decimal("50.00")
+ABOVE = Decimal("990.00")  # beyond generated prices of SBIN (940), inside its band: fills at once
+BELOW = Decimal("890.00")
 
 
 def new_tag() -> str:

@@ -8,11 +8,13 @@ import struct
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
 
 from engine_server.egress.connect_request import Target
+from engine_server.egress.fences import Fence, Fences
 from engine_server.egress.proxy import EgressProxy
 from tests.support.waiting import eventually
 from tradewinds.errors import ConfigurationError
@@ -26,6 +28,10 @@ class Upstream:
 
     def __init__(self, target: Target, proxy: EgressProxy, address: str, stack: AsyncExitStack) -> None:
         self.target, self.proxy, self.address, self._stack = target, proxy, address, stack
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
 
     async def ask(self, target: str | None = None, epoch: int = 3) -> Opened:
         """CONNECT; returns the client's streams and the head of the answer."""
@@ -41,6 +47,13 @@ class Upstream:
         return REGISTRY.get_sample_value("tradewinds_egress_bytes_total", labels) or 0.0
 
 
+def fenced(folder: Path | None = None, epoch: int = 3) -> Fences:
+    """Fences with that of ACC1 raised."""
+    fences = Fences(folder)
+    fences.raise_to("ACC1", Fence(epoch, "engine-0"))
+    return fences
+
+
 @asynccontextmanager
 async def upstream_behind_egress(handler: Handler) -> AsyncIterator[Upstream]:
     async def serve(reader: StreamReader, writer: StreamWriter) -> None:
@@ -53,7 +66,7 @@ async def upstream_behind_egress(handler: Handler) -> AsyncIterator[Upstream]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     target = Target("127.0.0.1", server.sockets[0].getsockname()[1])
-    proxy = EgressProxy(frozenset({target}))
+    proxy = EgressProxy(frozenset({target}), fenced())
     async with AsyncExitStack() as stack:
         stack.push_async_callback(server.wait_closed)
         stack.callback(server.close)
@@ -96,7 +109,7 @@ async def test_bytes_sent_right_behind_the_request_are_not_lost() -> None:
     async with upstream_behind_egress(echo) as upstream:
         host, _, port = upstream.address.rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        who = "X-Tradewinds-Account: ACC1\r\nX-Tradewinds-Epoch: 1\r\n"
+        who = "X-Tradewinds-Account: ACC1\r\nX-Tradewinds-Epoch: 3\r\n"
         writer.write(f"CONNECT {upstream.target} HTTP/1.0\r\n{who}\r\nearly".encode())
         await reader.readuntil(b"\r\n\r\n")
         assert await reader.readexactly(5) == b"early"
@@ -116,7 +129,7 @@ async def test_a_broker_that_cannot_be_reached_is_a_bad_gateway() -> None:
         nobody = Target("127.0.0.1", closed.sockets[0].getsockname()[1])
         closed.close()
         await closed.wait_closed()
-        proxy = EgressProxy(frozenset({nobody}))
+        proxy = EgressProxy(frozenset({nobody}), fenced())
         upstream.address = await proxy.start("127.0.0.1", 0)
         _, _, head = await upstream.ask(str(nobody))
         assert head.startswith(f"HTTP/1.1 502 {nobody} cannot be reached")
@@ -165,7 +178,7 @@ async def test_stop_cuts_open_tunnels_and_frees_the_port() -> None:
         await upstream.proxy.stop()
         assert await reader.read() == b""
         host, _, port = upstream.address.rpartition(":")
-        again = EgressProxy(frozenset({upstream.target}))
+        again = EgressProxy(frozenset({upstream.target}), fenced())
         assert await again.start(host, int(port)) == upstream.address
         await again.stop()
 
@@ -174,7 +187,7 @@ async def test_a_taken_port_is_a_configuration_error() -> None:
     async with upstream_behind_egress(echo) as upstream:
         host, _, port = upstream.address.rpartition(":")
         with pytest.raises(ConfigurationError, match=r"EGRESS_PORT: .* cannot be bound"):
-            await EgressProxy(frozenset({upstream.target})).start(host, int(port))
+            await EgressProxy(frozenset({upstream.target}), fenced()).start(host, int(port))
 
 
 async def test_open_tunnels_are_counted_and_uncounted() -> None:

@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from engine_server.broker.fence import FenceReport, FenceUnreachableError
 from engine_server.broker.port import Broker
 from engine_server.broker.scripted import ScriptedBroker
+from engine_server.egress.fences import Fence as RaisedFence
+from engine_server.egress.fences import Fences
 from engine_server.oms.account_lease import LeaseOwner
 from engine_server.oms.directory import Account, Caller
-from engine_server.oms.domain.commands import CancelOrder, OrderRequest
+from engine_server.oms.domain.commands import CancelOrder, Denial, OrderRequest
 from engine_server.oms.domain.protection import Quote
 from engine_server.oms.domain.resolution import ResolutionBounds
 from engine_server.oms.event_log import OrderEventLog
+from engine_server.oms.fencing import Fence
 from engine_server.oms.order_management import OmsParts, OmsSettings, OrderManagement
 from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.positions_check import PositionsCheck
@@ -71,6 +75,30 @@ class FixedQuotes:
         return self.last
 
 
+class MemoryFence:
+    """The egress's own fences, without the egress."""
+
+    def __init__(self) -> None:
+        self.fences = Fences(None)
+        self.away = False
+
+    async def raise_to(self, account_id: str, epoch: int, owner: str = "engine-a") -> FenceReport:
+        if self.away:
+            raise FenceUnreachableError("the egress is away")
+        self.fences.raise_to(account_id, RaisedFence(epoch, owner))
+        return FenceReport(epoch, 0, 0)
+
+
+@dataclass
+class FixedMarket:
+    """Open, unless the test says why not."""
+
+    closed_because: Denial | None = None
+
+    def no_entry(self, instrument: Instrument) -> Denial | None:
+        return self.closed_because
+
+
 @dataclass
 class Engine:
     """One engine's registry and what tests want to look at."""
@@ -81,6 +109,7 @@ class Engine:
     event_log: OrderEventLog
     queries: OrderQueries
     quotes: FixedQuotes
+    market: FixedMarket
     owner: str
     outbox_wakes: list[None] = field(default_factory=list)
 
@@ -141,9 +170,10 @@ async def running_engine(
     ttl_seconds: float = 1.2,
     wait: bool = True,
     make_broker: Callable[[Account, int], Broker] | None = None,
+    fence: Fence | None = None,
 ) -> AsyncIterator[Engine]:
     """An engine that runs until the block is left, then stops in order."""
-    instruments, quotes, wakes = FixedInstruments(), FixedQuotes(), list[None]()
+    instruments, quotes, market, wakes = FixedInstruments(), FixedQuotes(), FixedMarket(), list[None]()
     event_log = OrderEventLog(database)
     parts = OmsParts(
         database=database,
@@ -160,11 +190,13 @@ async def running_engine(
         parts,
         LeaseOwner(owner, "127.0.0.1:1"),
         LeaseSettings(ttl_seconds=ttl_seconds),
+        fence or MemoryFence(),
         make_broker or (lambda account, epoch: broker),
         instruments,
         quotes,
+        market,
     )
-    engine = Engine(database, broker, registry, event_log, OrderQueries(database), quotes, owner, wakes)
+    engine = Engine(database, broker, registry, event_log, OrderQueries(database), quotes, market, owner, wakes)
     task = asyncio.create_task(registry.run(), name=f"registry {owner}")
     try:
         if wait:

@@ -12,6 +12,7 @@ import pytest
 from engine_server.broker.port import NotSent, OrderTicket, Outcome, Refused, ReportStatus
 from engine_server.broker.scripted import Answer, ScriptedBroker
 from engine_server.oms.directory import Caller
+from engine_server.oms.domain.commands import Denial
 from engine_server.oms.domain.protection import Quote
 from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.records import OrderRecord
@@ -194,6 +195,25 @@ async def test_an_exit_passes_the_capital_rule(engine: Engine, broker: ScriptedB
     await engine.wait_for(entry.order_id, "FILLED")
     assert (await engine.place_for("momo", 1)).state == "DENIED"
     assert (await engine.place_for("momo", 1, side="SELL")).state == "SUBMITTING"
+
+
+async def test_a_closed_market_takes_exits_and_no_entries(engine: Engine, broker: ScriptedBroker) -> None:
+    bought = await engine.place(quantity=10)
+    broker.fill(await engine.accepted(bought), 10, "1400")
+    await engine.wait_for(bought.order_id, "FILLED")
+    engine.market.closed_because = Denial("MARKET_CLOSED", "NSE is closed until 09:00 tomorrow")
+
+    entry = await engine.place(quantity=1)
+    exit_by_hand = await engine.place(side="SELL", quantity=10)
+    beyond = await engine.place(side="SELL", quantity=1)
+
+    assert (entry.state, entry.reason, entry.message) == (
+        "DENIED",
+        "MARKET_CLOSED",
+        "NSE is closed until 09:00 tomorrow",
+    )
+    assert exit_by_hand.state != "DENIED"
+    assert beyond.state == "DENIED", "the working exit takes all that is open"
 
 
 async def test_a_stale_epoch_is_superseded_and_leaves_nothing(engine: Engine, broker: ScriptedBroker) -> None:

@@ -11,6 +11,7 @@ import uvloop
 
 from engine_server.broker.angel_one import AngelOneBroker
 from engine_server.broker.angel_one.sessions import PostgresSessionStore
+from engine_server.broker.fence import EgressFence
 from engine_server.broker.port import Broker
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms.directory import Account
@@ -19,9 +20,10 @@ from tests.support.angel_one import EgressForTests, broker_settings, credentials
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
 from tradewinds.database.session import Database
+from tradewinds.errors import PreconditionError
 
-ABOVE = Decimal("2000.00")  # beyond every generated price of RELIANCE: fills at once, at the market's price
-BELOW = Decimal("50.00")
+ABOVE = Decimal("1490.00")  # beyond generated prices of RELIANCE (1420), inside its band: fills at once
+BELOW = Decimal("1350.00")
 SEAL_KEY = b"s" * 32
 
 
@@ -64,11 +66,16 @@ def make_broker(
 
 @pytest.fixture
 async def engine(
-    database: Database, broker: ScriptedBroker, make_broker: Callable[[Account, int], Broker]
+    database: Database,
+    broker: ScriptedBroker,
+    make_broker: Callable[[Account, int], Broker],
+    egress: EgressForTests,
 ) -> AsyncIterator[Engine]:
     """An engine whose account is at the sandbox; the scripted broker of other tests is not used."""
     await add_account(database)
-    async with running_engine(database, broker, make_broker=make_broker) as engine:
+    async with running_engine(
+        database, broker, make_broker=make_broker, fence=EgressFence(egress.url, "engine-0")
+    ) as engine:
         yield engine
 
 
@@ -117,7 +124,7 @@ async def test_a_resting_order_is_cancelled(engine: Engine) -> None:
 
 
 async def test_a_stop_order_rests_until_it_is_cancelled(engine: Engine) -> None:
-    order = await engine.place(side="SELL", order_type="SL", price=BELOW, trigger_price=Decimal("50.10"))
+    order = await engine.place(side="SELL", order_type="SL", price=BELOW, trigger_price=BELOW + Decimal("0.10"))
     await engine.accepted(order)
     await engine.cancel(order.order_id)
     await engine.wait_for(order.order_id, "CANCELLED")
@@ -128,13 +135,26 @@ async def test_without_an_egress_nothing_is_sent_and_it_is_said(engine: Engine, 
     order = await engine.place(price=BELOW)
     ended = await engine.wait_for(order.order_id, "NOT_PLACED")
     assert ended.reason == "NOT_SENT"
+    # The gate says so before the next order finds it out.
+    await eventually(lambda: _refused_for(engine, "the egress at"), timeout=10)
     await egress.start()
     again = await eventually(lambda: _accepted_now(engine), timeout=10)
     assert again
 
 
+async def _refused_for(engine: Engine, words: str) -> bool:
+    try:
+        await engine.place(price=BELOW)
+    except PreconditionError as e:
+        return words in e.message
+    return False
+
+
 async def _accepted_now(engine: Engine) -> bool:
-    order = await engine.place(price=BELOW)
+    try:
+        order = await engine.place(price=BELOW)
+    except PreconditionError:
+        return False
     await eventually(lambda: _has_answer(engine, order.order_id))
     return (await engine.order(order.order_id)).state == "OPEN"
 
@@ -148,13 +168,18 @@ async def test_the_next_engine_takes_over_session_orders_and_fills(
     broker: ScriptedBroker,
     sandbox: SandboxProcess,
     make_broker: Callable[[Account, int], Broker],
+    egress: EgressForTests,
 ) -> None:
     await add_account(database)
-    async with running_engine(database, broker, make_broker=make_broker) as first:
+    async with running_engine(
+        database, broker, make_broker=make_broker, fence=EgressFence(egress.url, "engine-0")
+    ) as first:
         resting, marketable = await first.place(price=BELOW), await first.place(price=ABOVE)
         await first.accepted(resting)
     logged_in = (await database.pool.fetchrow("SELECT logged_in_at FROM broker_sessions"))["logged_in_at"]  # type: ignore[index]
-    async with running_engine(database, broker, owner="engine-1", make_broker=make_broker) as second:
+    async with running_engine(
+        database, broker, owner="engine-1", make_broker=make_broker, fence=EgressFence(egress.url, "engine-1")
+    ) as second:
         await second.wait_for(marketable.order_id, "FILLED")
         await second.cancel(resting.order_id)
         await second.wait_for(resting.order_id, "CANCELLED")

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
-from engine_server.egress.connect_request import ConnectRequest, Target, TunnelRefusedError, read_request
+from engine_server.egress.connect_request import ConnectRequest, FenceRequest, Target, TunnelRefusedError, read_request
 from engine_server.egress.settings import EgressSettings
 from tradewinds.config import load
 from tradewinds.errors import ConfigurationError
@@ -33,7 +33,15 @@ def test_a_connect_with_account_and_epoch_to_an_allowed_target_is_read(version: 
 
 def test_header_names_are_read_in_any_case() -> None:
     lines = ("x-tradewinds-ACCOUNT:ACC1", "X-TRADEWINDS-epoch: 12 ")
-    assert read_request(head("CONNECT apiconnect.angelone.in:443 HTTP/1.1", *lines), {BROKER}).epoch == 12
+    request = read_request(head("CONNECT apiconnect.angelone.in:443 HTTP/1.1", *lines), {BROKER})
+    assert request == ConnectRequest(BROKER, "ACC1", 12)
+
+
+def test_a_fence_is_asked_for_by_account_epoch_and_owner() -> None:
+    request = read_request(head("POST /fence HTTP/1.1", *WHO, "X-Tradewinds-Owner: engine-1"), {BROKER})
+    assert request == FenceRequest("ACC1", 7, "engine-1")
+    with pytest.raises(TunnelRefusedError, match="X-Tradewinds-Owner is missing"):
+        read_request(head("POST /fence HTTP/1.1", *WHO), {BROKER})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from engine_server.oms.domain.commands import OrderRequest, PlaceOrder
+from engine_server.oms.domain.commands import Denial, OrderRequest, PlaceOrder
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.records import OrderRecord, PositionRecord
 from tradewinds.instruments import Instrument
@@ -84,10 +84,22 @@ def order_request(**changes: Any) -> OrderRequest:
     return OrderRequest(**{**fields, **changes})
 
 
-def place_order(*, capital: Decimal | None = None, instrument: Instrument = RELIANCE, **changes: Any) -> PlaceOrder:
+def place_order(
+    *,
+    capital: Decimal | None = None,
+    instrument: Instrument = RELIANCE,
+    no_entry: Denial | None = None,
+    **changes: Any,
+) -> PlaceOrder:
     request = order_request(**changes)
     return PlaceOrder(
-        request=request, account_id="ACC1", user_id="asha", instrument=instrument, price=request.price, capital=capital
+        request=request,
+        account_id="ACC1",
+        user_id="asha",
+        instrument=instrument,
+        price=request.price,
+        capital=capital,
+        no_entry=no_entry,
     )
 
 

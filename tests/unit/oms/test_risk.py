@@ -6,14 +6,15 @@ from decimal import Decimal
 
 import pytest
 
-from engine_server.oms.domain.risk import StrategyExposure, first_denial, gross_exposure
+from engine_server.oms.domain.commands import Denial
+from engine_server.oms.domain.risk import Exposure, first_denial, gross_exposure
 from tests.unit.oms.orders import order_record, place_order, position_record
 
-FLAT = StrategyExposure((), ())
-LONG_TEN = StrategyExposure([position_record(10, "1400")], ())
+FLAT = Exposure((), ())
+LONG_TEN = Exposure([position_record(10, "1400")], ())
 
 
-def working(side: str, quantity: int, price: str, filled: int = 0) -> StrategyExposure:
+def working(side: str, quantity: int, price: str, filled: int = 0) -> Exposure:
     order = order_record(
         side=side,
         quantity=quantity,
@@ -22,7 +23,7 @@ def working(side: str, quantity: int, price: str, filled: int = 0) -> StrategyEx
         config_id="momo",
         order_id=side + price,
     )
-    return StrategyExposure((), [order])
+    return Exposure((), [order])
 
 
 def test_an_entry_within_capital_is_allowed() -> None:
@@ -55,13 +56,13 @@ def test_an_exit_for_more_than_is_open_is_an_entry() -> None:
 
 
 def test_working_exits_are_counted_before_another_one_passes() -> None:
-    exposure = StrategyExposure(LONG_TEN.positions, working("SELL", 5, "1500").working)
+    exposure = Exposure(LONG_TEN.positions, working("SELL", 5, "1500").working)
     assert first_denial(place_order(capital=Decimal(1), side="SELL", quantity=5), exposure) is None
     assert first_denial(place_order(capital=Decimal(1), side="SELL", quantity=6), exposure) is not None
 
 
 def test_an_exit_of_a_short_is_a_buy() -> None:
-    short = StrategyExposure([position_record(-10, "1400")], ())
+    short = Exposure([position_record(-10, "1400")], ())
     assert first_denial(place_order(capital=Decimal(1), side="BUY"), short) is None
 
 
@@ -89,7 +90,7 @@ def test_exposure_is_the_worst_that_can_become_of_each_line(
         order_record(side=side, quantity=quantity, price=Decimal(price), order_id=str(n))
         for n, (side, quantity, price) in enumerate(orders)
     ]
-    assert gross_exposure(StrategyExposure(positions, records)) == Decimal(expected)  # type: ignore[arg-type]
+    assert gross_exposure(Exposure(positions, records)) == Decimal(expected)  # type: ignore[arg-type]
 
 
 def test_a_market_order_without_a_price_is_denied() -> None:
@@ -97,3 +98,15 @@ def test_a_market_order_without_a_price_is_denied() -> None:
     denial = first_denial(command, FLAT)
     assert denial is not None
     assert denial.reason == "QUOTE_NOT_FRESH"
+
+
+CLOSED = Denial("MARKET_CLOSED", "NSE is closed until 09:00")
+
+
+def test_an_entry_is_denied_while_its_market_takes_none() -> None:
+    denial = first_denial(place_order(no_entry=CLOSED), FLAT)
+    assert denial == CLOSED
+
+
+def test_an_exit_passes_a_closed_market() -> None:
+    assert first_denial(place_order(side="SELL", no_entry=CLOSED), LONG_TEN) is None
