@@ -13,8 +13,15 @@ import typer
 from sandbox import logs
 from sandbox.broker import prepare
 from sandbox.errors import BadInputError
+from sandbox.listing.layout import ScripLayout
 from sandbox.server import bind, serve
-from sandbox.settings import DEFAULT_CASH_RUPEES, Credentials, SandboxSettings
+from sandbox.settings import (
+    DEFAULT_CASH_RUPEES,
+    DEFAULT_TICKS_PER_SECOND_EACH,
+    Credentials,
+    SandboxSettings,
+    read_latency,
+)
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -57,6 +64,16 @@ def run(
     ticks_per_second: Annotated[
         float | None, typer.Option(help="Generated ticks per market second over all instruments (default 3.5 each).")
     ] = None,
+    tick_rate: Annotated[
+        float, typer.Option(help="Generated ticks per market second of each instrument that prints.")
+    ] = DEFAULT_TICKS_PER_SECOND_EACH,
+    scrip_layout: Annotated[
+        ScripLayout, typer.Option(help="Scrip master with (new) or without (old) freeze_qty and is_cas_enabled.")
+    ] = ScripLayout.NEW,
+    scrip_rows: Annotated[
+        Path | None,
+        typer.Option(help="A real scrip master (.json or .json.gz): its rows take the place of invented ones."),
+    ] = None,
     cash: Annotated[int, typer.Option(help="Rupees the client begins with.")] = DEFAULT_CASH_RUPEES,
     ready_file: Annotated[
         Path | None, typer.Option(help="Written (JSON: http, https, ca_file, pid) once it really serves.")
@@ -82,6 +99,9 @@ def run(
     socket_idle_seconds: Annotated[
         float, typer.Option(help="A socket from which nothing came for so long, no ping either, is cut off. 0 = never.")
     ] = 90.0,
+    latency_ms: Annotated[
+        str, typer.Option(help="Real milliseconds of an order's way: nine in ten lie in this range. 0 = none.")
+    ] = "60-200",
     more_replays: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", help="More files after --replay FILE.")
     ] = None,
@@ -108,6 +128,9 @@ def run(
         speed=speed,
         seed=seed,
         ticks_per_second=ticks_per_second,
+        tick_rate=tick_rate,
+        scrip_layout=scrip_layout,
+        scrip_rows=scrip_rows,
         cash_rupees=cash,
         ready_file=ready_file,
         faults=faults,
@@ -115,6 +138,7 @@ def run(
         rate_limits=rate_limits is OnOff.ON,
         rate_limit_multiplier=rate_limit_multiplier,
         static_ips=tuple(static_ip or ()),
+        latency=read_latency(latency_ms),
         second_login=second_login.value,
         socket_idle_seconds=socket_idle_seconds,
     )

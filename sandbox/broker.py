@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.clock import MarketClock, ist_day, today_open_ms
+from sandbox.clock import MarketClock, ist_day, trading_date
 from sandbox.edis import EdisDesk
 from sandbox.faults.reading import read_faults_file
 from sandbox.faults.register import Fault, FaultRequest, Faults
-from sandbox.market import QuoteBoard
-from sandbox.order_book import OrderBook, OrderNews
-from sandbox.order_desk import OrderDesk
+from sandbox.listing.listing import MarketListing
+from sandbox.listing.real_rows import RealRows
+from sandbox.market import Quote
 from sandbox.orders import Order
-from sandbox.prices import GeneratedPrices
+from sandbox.phases import TradingCalendar
+from sandbox.price_feed import FeedParts, PriceFeed
 from sandbox.rate_limits import RateLimiter
-from sandbox.recovery import History, read_history
-from sandbox.replay import Replay
+from sandbox.recovery import read_history
 from sandbox.replay_files import Recording, read_recording
 from sandbox.rows import order_data, order_row, position_row
 from sandbox.scrip_master import ScripMaster
@@ -29,10 +30,12 @@ from sandbox.sockets.hub import HubParts
 from sandbox.sockets.market import MarketStream
 from sandbox.sockets.orders import OrderStream
 from sandbox.state_dir import Identity, MarketMemory, StateDir
-from sandbox.ticks import TickSource
+from sandbox.ticks import Tick
+from sandbox.trading import Surroundings, Trading
 from sandbox.truth import TruthLog
 from sandbox.universe import DEFAULT_UNIVERSE, Universe
 
+_DEMAND_SECONDS = 0.1
 _SEGMENTS: Mapping[str, str] = {
     "BSE": "bse_cm",
     "NSE": "nse_cm",
@@ -51,6 +54,8 @@ class Preparation:
     settings: SandboxSettings
     universe: Universe
     recording: Recording | None
+    calendar: TradingCalendar
+    listing: MarketListing
     state_dir: StateDir
     identity: Identity
     faults: tuple[FaultRequest, ...]
@@ -61,12 +66,17 @@ def prepare(settings: SandboxSettings) -> Preparation:
     recording = read_recording(settings.replay, DEFAULT_UNIVERSE) if settings.replay else None
     universe = DEFAULT_UNIVERSE
     if recording is not None:
-        universe = universe.with_ticks(recording.grids(universe))
+        universe = universe.with_ticks(recording.grids(universe)).with_base_prices(recording.first_prices())
+    calendar = TradingCalendar(_days_of(recording))
+    real = RealRows.read(settings.scrip_rows) if settings.scrip_rows else None
+    listing = MarketListing(universe, calendar, trading_date(0), real)
     identity = Identity(settings.credentials.client_code, _source_name(settings))
     state_dir = StateDir(settings.state_dir)
     state_dir.check(identity)
     faults = tuple(read_faults_file(settings.faults)) if settings.faults else ()
-    return Preparation(settings, universe, recording, state_dir, identity, faults)
+    return Preparation(
+        settings, universe.with_listing(listing), recording, calendar, listing, state_dir, identity, faults
+    )
 
 
 class Broker:
@@ -76,7 +86,7 @@ class Broker:
         settings = prepared.settings
         self.settings = settings
         self.universe = prepared.universe
-        self.scrip_master = ScripMaster.of(prepared.universe)
+        self.scrip_master = ScripMaster(prepared.listing.of_day, settings.scrip_layout)
         self._state_dir = prepared.state_dir
         memory = self._state_dir.market_memory()
         self.truth = TruthLog(self._state_dir.truth_file)
@@ -84,11 +94,16 @@ class Broker:
         for fault in prepared.faults:
             self.faults.add(fault)
         history = read_history(self.truth.records())
-        self.board = QuoteBoard(self.universe, settings.seed)
+        self.calendar = prepared.calendar
+        self._look_at_demand_at = 0.0
+        self.feed = PriceFeed(_feed_parts(prepared), self._market_ms)
+        self.board = self.feed.board
         if memory is not None:
             self.board.restore(memory.quotes)
-        self.source, start_ms = _source(prepared, memory, history, self.board)
-        self.clock = MarketClock(start_ms, settings.speed, jump=memory.jump + 1 if memory else 0)
+        known_ms = max(history.market_ms, memory.market_ms if memory else 0)
+        start_ms = self.feed.open(known_ms)
+        self.source = self.feed.source
+        self.clock = MarketClock(known_ms or start_ms, settings.speed, jump=memory.jump + 1 if memory else 0)
         self.truth.market_ms = self.clock.now_ms
         self.rates = RateLimiter(enabled=settings.rate_limits, multiplier=settings.rate_limit_multiplier)
         self.sessions = Sessions(
@@ -106,10 +121,9 @@ class Broker:
             ist_day,
         )
         self._open_streams()
-        self.book = OrderBook(settings.cash_rupees * 100, self.clock.now_ms, self._order_news)
-        self.desk = OrderDesk(self.book, self.universe, settings.seed, self.board.quote)
-        self.desk.recover(history.orders.values(), history.fills)
-        self.desk.begin_day(ist_day(start_ms))
+        self.trading = Trading(self._surroundings(), history)
+        self.book, self.desk = self.trading.book, self.trading.desk
+        self.trading.day.pass_to(self.clock, start_ms)
 
     def remember(self, ahead_seconds: float = 0.0) -> None:
         """Write down where the market is, for the next start.
@@ -173,14 +187,38 @@ class Broker:
         settings = self.settings
         return HubParts(door, self.truth, self.faults, settings.socket_idle_seconds, settings.fault_seed)
 
-    def _order_news(self, news: OrderNews) -> None:
-        """Truth first: what the client hears has been written down."""
-        fields: dict[str, Any] = {"event": news.event.value, "reason": news.reason, "order": news.order.snapshot()}
-        if news.fill is None:
-            self.truth.append("order", **fields)
-        else:
-            self.truth.append("fill", **fields, fill=news.fill.snapshot())
-        self.order_stream.on_news(news)
+    def follow_demand(self, now_ms: int) -> None:
+        """Let print what somebody listens to or has an order in; a look every tenth of a second will do."""
+        if time.monotonic() < self._look_at_demand_at:
+            return
+        self._look_at_demand_at = time.monotonic() + _DEMAND_SECONDS
+        self.feed.follow(self.market_stream.wanted() | {order.key for order in self.book.live()}, now_ms)
+
+    def _market_ms(self) -> int:
+        return self.clock.now_ms()
+
+    def show(self, tick: Tick) -> Quote:
+        """Take a print in and let every subscriber hear of it."""
+        quote = self.board.apply(tick)
+        self.market_stream.on_quote(quote)
+        return quote
+
+    def _surroundings(self) -> Surroundings:
+        settings = self.settings
+        return Surroundings(
+            universe=self.universe,
+            calendar=self.calendar,
+            clock=self.clock,
+            board=self.board,
+            truth=self.truth,
+            faults=self.faults,
+            seed=settings.seed,
+            latency=settings.latency,
+            cash=settings.cash_rupees * 100,
+            recorded=bool(settings.replay),
+            publish=self.show,
+            on_order_news=self.order_stream.on_news,
+        )
 
     def _fault_taken(self, fault: Fault) -> None:
         self.truth.append(
@@ -198,24 +236,16 @@ def _source_name(settings: SandboxSettings) -> str:
     return f"replay-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
 
 
-def _source(
-    prepared: Preparation, memory: MarketMemory | None, history: History, board: QuoteBoard
-) -> tuple[TickSource, int]:
-    """The price source, and the market time at which it begins or goes on."""
+def _days_of(recording: Recording | None) -> frozenset[int]:
+    """The days that recorded data prove to have been trading days."""
+    if recording is None:
+        return frozenset()
+    return frozenset(ist_day(row.at_ms) for rows in (recording.bars, recording.prints) for row in rows)
+
+
+def _feed_parts(prepared: Preparation) -> FeedParts:
     settings = prepared.settings
-    known_ms = max(history.market_ms, memory.market_ms if memory else 0)
-    if prepared.recording is not None:
-        grids = {i.key: i.tick_size for i in prepared.universe}
-        replay = Replay(prepared.recording, grids, settings.seed, after_ms=known_ms)
-        return replay, known_ms or replay.start_ms
-    # A new real day is a new trading day; within one, the market goes on where it was.
-    start_ms = max(today_open_ms(), known_ms)
-    quotes = {i.key: board.quote(i.key) for i in prepared.universe}
-    start_prices = {key: (quote.ltp, quote.volume) for key, quote in quotes.items() if quote}
-    for instrument in prepared.universe:
-        if instrument.key not in start_prices:
-            board.open_at(instrument.key, instrument.base_price, ist_day(start_ms))
-    source = GeneratedPrices(
-        prepared.universe, settings.seed, start_ms, settings.ticks_per_second, start_prices=start_prices
-    )
-    return source, start_ms
+    each = settings.tick_rate
+    if settings.ticks_per_second is not None:
+        each = settings.ticks_per_second / len(prepared.universe)
+    return FeedParts(prepared.universe, prepared.listing, prepared.calendar, prepared.recording, settings.seed, each)

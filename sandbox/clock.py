@@ -114,7 +114,7 @@ def trading_date(market_ms: int) -> date:
     return ist(market_ms).date()
 
 
-def today_open_ms(now: datetime | None = None) -> int:
-    """09:15:00 IST of today's real date."""
+def real_day(now: datetime | None = None) -> int:
+    """The real date in India, counted as `ist_day` does."""
     real = now or datetime.now(UTC)
-    return session_open_ms(ist_day(int(real.timestamp() * 1000)))
+    return ist_day(int(real.timestamp() * 1000))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from sandbox.auction import Interest, Uncrossing, own_interest, uncross
 from sandbox.market import Quote
-from sandbox.matching import Execution, OwnBook, Touch, WorkingOrder
+from sandbox.matching import Execution, FillReason, Levels, OwnBook, Touch, WorkingOrder
 from sandbox.orders import Order
 from sandbox.universe import InstrumentKey
 
@@ -23,9 +24,8 @@ class Exchange:
         self._stops[order.key][order.order_id] = order
 
     def work(self, order: Order, quote: Quote | None) -> list[Execution]:
-        """An order arrives at the touch. Without a price yet it rests, and so it does after a restart."""
-        self._arrivals += 1
-        working = WorkingOrder(order.order_id, order.side, order.price, order.open_quantity, self._arrivals)
+        """An order arrives at the book. Without a quote it is kept: no price yet, an auction, a halt, or a restart."""
+        working = self._working(order)
         book = self._books[order.key]
         if quote is None:
             working.resting = True
@@ -57,6 +57,35 @@ class Exchange:
             return triggered, []
         return triggered, book.on_print(_touch(quote, quote.last_quantity))
 
+    def uncross(self, key: InstrumentKey, others: list[Interest], reference: int) -> Uncrossing:
+        """An auction finds its price, with our collected orders in it."""
+        book = self._books.get(key)
+        result = uncross([*others, *own_interest(book or ())], reference)
+        if book is not None:
+            book.take_out(result.executions)
+        return result
+
+    def uncross_at(self, key: InstrumentKey, price: int, quantity: int) -> list[Execution]:
+        """An auction whose price and volume are known already: a recorded one."""
+        book = self._books.get(key)
+        return book.fill_at(price, quantity, FillReason.UNCROSSED) if book is not None else []
+
+    def trade_at_close(self, order: Order, close: int, quantity: int) -> list[Execution]:
+        """A post-close order trades at the closing price, or waits in vain."""
+        working = self._working(order)
+        working.resting = True
+        book = self._books[order.key]
+        book.add(working)
+        return book.fill_at(close, quantity, FillReason.AT_THE_CLOSE, only=order.order_id)
+
+    def collected(self) -> list[InstrumentKey]:
+        """Where we have working orders."""
+        return [key for key, book in self._books.items() if not book.is_empty]
+
+    def _working(self, order: Order) -> WorkingOrder:
+        self._arrivals += 1
+        return WorkingOrder(order.order_id, order.side, order.price, order.open_quantity, self._arrivals)
+
 
 def would_trigger(stop: Order, quote: Quote) -> bool:
     """A buy stop triggers at or above its trigger price, a sell stop at or below."""
@@ -64,4 +93,9 @@ def would_trigger(stop: Order, quote: Quote) -> bool:
 
 
 def _touch(quote: Quote, traded: int) -> Touch:
-    return Touch(quote.sequence, quote.bid, quote.bid_size, quote.ask, quote.ask_size, quote.ltp, traded)
+    bids, asks = quote.depth()
+    more_bids: Levels = tuple((level.price, level.quantity) for level in bids[1:] if level.price > 0)
+    more_asks: Levels = tuple((level.price, level.quantity) for level in asks[1:])
+    return Touch(
+        quote.sequence, quote.bid, quote.bid_size, quote.ask, quote.ask_size, quote.ltp, traded, more_bids, more_asks
+    )

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.clock import ist_day, trading_date
+from sandbox.ledger import Conversion, CorporateAction, DayTurn, Entry, Ledger, Settlement, snapshot_of
 from sandbox.matching import Execution
 from sandbox.order_entry import NewOrder
-from sandbox.orders import Order, OrderEvent, advance
+from sandbox.orders import Order, OrderEvent, OrderState, Origin, advance
 from sandbox.positions import Fill, PositionBook
-from sandbox.risk import Funds, OpenExposure, funds
+from sandbox.risk import Account, Funds, OpenExposure, funds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +31,28 @@ class OrderBook:
 
     def __init__(
         self,
-        cash: int,
+        ledger: Ledger,
         market_ms: Callable[[], int],
         publish: Callable[[OrderNews], None],
+        publish_entry: Callable[[str, dict[str, Any]], None],
         new_uuid: Callable[[], uuid.UUID] = uuid.uuid4,
     ) -> None:
-        """`cash` is paise."""
-        self._cash = cash
+        """`publish_entry(kind, snapshot)` hears of what moves the ledger without being an order's fill."""
+        self.ledger = ledger
         self._market_ms = market_ms
         self._publish = publish
+        self._publish_entry = publish_entry
         self._new_uuid = new_uuid
         self._orders: dict[str, Order] = {}
         self._ids_by_uuid: dict[str, str] = {}
         self._live: dict[str, None] = {}
         self._fills: list[Fill] = []
         self._last_number = 0
-        self.positions = PositionBook()
         self.exposure = OpenExposure()
+
+    @property
+    def positions(self) -> PositionBook:
+        return self.ledger.positions
 
     def now_ms(self) -> int:
         """Market time."""
@@ -63,22 +69,27 @@ class OrderBook:
         return [self._orders[order_id] for order_id in self._live]
 
     def todays_orders(self) -> list[Order]:
+        """What came or changed today, and what is still alive: an after-market order belongs to the day that it is sent on."""
         today = ist_day(self._market_ms())
-        return [o for o in self._orders.values() if ist_day(o.received_ms) == today]
+        return [o for o in self._orders.values() if ist_day(o.updated_ms) == today or not o.state.is_terminal]
 
     def todays_fills(self) -> list[Fill]:
         today = ist_day(self._market_ms())
         return [f for f in self._fills if ist_day(f.at_ms) == today]
 
-    @property
-    def cash(self) -> int:
-        """Paise, the profit of earlier days included."""
-        return self._cash + self.positions.banked
-
     def funds(self) -> Funds:
-        return funds(self.cash, self.positions.by_key, self.exposure)
+        return funds(self.ledger.cash, self.positions.by_key, self.exposure)
 
-    def open(self, new: NewOrder) -> Order:
+    def account(self) -> Account:
+        """The client as the risk desk sees it."""
+        return Account(self.ledger.cash, self.positions.by_key, self.exposure, self.ledger.holdings.quantity)
+
+    def post(self, kind: str, entry: Settlement | Conversion | CorporateAction | DayTurn) -> None:
+        """Write down and book what is not an order's fill."""
+        self._publish_entry(kind, snapshot_of(entry))
+        self.ledger.post(entry)
+
+    def open(self, new: NewOrder, origin: Origin = Origin.API, after_hours: bool = False) -> Order:
         """Enter an accepted placement."""
         now = self._market_ms()
         self._last_number += 1
@@ -100,8 +111,10 @@ class OrderBook:
             lot=new.instrument.lot_size,
             received_ms=now,
             updated_ms=now,
+            state=OrderState.AFTER_MARKET if after_hours else OrderState.VALIDATION_PENDING,
+            origin=origin,
         )
-        return self.record(order, OrderEvent.RECEIVED)
+        return self.record(order, OrderEvent.RECEIVED_AFTER_HOURS if after_hours else OrderEvent.RECEIVED)
 
     def record(self, order: Order, event: OrderEvent, reason: str = "", **changes: Any) -> Order:
         """Apply an event to an order and tell. Returns the order after it."""
@@ -114,22 +127,23 @@ class OrderBook:
         order = self._orders[execution.order_id]
         now = self._market_ms()
         filled = order.filled + execution.quantity
-        event = OrderEvent.FILLED if filled == order.quantity else OrderEvent.PARTLY_FILLED
         value = order.fill_value + execution.quantity * execution.price
-        after = advance(order, event, now, filled=filled, fill_value=value, exchange_ms=now)
+        after = advance(order, _fill_event(order, filled), now, filled=filled, fill_value=value, exchange_ms=now)
         fill = _fill_of(after, execution, f"{50_000_000 + len(self._fills) + 1}", now)
-        self._publish(OrderNews(event, after, execution.reason.value, fill))
+        self._publish(OrderNews(_fill_event(order, filled), after, execution.reason.value, fill))
         self._fills.append(fill)
-        self.positions.apply(fill)
+        self.ledger.post(fill)
         return self._keep(after)
 
-    def recover(self, orders: Iterable[Order], fills: Iterable[Fill]) -> None:
+    def recover(self, orders: Iterable[Order], entries: Iterable[Entry]) -> None:
         """Take in what an earlier run wrote down."""
         for order in orders:
             self._keep(order)
             self._last_number = max(self._last_number, int(order.order_id[6:]))
-        self._fills = list(fills)
-        self.positions = PositionBook.rebuilt(self._fills)
+        for entry in entries:
+            if isinstance(entry, Fill):
+                self._fills.append(entry)
+            self.ledger.post(entry)
 
     def _keep(self, order: Order) -> Order:
         self.exposure.change(self._orders.get(order.order_id), order)
@@ -140,6 +154,14 @@ class OrderBook:
         else:
             self._live[order.order_id] = None
         return order
+
+
+def _fill_event(order: Order, filled: int) -> OrderEvent:
+    if order.state is OrderState.CANCELLED:
+        return OrderEvent.FILLED_AFTER_CANCEL
+    if order.state is OrderState.COMPLETE:
+        return OrderEvent.OVERFILLED
+    return OrderEvent.FILLED if filled == order.quantity else OrderEvent.PARTLY_FILLED
 
 
 def _fill_of(order: Order, execution: Execution, fill_id: str, at_ms: int) -> Fill:

@@ -14,6 +14,8 @@ from sandbox.universe import Instrument, Universe
 MAX_TAG_LENGTH = 20
 NOT_FOR_ALGOS = "AB4038"
 """No captured answer says which code the broker uses for MARKET and IOC orders of algos: this one is the sandbox's own."""
+PRICE_PROTECTION = "AB4037"
+"""The texts of limit price protection are captured, their code is not: this one is the sandbox's own."""
 _MAX_PAISE = 10**9
 _PRODUCTS = frozenset({"DELIVERY", "CARRYFORWARD", "MARGIN", "INTRADAY"})
 _ORDER_TYPE_OF_VARIETY: Mapping[str, str] = {"NORMAL": "LIMIT", "STOPLOSS": "STOPLOSS_LIMIT"}
@@ -43,6 +45,11 @@ def read_new_order(body: dict[str, Any], universe: Universe) -> NewOrder:
     if product not in _PRODUCTS:
         raise RefusedError("AB1012", "Invalid Product Type")
     order_type = _order_type(body, variety)
+    if instrument.is_cautionary and _text(body, "scripconsent").lower() != "yes":
+        raise RefusedError(
+            "AB4036",
+            "The order cannot be processed as the token is categorised under cautionary listings by the exchange.",
+        )
     tag = _text(body, "ordertag")
     if len(tag) > MAX_TAG_LENGTH:
         raise RefusedError("AB4008", f"Ordertag length should not exceed {MAX_TAG_LENGTH} characters")

@@ -22,6 +22,8 @@ class Side(StrEnum):
 class OrderState(StrEnum):
     """The values are the broker's own words."""
 
+    AFTER_MARKET = "AMO SUBMITTED"
+    AFTER_MARKET_SENT = "after market order req received"
     VALIDATION_PENDING = "validation pending"
     OPEN_PENDING = "open pending"
     OPEN = "open"
@@ -39,6 +41,10 @@ class OrderEvent(StrEnum):
     """What happens to an order."""
 
     RECEIVED = "received"
+    RECEIVED_AFTER_HOURS = "received_after_hours"
+    AFTER_HOURS_SENT = "after_hours_sent"
+    AFTER_HOURS_MODIFIED = "after_hours_modified"
+    AFTER_HOURS_CANCELLED = "after_hours_cancelled"
     SENT_TO_EXCHANGE = "sent_to_exchange"
     ACCEPTED = "accepted"
     ARMED = "armed"
@@ -52,16 +58,23 @@ class OrderEvent(StrEnum):
     EXPIRED = "expired"
     PARTLY_FILLED = "partly_filled"
     FILLED = "filled"
+    FILLED_AFTER_CANCEL = "filled_after_cancel"
+    OVERFILLED = "overfilled"
 
 
 _TERMINAL = frozenset({OrderState.COMPLETE, OrderState.CANCELLED, OrderState.REJECTED})
 _WORKING = (OrderState.OPEN, OrderState.TRIGGER_PENDING)
-_LIVE = (OrderState.VALIDATION_PENDING, OrderState.OPEN_PENDING, *_WORKING)
+_AT_BROKER = (OrderState.VALIDATION_PENDING, OrderState.AFTER_MARKET_SENT)
+_LIVE = (OrderState.AFTER_MARKET, *_AT_BROKER, OrderState.OPEN_PENDING, *_WORKING)
 _STAYS = {state: state for state in _LIVE}
 
 TRANSITIONS: Mapping[OrderEvent, Mapping[OrderState, OrderState]] = {
     OrderEvent.RECEIVED: {OrderState.VALIDATION_PENDING: OrderState.VALIDATION_PENDING},
-    OrderEvent.SENT_TO_EXCHANGE: {OrderState.VALIDATION_PENDING: OrderState.OPEN_PENDING},
+    OrderEvent.RECEIVED_AFTER_HOURS: {OrderState.AFTER_MARKET: OrderState.AFTER_MARKET},
+    OrderEvent.AFTER_HOURS_SENT: {OrderState.AFTER_MARKET: OrderState.AFTER_MARKET_SENT},
+    OrderEvent.AFTER_HOURS_MODIFIED: {OrderState.AFTER_MARKET: OrderState.AFTER_MARKET},
+    OrderEvent.AFTER_HOURS_CANCELLED: {OrderState.AFTER_MARKET: OrderState.CANCELLED},
+    OrderEvent.SENT_TO_EXCHANGE: dict.fromkeys(_AT_BROKER, OrderState.OPEN_PENDING),
     OrderEvent.ACCEPTED: {OrderState.OPEN_PENDING: OrderState.OPEN},
     OrderEvent.ARMED: {OrderState.OPEN_PENDING: OrderState.TRIGGER_PENDING},
     OrderEvent.TRIGGERED: {OrderState.TRIGGER_PENDING: OrderState.OPEN},
@@ -74,7 +87,18 @@ TRANSITIONS: Mapping[OrderEvent, Mapping[OrderState, OrderState]] = {
     OrderEvent.EXPIRED: dict.fromkeys(_LIVE, OrderState.CANCELLED),
     OrderEvent.PARTLY_FILLED: {OrderState.OPEN: OrderState.OPEN},
     OrderEvent.FILLED: {OrderState.OPEN: OrderState.COMPLETE},
+    OrderEvent.FILLED_AFTER_CANCEL: {OrderState.CANCELLED: OrderState.CANCELLED},
+    OrderEvent.OVERFILLED: {OrderState.COMPLETE: OrderState.COMPLETE},
 }
+
+
+class Origin(StrEnum):
+    """Who placed an order; the broker shows no such column."""
+
+    API = "api"
+    APP = "app"
+    GTT = "gtt"
+    RMS = "rms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +141,7 @@ class Order:
     exchange_ms: int = 0
     exchange_order_id: str = ""
     pending: tuple[PendingChange, ...] = ()
+    origin: Origin = Origin.API
 
     @property
     def key(self) -> InstrumentKey:
@@ -166,5 +191,6 @@ def restored(snapshot: Mapping[str, Any]) -> Order:
     fields = dict(snapshot)
     fields["side"] = Side(fields["side"])
     fields["state"] = OrderState(fields["state"])
+    fields["origin"] = Origin(fields.get("origin", Origin.API))
     fields["pending"] = tuple(PendingChange(**change) for change in fields["pending"])
     return Order(**fields)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-from sandbox.clock import ist_day
 from sandbox.orders import Side
 from sandbox.universe import InstrumentKey
 
@@ -98,12 +97,10 @@ class Position:
 
 
 class PositionBook:
-    """All positions of one trading day, and the profit banked on earlier days (`banked`, paise)."""
+    """All positions of one trading day."""
 
     def __init__(self) -> None:
         self._positions: dict[PositionKey, Position] = {}
-        self._day = 0
-        self.banked = 0
 
     def __iter__(self) -> Iterator[Position]:
         return iter(self._positions.values())
@@ -113,29 +110,41 @@ class PositionBook:
         return self._positions
 
     def apply(self, fill: Fill) -> None:
-        """Take a fill in; one of a later day begins that day first."""
-        self.begin_day(ist_day(fill.at_ms))
-        position = self._positions.setdefault(
-            fill.position_key, Position(fill.exchange, fill.token, fill.symbol, fill.product)
-        )
+        """Take a fill in."""
+        position = self._position(fill.position_key, fill.symbol)
         leg = position.buys if fill.side is Side.BUY else position.sells
         leg.quantity += fill.quantity
         leg.value += fill.quantity * fill.price
 
-    def begin_day(self, day: int) -> None:
-        """Carry open positions into `day` (as `ist_day` counts) at cost; closed ones go, their profit is banked."""
-        if day <= self._day:
-            return
-        self._day = day
-        self.banked += sum(position.realised for position in self)
+    def move(self, old: PositionKey, product: str, side: Side, quantity: int) -> None:
+        """Put part of today's leg under another product, at its average."""
+        source = self._positions[old]
+        target = self._position((source.exchange, source.token, product), source.symbol)
+        given, taken = (source.buys, target.buys) if side is Side.BUY else (source.sells, target.sells)
+        value = given.value * quantity // given.quantity
+        given.quantity -= quantity
+        given.value -= value
+        taken.quantity += quantity
+        taken.value += value
+
+    def multiply(self, key: InstrumentKey, numerator: int, denominator: int) -> None:
+        """A split or bonus: quantities change, values do not."""
+        for position in self:
+            if position.key == key:
+                for leg in (position.buys, position.sells, position.carried_buys, position.carried_sells):
+                    leg.quantity = leg.quantity * numerator // denominator
+
+    def begin_day(self) -> None:
+        """Carry open positions into a new day at cost; closed ones go."""
         self._positions = {key: _carried(p) for key, p in self._positions.items() if p.net}
 
-    @classmethod
-    def rebuilt(cls, fills: Iterable[Fill]) -> PositionBook:
-        book = cls()
-        for fill in fills:
-            book.apply(fill)
-        return book
+    def forget(self, key: PositionKey) -> None:
+        """It has become a holding, or left one."""
+        del self._positions[key]
+
+    def _position(self, key: PositionKey, symbol: str) -> Position:
+        exchange, token, product = key
+        return self._positions.setdefault(key, Position(exchange, token, symbol, product))
 
 
 def _carried(position: Position) -> Position:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 
 from sandbox.clock import SESSION_OPEN_MS, in_one_session, ist_day, ms_of_day, session_open_ms
 from sandbox.replay_files import Bar, Recording
 from sandbox.ticks import Tick
-from sandbox.universe import InstrumentKey
+from sandbox.universe import Instrument, InstrumentKey
 
 TICKS_PER_BAR = 20
 _MINUTE_MS = 60_000
@@ -41,6 +41,9 @@ class Replay:
             ticks.append(self._next)
             self._next = next(self._ticks, None)
         return ticks
+
+    def follow(self, wanted: Iterable[Instrument], now_ms: int) -> None:
+        """A recording prints what it holds, whoever wants what."""
 
     def jump_target(self, now_ms: int) -> int | None:
         """Over nights and other gaps above ten minutes; an outage inside a session is lived through."""

@@ -69,6 +69,17 @@ class Recording:
             for key, seen in prices.items()
         }
 
+    def first_prices(self) -> dict[InstrumentKey, int]:
+        """Paise: where each instrument's recording begins."""
+        first: dict[InstrumentKey, tuple[int, int]] = {}
+        for at_ms, key, price in (
+            *((bar.at_ms, bar.key, bar.open) for bar in self.bars),
+            *((recorded.at_ms, recorded.key, recorded.ltp) for recorded in self.prints),
+        ):
+            if key not in first or at_ms < first[key][0]:
+                first[key] = at_ms, price
+        return {key: price for key, (_, price) in first.items()}
+
 
 def read_recording(paths: tuple[Path, ...], universe: Universe) -> Recording:
     """All files merged in time. Where a day of an instrument is there as ticks, its bars are left out. Raises BadInputError."""

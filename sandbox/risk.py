@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from sandbox.orders import Order, OrderState, Side
+from sandbox.phases import CASH_SEGMENTS
 from sandbox.positions import Leg, Position, PositionKey
-from sandbox.universe import Instrument
+from sandbox.universe import Instrument, InstrumentKey
 
 MARGIN_PERCENT: Mapping[str, int] = {"INTRADAY": 20, "MARGIN": 25, "DELIVERY": 100, "CARRYFORWARD": 100}
+CASH_PRODUCTS = frozenset({"DELIVERY", "MARGIN"})
+"""Not for contracts."""
 _NOTHING = Leg()
 _AT_EXCHANGE = (OrderState.OPEN, OrderState.TRIGGER_PENDING)
 
@@ -75,58 +78,74 @@ def exposure_key(order: Order) -> ExposureKey:
 def funds(cash: int, positions: Mapping[PositionKey, Position], exposure: OpenExposure) -> Funds:
     """What is free once open positions and the exposure-raising part of open orders are margined."""
     held = positions.values()
-    in_positions = sum(p.open_value * MARGIN_PERCENT[p.product] // 100 for p in held)
+    in_positions = sum(position_margin(p) for p in held)
     in_orders = sum(order_margin(key, leg, positions) for key, leg in exposure.legs())
     return Funds(cash, in_positions, in_orders, sum(p.realised for p in held))
+
+
+def position_margin(position: Position) -> int:
+    """Paise that an open position ties up; shares sold out of holdings tie up nothing."""
+    if position.product == "DELIVERY" and position.net < 0:
+        return 0
+    return position.open_value * MARGIN_PERCENT[position.product] // 100
 
 
 def order_margin(key: ExposureKey, leg: Leg, positions: Mapping[PositionKey, Position]) -> int:
     """Orders that close a position need no margin: only what exceeds the opposite net does."""
     position_key, side = key
+    if position_key[2] == "DELIVERY" and side is Side.SELL:
+        return 0
     raising = leg.quantity - max(0, -side.sign * _net(positions, position_key))
     if raising <= 0:
         return 0
     return leg.value * raising // leg.quantity * MARGIN_PERCENT[position_key[2]] // 100
 
 
-def off_the_rules(instrument: Instrument, order: Order) -> str | None:
-    """Why the exchange would not take these numbers; None when it would."""
-    if not instrument.tradable:
-        return f"{instrument.symbol} is an index and cannot be traded"
-    if order.quantity % instrument.lot_size:
-        return f"Quantity {order.quantity} is not a multiple of the lot size {instrument.lot_size}"
-    for name, value in (("price", order.price), ("trigger price", order.trigger_price)):
-        if value % instrument.tick_size:
-            return f"Order {name} {value / 100:.2f} is not a multiple of the tick size {instrument.tick_size / 100:.2f}"
-    if order.is_stop and order.side.sign * order.price < order.side.sign * order.trigger_price:
-        beyond = "at or above" if order.side is Side.BUY else "at or below"
-        return f"The limit price of a stoploss {order.side.value} must be {beyond} its trigger price"
-    return None
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the desk knows of the client when it judges an order. `cash` is paise, `holdings` what may be delivered."""
+
+    cash: int
+    positions: Mapping[PositionKey, Position]
+    exposure: OpenExposure
+    holdings: Callable[[InstrumentKey], int]
 
 
 def rejection(
-    order: Order,
-    before: Order,
-    instrument: Instrument,
-    cash: int,
-    positions: Mapping[PositionKey, Position],
-    exposure: OpenExposure,
+    order: Order, before: Order, instrument: Instrument, account: Account, intraday_over: bool = False
 ) -> str | None:
     """The text of the rejection of an order that comes to the exchange, or comes back changed; None = it may pass.
 
-    `before` is the order as `exposure` knows it: the same one, or what a modification would replace.
+    `before` is the order as the exposure knows it: the same one, or what a modification would replace.
     """
-    reason = off_the_rules(instrument, order)
-    if reason is not None:
-        return reason
+    return _wrong_product(order, instrument, account, intraday_over) or _cannot_afford(order, before, account)
+
+
+def _wrong_product(order: Order, instrument: Instrument, account: Account, intraday_over: bool) -> str | None:
+    if order.product in CASH_PRODUCTS and instrument.exchange not in CASH_SEGMENTS:
+        return f"RMS:Rule: product {order.product} is not allowed for {instrument.exchange}"
+    if order.product == "INTRADAY" and intraday_over and not _closes(order, account.positions):
+        return "RMS:Auto Square Off Block for entity account, INTRADAY orders are not taken any more today"
+    return None
+
+
+def _closes(order: Order, positions: Mapping[PositionKey, Position]) -> bool:
+    net = _net(positions, exposure_key(order)[0])
+    return order.open_quantity <= -order.side.sign * net
+
+
+def _cannot_afford(order: Order, before: Order, account: Account) -> str | None:
+    positions, exposure = account.positions, account.exposure
     key, others = exposure_key(order), exposure.without(before)
     together = Leg(others.quantity + order.open_quantity, others.value + order.open_quantity * order.price)
-    held = _net(positions, key[0])
-    if order.product == "DELIVERY" and order.side is Side.SELL and together.quantity > held:
-        return f"RMS:Rule: Check T1 holdings for entity account, holding {held} sell quantity {together.quantity}"
+    if order.product == "DELIVERY" and order.side is Side.SELL:
+        held = account.holdings(order.key) + _net(positions, key[0])
+        if together.quantity > held:
+            return f"RMS:Rule: Check T1 holdings for entity account, holding {held} sell quantity {together.quantity}"
+        return None
     required = order_margin(key, together, positions) - order_margin(key, others, positions)
     now = order_margin(key, exposure.leg(key), positions) - order_margin(key, others, positions)
-    available = funds(cash, positions, exposure).available + now
+    available = funds(account.cash, positions, exposure).available + now
     if required <= max(0, available):
         return None
     return f"RMS:Margin Exceeds,Required:{required / 100:.2f}, Available:{available / 100:.2f} for entity account"

@@ -1,37 +1,47 @@
-"""The daily instrument list, in the broker's nine all-string columns."""
+"""The daily instrument list: made when it is first asked for, in a thread, and kept for the day."""
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-import json
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable
+from datetime import date
 
-from sandbox.universe import Instrument, Universe
+from sandbox.listing.layout import ScripLayout
+from sandbox.listing.listing import MarketListing
+from sandbox.listing.rows import blocks
+
+_LEVEL, _GZIP_WINDOW = 3, 31
 
 
-@dataclass(frozen=True, slots=True)
 class ScripMaster:
-    """The served file: one UTF-8 JSON array, plain and gzipped."""
+    """One UTF-8 JSON array of some 160,000 objects. Only its gzipped form is kept: it is twenty times smaller."""
 
-    plain: bytes
-    gzipped: bytes
+    def __init__(self, listing_of: Callable[[date], MarketListing], layout: ScripLayout) -> None:
+        self._listing_of = listing_of
+        self._layout = layout
+        self._making = asyncio.Lock()
+        self._made: tuple[date, bytes] | None = None
 
-    @classmethod
-    def of(cls, universe: Universe) -> ScripMaster:
-        plain = json.dumps([row(i) for i in universe], separators=(",", ":")).encode()
-        return cls(plain, gzip.compress(plain, mtime=0))
+    async def gzipped(self, on: date) -> bytes:
+        """The list of a market day."""
+        async with self._making:
+            if self._made is None or self._made[0] != on:
+                self._made = on, await asyncio.to_thread(compressed, self._listing_of(on), on, self._layout)
+            return self._made[1]
+
+    async def plain(self, on: date) -> bytes:
+        """The same for who does not accept gzip."""
+        return await asyncio.to_thread(gzip.decompress, await self.gzipped(on))
 
 
-def row(instrument: Instrument) -> dict[str, str]:
-    """tick_size is paise; strike is rupees x 100, -1 for equities and 0 for indices; an index has no tick."""
-    return {
-        "token": instrument.token,
-        "symbol": instrument.symbol,
-        "name": instrument.name,
-        "expiry": "",
-        "strike": "-1.000000" if instrument.tradable else "0.000000",
-        "lotsize": str(instrument.lot_size),
-        "instrumenttype": "" if instrument.tradable else "AMXIDX",
-        "exch_seg": instrument.exchange,
-        "tick_size": f"{instrument.tick_size if instrument.tradable else 0}.000000",
-    }
+def compressed(listing: MarketListing, on: date, layout: ScripLayout) -> bytes:
+    """The gzipped array. Compressing lets other threads run, so making it block by block keeps the event loop going."""
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+    parts, separator = [packer.compress(b"[")], ""
+    for block in blocks(listing, on, layout):
+        parts.append(packer.compress((separator + block).encode()))
+        separator = ","
+    parts.append(packer.compress(b"]"))
+    return b"".join((*parts, packer.flush()))

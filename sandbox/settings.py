@@ -11,7 +11,10 @@ from pathlib import Path
 import pyotp
 
 from sandbox.errors import BadInputError
+from sandbox.latency import USUAL_LATENCY, Latency
+from sandbox.listing.layout import ScripLayout
 
+DEFAULT_TICKS_PER_SECOND_EACH = 3.5
 DEFAULT_CASH_RUPEES = 10_000_000
 
 
@@ -27,7 +30,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
-    """`speed` is market seconds per real second; `ticks_per_second` is over the whole universe, None = 3.5 each."""
+    """`speed` is market seconds per real second.
+
+    `tick_rate` is generated ticks a second of each instrument, `ticks_per_second` over the usual ones together.
+    """
 
     credentials: Credentials
     state_dir: Path
@@ -38,6 +44,9 @@ class SandboxSettings:
     speed: float = 1.0
     seed: int = 7
     ticks_per_second: float | None = None
+    tick_rate: float = DEFAULT_TICKS_PER_SECOND_EACH
+    scrip_layout: ScripLayout = ScripLayout.NEW
+    scrip_rows: Path | None = None
     cash_rupees: int = DEFAULT_CASH_RUPEES
     ready_file: Path | None = None
     faults: Path | None = None
@@ -47,6 +56,7 @@ class SandboxSettings:
     static_ips: tuple[str, ...] = ()
     second_login: str = "keeps"
     socket_idle_seconds: float = 90.0
+    latency: Latency = USUAL_LATENCY
 
     def __post_init__(self) -> None:
         _check_credentials(self.credentials)
@@ -92,8 +102,24 @@ def _check_numbers(settings: SandboxSettings) -> None:
         raise BadInputError(
             "--ticks-per-second", "recorded data have their own rate", "leave it out, or leave out --replay"
         )
+    if not 0.01 <= settings.tick_rate <= 1_000:
+        raise BadInputError("--tick-rate", f"{settings.tick_rate} is out of range", "give a number from 0.01 to 1000")
     if settings.cash_rupees < 0:
         raise BadInputError("--cash", f"{settings.cash_rupees} is negative", "give whole rupees, 0 or more")
+
+
+def read_latency(text: str) -> Latency:
+    """`60-200` or `0`: milliseconds. Raises BadInputError."""
+    low, _, high = text.partition("-")
+    try:
+        bounds = float(low), float(high or low)
+    except ValueError:
+        bounds = -1.0, -1.0
+    if not 0 <= bounds[0] <= bounds[1] <= 60_000:
+        raise BadInputError(
+            "--latency-ms", f"{text!r} is no range of milliseconds", "give two numbers, as 60-200, or 0"
+        )
+    return Latency(max(bounds[0], 0.01), max(bounds[1], 0.01))
 
 
 def _check_access(settings: SandboxSettings) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import time
 
 from sandbox.broker import Broker
-from sandbox.clock import ist_day
 
 _BATCH = 500
 _LONGEST_SLEEP_SECONDS = 0.02
@@ -27,28 +26,38 @@ class TradingFloor:
             await asyncio.sleep(0 if behind else self._pause())
 
     def advance(self) -> bool:
-        """Do what is due now. True when more ticks are due already."""
+        """Do what is due now. True when more is due already.
+
+        Prints and milestones come in the order of market time, however late they are: no print of after the close is matched before it.
+        """
         broker = self._broker
         now_ms = broker.clock.now_ms()
-        broker.desk.begin_day(ist_day(now_ms))  # before its first print: yesterday's orders must not trade in it
-        ticks = broker.source.take(now_ms, _BATCH)
+        milestone_ms = broker.trading.day.next_ms()
+        broker.follow_demand(now_ms)
+        ticks = broker.source.take(min(now_ms, milestone_ms - 1), _BATCH)
         for tick in ticks:
-            quote = broker.board.apply(tick)
-            broker.desk.on_quote(quote)
-            broker.market_stream.on_quote(quote)
+            broker.trading.on_tick(tick, broker.show)
+        behind = len(ticks) == _BATCH
+        if not behind and milestone_ms <= now_ms:
+            broker.trading.day.run_due(milestone_ms)
+            behind = True
         broker.desk.run_due()
-        self._jump(now_ms)
+        if not behind:
+            self._jump(now_ms)
         broker.market_stream.flush()
         broker.order_stream.flush()
         self._remember()
-        return len(ticks) == _BATCH
+        return behind
 
     def _jump(self, now_ms: int) -> None:
+        """Over a night or another time in which nothing happens."""
         broker = self._broker
-        target = broker.source.jump_target(now_ms)
-        if target is not None and target > broker.clock.now_ms():
-            broker.clock.jump_to(target)
-            broker.truth.append("clock", event="jumped", from_ms=now_ms, to_ms=target)
+        recorded, source = bool(broker.settings.replay), broker.source
+        target = source.jump_target(now_ms) if recorded else broker.trading.idle_until(now_ms)
+        if target is None or target <= broker.clock.now_ms():
+            return
+        broker.trading.day.pass_to(broker.clock, target)
+        broker.truth.append("clock", event="jumped", from_ms=now_ms, to_ms=target)
 
     def _pause(self) -> float:
         """Until the next tick or order step, at most a blink: a request may bring something nearer."""

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sandbox.errors import BadInputError
 
@@ -27,6 +27,14 @@ class TruthPage:
     records: list[dict[str, Any]]
     last_seq: int
     more: bool
+
+
+class Truth(Protocol):
+    """Where facts are written down."""
+
+    def append(self, kind: str, **fields: Any) -> int:
+        """Write one record and return its sequence number."""
+        ...
 
 
 class TruthLog:

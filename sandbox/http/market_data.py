@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.clock import book_time
+from sandbox.clock import book_time, trading_date
 from sandbox.errors import RefusedError
 from sandbox.http.endpoints import GET_LTP_DATA, QUOTE, SEARCH_SCRIP
 from sandbox.http.envelope import BODY, BROKER, success
@@ -66,11 +66,12 @@ async def search_scrip(request: web.Request) -> web.Response:
 @routes.get("/OpenAPI_File/files/OpenAPIScripMaster.json")
 async def scrip_master(request: web.Request) -> web.Response:
     """Public, no login; gzipped for who accepts that."""
-    master = request.app[BROKER].scrip_master
+    broker = request.app[BROKER]
+    today = trading_date(broker.clock.now_ms())
     if "gzip" in request.headers.get("Accept-Encoding", ""):
-        headers = {"Content-Encoding": "gzip"}
-        return web.Response(body=master.gzipped, content_type="application/json", headers=headers)
-    return web.Response(body=master.plain, content_type="application/json")
+        body, headers = await broker.scrip_master.gzipped(today), {"Content-Encoding": "gzip"}
+        return web.Response(body=body, content_type="application/json", headers=headers)
+    return web.Response(body=await broker.scrip_master.plain(today), content_type="application/json")
 
 
 def _wanted(exchange_tokens: Any) -> list[tuple[str, str]]:
@@ -119,7 +120,7 @@ def _full(quote: Quote) -> dict[str, Any]:
         "percentChange": round(100 * change / quote.close, 2),
         "avgPrice": rupees(quote.average),
         "tradeVolume": quote.volume,
-        "opnInterest": 0,
+        "opnInterest": quote.open_interest,
         "lowerCircuit": rupees(quote.lower_circuit),
         "upperCircuit": rupees(quote.upper_circuit),
         "totBuyQuan": total_buy,

@@ -35,7 +35,12 @@ class MarketListing:
         self.core = tuple(core)
         self.today = today
         self.real = real
+        self._calendar = calendar
         self.expiries = ExpiryCalendar(calendar)
+
+    def of_day(self, on: date) -> MarketListing:
+        """A listing of its own for another thread, as of a market day."""
+        return MarketListing(self.core, self._calendar, on, self.real)
 
     @cached_property
     def shares(self) -> dict[InstrumentKey, Instrument]:
@@ -101,6 +106,18 @@ class MarketListing:
             for strike in book.strikes(underlying):
                 for side in OptionType:
                     yield book.option(underlying, expiry, strike, side)
+
+    def was_listed(self, contract: Instrument, on: date) -> bool:
+        """Whether a contract could be traded on a date. A share always could."""
+        if contract.expiry is None or (self.real is not None and contract.key in self.real):
+            return contract.expiry is None or on <= contract.expiry
+        if on > contract.expiry:
+            return False
+        underlying = self.contracts.underlying(contract.exchange, contract.name)
+        if underlying is None:
+            return False
+        listed = self.expiries.options if contract.option_type else self.expiries.futures
+        return contract.expiry in listed(underlying, on)
 
     def _reference_price(self, key: InstrumentKey) -> int:
         return (self.shares.get(key) or self.spots[key]).base_price

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import date
-from enum import StrEnum
 
 from sandbox.listing.contracts import expiry_number, expiry_text, strike_number, symbol_end, symbol_stem
+from sandbox.listing.layout import ScripLayout
 from sandbox.listing.listing import MarketListing
 from sandbox.listing.underlyings import Sort, Underlying
 from sandbox.phases import CLOSING_AUCTION_FROM
@@ -16,13 +16,6 @@ from sandbox.universe import Instrument, OptionType
 _CURRENCY_STRIKE_UNITS, _USUAL_STRIKE_UNITS = 100_000, 1
 _CURRENCY_TICK = "0.250000"
 """A quarter of a paisa."""
-
-
-class ScripLayout(StrEnum):
-    """Since 2026 a row has two keys more: `freeze_qty`, a string, and `is_cas_enabled`, a boolean."""
-
-    OLD = "old"
-    NEW = "new"
 
 
 def blocks(listing: MarketListing, on: date, layout: ScripLayout) -> Iterator[str]:

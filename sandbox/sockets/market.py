@@ -41,6 +41,10 @@ class MarketStream(SocketHub):
             for line in readers.values():
                 line.push(ready)
 
+    def wanted(self) -> set[InstrumentKey]:
+        """What somebody listens to."""
+        return {key for key, readers in self._readers.items() if readers}
+
     def summary(self) -> dict[str, Any]:
         """Connections with their subscriptions as `EXCHANGE:token/mode`, and ticks dropped so far."""
         return {

@@ -15,6 +15,9 @@ from sandbox.sockets.outbox import BINARY, TEXT, frame
 
 CONNECTED = "AB00"
 STREAM_CODES: Mapping[OrderEvent, str] = {
+    OrderEvent.AFTER_HOURS_SENT: "AB06",
+    OrderEvent.AFTER_HOURS_CANCELLED: "AB07",
+    OrderEvent.AFTER_HOURS_MODIFIED: "AB08",
     OrderEvent.SENT_TO_EXCHANGE: "AB09",
     OrderEvent.ACCEPTED: "AB01",
     OrderEvent.ARMED: "AB10",
@@ -27,8 +30,10 @@ STREAM_CODES: Mapping[OrderEvent, str] = {
     OrderEvent.EXPIRED: "AB02",
     OrderEvent.PARTLY_FILLED: "AB01",
     OrderEvent.FILLED: "AB05",
+    OrderEvent.FILLED_AFTER_CANCEL: "AB02",
+    OrderEvent.OVERFILLED: "AB05",
 }
-"""Events without a code (received, cancel requested) are not streamed."""
+"""Events without a code (received, queued after hours, cancel requested) are not streamed."""
 
 _NOISE = b"\x00"
 """Captured from the broker at the pace of the client's pings, in a frame of its own or as a pong's payload: here the former."""

@@ -174,7 +174,7 @@ async def test_the_truth_log_tells_the_story_and_keeps_no_secret(tmp_path: Path)
             "accepted",
             "filled",
         ]
-        assert (fill["reason"], fill["fill"]["quantity"]) == ("took_displayed", 10)
+        assert (fill["reason"], fill["fill"]["quantity"]) == ("crossed the displayed price", 10)
         refusal = next(r for r in records if r["kind"] == "refusal")
         assert (refusal["code"], records[refusal["request_seq"] - 1]["body"]) == ("AB1008", {"variety": "X"})
         assert [r["seq"] for r in await sandbox.truth("order", "fill", after=request["seq"])][-1] == fill["seq"]

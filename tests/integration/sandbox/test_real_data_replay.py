@@ -44,6 +44,7 @@ async def test_eight_days_of_bars_are_replayed_over_their_nights_on_a_grid_of_fi
         await eventually(next_day, timeout=60, interval=0.1)
         jumps = await sandbox.truth("clock")
         assert jumps[0]["to_ms"] - jumps[0]["from_ms"] > 17 * 3_600_000
+        await client.login()  # the tokens ended at midnight
         quote = (await ltp(client))["data"]
         assert quote["low"] <= quote["ltp"] <= quote["high"]
         assert round(quote["ltp"] * 100) % 5 == 0

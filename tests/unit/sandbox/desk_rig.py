@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.clock import session_open_ms
+from sandbox.clock import MarketClock, session_open_ms
+from sandbox.faults.names import FaultName
+from sandbox.faults.register import FaultRequest, Faults
+from sandbox.latency import Latency
 from sandbox.market import Quote, QuoteBoard
-from sandbox.order_book import OrderBook, OrderNews
-from sandbox.order_desk import OrderDesk
+from sandbox.order_book import OrderNews
 from sandbox.order_entry import read_modification, read_new_order
 from sandbox.orders import Order
+from sandbox.phases import TradingCalendar
+from sandbox.recovery import History
 from sandbox.ticks import Tick
-from sandbox.universe import DEFAULT_UNIVERSE
+from sandbox.trading import Surroundings, Trading
+from sandbox.universe import DEFAULT_UNIVERSE, Universe
 
 DAY = 20_000
 SBIN = ("NSE", "3045")
@@ -36,22 +43,78 @@ def order_body(**changes: Any) -> dict[str, Any]:
     }
 
 
+class MemoryTruth:
+    """A truth log in memory, as records of the file's form."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.market_ms: Callable[[], int] = lambda: 0
+
+    def append(self, kind: str, **fields: Any) -> int:
+        record = {"seq": len(self.records) + 1, "kind": kind, "market_ms": self.market_ms(), **fields}
+        self.records.append(json.loads(json.dumps(record)))
+        return len(self.records)
+
+    def of_kind(self, *kinds: str) -> list[dict[str, Any]]:
+        return [record for record in self.records if record["kind"] in kinds]
+
+
 @dataclass
 class DeskRig:
-    """Prices in paise. `print_at` moves the market, `pass_latency` lets the exchange act."""
+    """Prices in paise. `print_at` moves the market, `pass_latency` lets the exchange act, `pass_to` lets market time go on."""
 
     cash: int = 1_000_000_000
+    start_ms: int = session_open_ms(DAY)
+    universe: Universe = DEFAULT_UNIVERSE
+    recorded: bool = False
+    price: int = 94_000
     news: list[OrderNews] = field(default_factory=list)
-    now_ms: int = session_open_ms(DAY)
+    truth: MemoryTruth = field(default_factory=MemoryTruth)
+    history: History = field(default_factory=History)
     mono_ns: int = 0
     volume: int = 0
 
     def __post_init__(self) -> None:
-        self.board = QuoteBoard(DEFAULT_UNIVERSE, seed=1)
-        self.book = OrderBook(self.cash, lambda: self.now_ms, self.news.append)
-        self.desk = OrderDesk(self.book, DEFAULT_UNIVERSE, 1, self.board.quote, lambda: self.mono_ns)
-        self.desk.begin_day(DAY)
-        self.print_at(94_000)
+        self.clock = MarketClock(self.start_ms, 1.0, monotonic_ns=lambda: 0)
+        self.truth.market_ms = self.clock.now_ms
+        self.board = QuoteBoard(self.universe, seed=1)
+        self.faults = Faults(1)
+        around = Surroundings(
+            universe=self.universe,
+            calendar=TradingCalendar(),
+            clock=self.clock,
+            board=self.board,
+            truth=self.truth,
+            faults=self.faults,
+            seed=1,
+            latency=Latency(50, 50),
+            cash=self.cash,
+            recorded=self.recorded,
+            publish=self.board.apply,
+            on_order_news=self.news.append,
+            monotonic_ns=lambda: self.mono_ns,
+        )
+        self.trading = Trading(around, self.history)
+        self.book, self.desk, self.day = self.trading.book, self.trading.desk, self.trading.day
+        self.quote_sbin(self.price)
+
+    @property
+    def now_ms(self) -> int:
+        return self.clock.now_ms()
+
+    def quote_sbin(self, ltp: int) -> Quote:
+        """A price without a print of continuous trading: yesterday's close."""
+        quote = self.board.apply(Tick(SBIN, self.now_ms, ltp, 0, self.volume))
+        quote.bid, quote.ask, quote.bid_size, quote.ask_size = ltp - 10, ltp + 10, 100, 100
+        return quote
+
+    def fault(self, name: FaultName, **request: Any) -> None:
+        self.faults.add(FaultRequest(name, **request))
+
+    def pass_to(self, market_ms: int) -> None:
+        """Market time goes on without a print; milestones on the way are carried out, and messages arrive."""
+        self.day.pass_to(self.clock, market_ms)
+        self.pass_latency()
 
     def print_at(
         self,
@@ -63,7 +126,7 @@ class DeskRig:
         ask_size: int = 100,
     ) -> Quote:
         """One print; the touch is one tick each side unless given."""
-        self.now_ms += 100
+        self.clock.jump_to(self.now_ms + 100)
         self.volume += traded
         quote = self.board.apply(Tick(SBIN, self.now_ms, ltp, traded, self.volume))
         quote.bid, quote.ask = bid or ltp - 10, ask or ltp + 10

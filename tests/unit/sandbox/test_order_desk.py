@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.clock import session_open_ms
+from sandbox.clock import day_start_ms
 from sandbox.errors import RefusedError
-from sandbox.order_desk import LATENCY_MS
 from sandbox.order_entry import check_change_allowed, read_modification, read_new_order
 from sandbox.orders import IllegalTransitionError, Order, OrderEvent, advance, restored
 from sandbox.positions import PositionBook, restored_fill
@@ -28,17 +27,17 @@ def test_a_resting_order_goes_from_validation_to_open_in_the_brokers_words() -> 
     assert len(order.order_id) == 15
 
 
-def test_nothing_happens_before_the_shortest_latency() -> None:
+def test_nothing_happens_before_the_latency_has_passed() -> None:
     rig = DeskRig()
     order = rig.desk.place(read_new_order(order_body(), DEFAULT_UNIVERSE))
-    rig.mono_ns += int(LATENCY_MS[0] * 1e6 / 2) - 1
+    rig.mono_ns += 24_000_000  # the way to the broker takes half of the rig's 50 ms
     rig.desk.run_due()
     assert rig.order(order).shown_status == "validation pending"
 
 
 def test_a_cancel_is_confirmed_later_and_keeps_what_was_filled() -> None:
     rig = DeskRig()
-    order = rig.place(price="941.00", quantity="250")
+    order = rig.place(price="940.10", quantity="250")
     rig.desk.request_cancel(rig.order(order))
     assert rig.order(order).shown_status == "cancel pending"
     rig.pass_latency()
@@ -95,7 +94,10 @@ def test_a_modification_off_the_grid_is_refused_by_the_exchange_and_the_order_st
     ("changes", "text"),
     [
         ({"price": "940.05"}, "Order price 940.05 is not a multiple of the tick size 0.10"),
-        ({"quantity": "1000000"}, "RMS:Margin Exceeds,Required:"),
+        ({"quantity": "100000"}, "RMS:Margin Exceeds,Required:"),
+        ({"quantity": "1000000"}, "RMS:Rule: Check freeze quantity for NSE: quantity 1000000 is above 106382"),
+        ({"price": "1034.10"}, "17070 : Order price 1034.10 is higher than the current upper circuit limit of 1034.00"),
+        ({"price": "845.90"}, "17070 : Order price 845.90 is lower than the current lower circuit limit of 846.00"),
         ({"tradingsymbol": "Nifty 50", "symboltoken": "99926000"}, "is an index and cannot be traded"),
         ({"transactiontype": "SELL", "producttype": "DELIVERY"}, "Check T1 holdings"),
         (
@@ -105,7 +107,7 @@ def test_a_modification_off_the_grid_is_refused_by_the_exchange_and_the_order_st
     ],
 )
 def test_the_risk_desk_rejects_later_with_a_text(changes: dict[str, Any], text: str) -> None:
-    rig = DeskRig()
+    rig = DeskRig(cash=100_000_000)
     order = rig.place(**changes)
     assert rig.events(order) == ["received", "sent_to_exchange", "rejected"]
     assert text in order.text
@@ -154,15 +156,14 @@ def test_two_orders_that_only_fit_one_by_one_are_not_both_rejected() -> None:
 
 def test_a_new_day_ends_open_orders_and_carries_positions_at_cost() -> None:
     rig = DeskRig()
-    rig.place(price="941.00")
-    rig.place(price="939.00", quantity="4", transactiontype="SELL")
-    resting = rig.place(price="900.00")
-    rig.now_ms = session_open_ms(DAY + 1)
-    rig.desk.begin_day(DAY + 1)
+    rig.place(price="941.00", producttype="MARGIN")
+    rig.place(price="939.00", quantity="4", transactiontype="SELL", producttype="MARGIN")
+    resting = rig.place(price="900.00", producttype="MARGIN")
+    rig.pass_to(day_start_ms(DAY + 1))
     assert rig.order(resting).state.value == "cancelled"
     (position,) = rig.book.positions
     assert (position.net, position.buys.quantity, position.carried_buys.quantity) == (6, 0, 6)
-    assert rig.book.positions.banked == 4 * (93_990 - 94_010)
+    assert rig.book.ledger.cash == rig.cash + 4 * (93_990 - 94_010)
     assert rig.book.todays_orders() == []
 
 
@@ -234,7 +235,9 @@ def _assert_books_agree(rig: DeskRig) -> None:
     for news in rig.news:
         if news.fill is not None:
             assert news.order.side.sign * news.fill.price <= news.order.side.sign * news.order.price
-    rebuilt = PositionBook.rebuilt([restored_fill(fill.snapshot()) for fill in rig.book.todays_fills()])
+    rebuilt = PositionBook()
+    for fill in rig.book.todays_fills():
+        rebuilt.apply(restored_fill(fill.snapshot()))
     assert list(rebuilt) == list(rig.book.positions)
     bought = sum(f.quantity * f.side.sign for f in rig.book.todays_fills())
     assert sum(position.net for position in rig.book.positions) == bought

@@ -11,11 +11,13 @@ import pytest
 
 from sandbox.clock import session_open_ms
 from sandbox.errors import BadInputError
+from sandbox.phases import Market, TradingCalendar
 from sandbox.prices import GeneratedPrices
+from sandbox.pricing.generated import GeneratedTape
 from sandbox.replay import TICKS_PER_BAR, Replay, expanded
 from sandbox.replay_files import Bar, read_recording
 from sandbox.ticks import Tick
-from sandbox.universe import DEFAULT_UNIVERSE
+from sandbox.universe import DEFAULT_UNIVERSE, Instrument
 
 DAY = 20_000
 OPEN = session_open_ms(DAY)
@@ -23,17 +25,21 @@ SBIN = ("NSE", "3045")
 MINUTE = 60_000
 
 
-def generated(seed: int = 7, seconds: int = 60, ticks_per_second: float | None = None) -> list[Tick]:
-    return list(GeneratedPrices(DEFAULT_UNIVERSE, seed, OPEN, ticks_per_second).take(OPEN + seconds * 1000, 10**9))
+def generated(seed: int = 7, seconds: int = 60, rate: float = 3.5, after_ms: int = OPEN - 1) -> list[Tick]:
+    calendar = TradingCalendar()
+    source = GeneratedPrices(GeneratedTape(calendar, seed, rate), calendar, DEFAULT_UNIVERSE, after_ms)
+    return list(source.take(after_ms + seconds * 1000, 10**9))
 
 
-def test_one_seed_gives_one_series_on_any_day_and_another_seed_another() -> None:
+def test_one_seed_gives_one_series_and_another_seed_another() -> None:
     assert generated() == generated()
     assert generated() != generated(seed=8)
-    tomorrow = GeneratedPrices(DEFAULT_UNIVERSE, 7, session_open_ms(DAY + 1)).take(
-        session_open_ms(DAY + 1) + 5000, 10**6
-    )
-    assert [(t.key, t.ltp, t.traded) for t in tomorrow] == [(t.key, t.ltp, t.traded) for t in generated(seconds=5)]
+
+
+def test_who_comes_later_sees_the_same_prints_as_who_was_there_from_the_start() -> None:
+    whole = generated(seconds=180)
+    late = generated(seconds=60, after_ms=OPEN + 75_500)
+    assert late == [t for t in whole if OPEN + 75_500 < t.at_ms <= OPEN + 135_500]
 
 
 def test_ticks_come_in_time_order_on_the_grid_at_about_the_asked_rate() -> None:
@@ -42,7 +48,37 @@ def test_ticks_come_in_time_order_on_the_grid_at_about_the_asked_rate() -> None:
     grids = {i.key: i.tick_size for i in DEFAULT_UNIVERSE}
     assert all(t.ltp % grids[t.key] == 0 for t in ticks)
     assert 2 * 14 < len(ticks) / 60 < 5 * 14
-    assert 4_500 < len(generated(seconds=2, ticks_per_second=5_000)) / 2 < 5_500
+    assert 4_500 < len(generated(seconds=2, rate=5_000 / 14)) / 2 < 5_500
+
+
+def test_nothing_prints_at_night_and_the_next_day_begins_at_its_opening() -> None:
+    calendar = TradingCalendar()
+    close = calendar.continuous(Market("NSE"), DAY)
+    assert close is not None
+    source = GeneratedPrices(GeneratedTape(calendar, 7, 1.0), calendar, DEFAULT_UNIVERSE, close.ends_ms - 2_000)
+    last = source.take(close.ends_ms + 10 * 3_600_000, 10**9)
+    assert last
+    assert max(t.at_ms for t in last) < close.ends_ms
+    monday = session_open_ms(DAY + 3)
+    upcoming = source.next_ms()
+    assert upcoming is not None
+    assert monday <= upcoming < monday + 2_000
+
+
+def test_an_instrument_that_somebody_wants_prints_until_nobody_does() -> None:
+    calendar = TradingCalendar()
+    share = Instrument("NSE", "30000", "ANAND-EQ", "ANAND", 5, 50_000)
+    source = GeneratedPrices(GeneratedTape(calendar, 7, 3.5), calendar, DEFAULT_UNIVERSE, OPEN)
+    source.follow([share], OPEN + 10_000)
+    seen = [t for t in source.take(OPEN + 20_000, 10**9) if t.key == share.key]
+    assert seen
+    assert min(t.at_ms for t in seen) > OPEN + 10_000
+    source.follow([], OPEN + 20_000)
+    assert share.key not in {t.key for t in source.take(OPEN + 40_000, 10**9)}
+    source.follow([share], OPEN + 40_000)
+    again = [t.at_ms for t in source.take(OPEN + 50_000, 10**9) if t.key == share.key]
+    assert again
+    assert min(again) > OPEN + 40_000
 
 
 def test_a_five_second_momentum_rule_sees_a_move_within_half_a_minute_in_every_share() -> None:
@@ -55,10 +91,11 @@ def test_a_five_second_momentum_rule_sees_a_move_within_half_a_minute_in_every_s
     assert moved >= {i.key for i in DEFAULT_UNIVERSE if i.tradable}
 
 
-def test_a_whole_day_stays_within_a_few_per_cent_of_the_base() -> None:
-    prices = GeneratedPrices(DEFAULT_UNIVERSE, 3, OPEN, ticks_per_second=14)
-    base = {i.key: i.base_price for i in DEFAULT_UNIVERSE}
-    assert all(abs(t.ltp / base[t.key] - 1) < 0.05 for t in prices.take(OPEN + 375 * MINUTE, 10**9))
+def test_ten_years_stay_within_a_few_per_cent_of_the_base() -> None:
+    tape = GeneratedTape(TradingCalendar(), 3, 1.0)
+    for instrument in DEFAULT_UNIVERSE:
+        low, high = tape.bounds(instrument, DAY - 3_650, DAY) or (0, 0)
+        assert 0.9 < low / instrument.base_price < 1 < high / instrument.base_price < 1.1
 
 
 def test_indices_have_no_volume() -> None:

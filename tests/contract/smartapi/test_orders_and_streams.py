@@ -224,9 +224,12 @@ async def test_ticks_arrive_in_all_three_modes(
     best_bid, best_ask = snap["best_5_buy_data"][0]["price"], snap["best_5_sell_data"][0]["price"]
     assert best_bid <= snap["last_traded_price"] <= best_ask
     assert snap["lower_circuit_limit"] < best_bid < snap["upper_circuit_limit"]
-    for ticks in seen.values():
-        numbers = [tick["sequence_number"] for tick in ticks]
-        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "one frame per tick, none lost"
+    for token in ALL_TOKENS:
+        numbers = [[tick["sequence_number"] for tick in seen[mode, token]] for mode in (1, 2, 3)]
+        assert all(n == sorted(set(n)) for n in numbers), "they only rise"
+        since, until = max(n[0] for n in numbers), min(n[-1] for n in numbers)
+        at_once = [[number for number in n if since <= number <= until] for n in numbers]
+        assert at_once[0] == at_once[1] == at_once[2], "one frame per tick and mode, none lost"
     in_mode_2 = {t["sequence_number"]: t["last_traded_price"] for t in seen[2, "3045"]}
     in_mode_1 = {t["sequence_number"]: t["last_traded_price"] for t in seen[1, "3045"]}
     assert all(in_mode_1[n] == price for n, price in in_mode_2.items() if n in in_mode_1)
