@@ -20,6 +20,7 @@ from tradewinds.embedded.valkey import EmbeddedValkey
 
 _ROWS = 150_000
 _SEARCHES = 2_000
+_EXPIRIES = ("28JUL2026", "25AUG2026", "29SEP2026", "29DEC2026")
 
 
 async def run() -> list[Result]:
@@ -67,27 +68,40 @@ def _queries(keys: Iterable[str]) -> list[str]:
 
 
 def _master() -> bytes:
-    """As the broker's: 5,000 equities, the rest options on 200 of them."""
+    """As the broker's, in the newer layout: 20,000 cash rows, the rest options and futures on 220 of them, four expiries."""
     draw = random.Random(7)
-    names = sorted({"".join(draw.choices(ascii_uppercase, k=draw.randint(3, 10))) for _ in range(5_100)})[:4_998]
-    rows = [_row("3045", "SBIN-EQ", "SBIN"), _row("99926000", "Nifty 50", "NIFTY", "AMXIDX")]
+    names = sorted({"".join(draw.choices(ascii_uppercase, k=draw.randint(3, 10))) for _ in range(20_500)})[:19_998]
+    rows = [_row("3045", "SBIN-EQ", "SBIN"), _row("99926000", "Nifty 50", "NIFTY", "AMXIDX", tick_size="0.000000")]
     rows += [_row(str(100_000 + n), f"{name}-EQ", name) for n, name in enumerate(names)]
+    underlyings = ["NIFTY", *names[:219]]
     for n in range(_ROWS - len(rows)):
-        name, strike = names[n % 200], 100 + n // 400 * 5
-        symbol = f"{name}28JUL26{strike}{'CE' if n // 200 % 2 else 'PE'}"
-        rows.append(_row(str(1_000_000 + n), symbol, name, "OPTSTK", "NFO"))
+        name, expiry = underlyings[n % 220], _EXPIRIES[n // 220 % 4]
+        strike = 100 + n // 1760 * 50
+        symbol = f"{name}{expiry[:5]}{expiry[-2:]}{strike}{'CE' if n // 880 % 2 else 'PE'}"
+        rows.append(_row(str(1_000_000 + n), symbol, name, "OPTSTK", "NFO", expiry, f"{strike * 100}.000000"))
     return json.dumps(rows).encode()
 
 
-def _row(token: str, symbol: str, name: str, kind: str = "", exchange: str = "NSE") -> dict[str, str]:
+def _row(
+    token: str,
+    symbol: str,
+    name: str,
+    kind: str = "",
+    exchange: str = "NSE",
+    expiry: str = "",
+    strike: str = "-1.000000",
+    tick_size: str = "5.000000",
+) -> dict[str, object]:
     return {
         "token": token,
         "symbol": symbol,
         "name": name,
-        "expiry": "28JUL2026" if kind == "OPTSTK" else "",
-        "strike": "-1.000000",
+        "expiry": expiry,
+        "strike": strike,
         "lotsize": "1",
         "instrumenttype": kind,
         "exch_seg": exchange,
-        "tick_size": "5.000000",
+        "tick_size": tick_size,
+        "freeze_qty": "125531",
+        "is_cas_enabled": False,
     }

@@ -32,3 +32,4 @@ class Bar(msgspec.Struct, frozen=True, array_like=True):
     open_interest: int = 0
     source: str = STREAM  # STREAM: built from ticks; BROKER: the broker's candle
     closed: bool = True
+    complete: bool = True  # False: ticks of it were missed, or it is not whole yet; the broker's candle will replace it

@@ -35,9 +35,10 @@ class UnknownInstrumentError(ValueError):
     """The symbol names no instrument, or more than one."""
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One row of the scrip master, in our terms. Prices in rupees; `tick_size` 0 for what cannot be traded (an index).
 
+    Written as an array (150 K of them are kept and read at once): the order of the fields is the format, new ones come last.
     `name` is the underlying's short name for a future or an option, and the company's for cash.
     """
 

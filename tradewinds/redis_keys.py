@@ -5,12 +5,15 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 |---|---|---|---|---|
 | `md:instruments` | hash | none, rewritten daily | feed | canonical key -> msgpack `Instrument` |
 | `md:instruments:version` | string | none | feed | content hash of the scrip master in force |
+| `md:instruments:day` | string | none | feed | market day that it was fetched for, `YYYY-MM-DD` |
 | `md:clock` | string | none | feed | JSON market clock reading |
 | `md:quotes` | hash | none | feed | canonical key -> one packed tick record (`tradewinds.ticks`) |
 | `md:ticks:{shard}` | stream, MAXLEN ~ | none | feed | field `t` = packed tick records of one flush |
 | `md:feed` | hash | none | feed | state of the feed (connected, last_tick_ms, subscriptions) |
 | `md:bars` | stream, MAXLEN ~ | none | feed | field `b` = msgpack list of closed `tradewinds.bars.Bar` of one moment |
 | `md:bars:open` | hash | none | feed | canonical key -> msgpack of the growing one-minute `Bar` |
+| `md:bars:wanted` | stream, MAXLEN ~ | none | engine | field `w` = msgpack of one stretch of bars that is to be fetched |
+| `md:bars:answer:{wish}` | list | 60 s | feed | msgpack of what became of it |
 | `md:events` | stream, MAXLEN ~ | none | feed | field `e` = JSON of one event: kind STALE or RESUMED, reason, instruments |
 | `md:stale` | hash | none | feed | canonical key -> epoch ms since when its ticks are missing, in an open market |
 | `md:categories` | hash | none, rewritten daily | feed | `exchange|kind|underlying` -> how many instruments |
@@ -27,12 +30,14 @@ from typing import Final
 
 INSTRUMENTS: Final = "md:instruments"
 INSTRUMENTS_VERSION: Final = "md:instruments:version"
+INSTRUMENTS_DAY: Final = "md:instruments:day"
 INSTRUMENTS_CHANGED: Final = "md:instruments:changed"
 MARKET_CLOCK: Final = "md:clock"
 QUOTES: Final = "md:quotes"
 FEED_STATE: Final = "md:feed"
 BARS: Final = "md:bars"
 OPEN_BARS: Final = "md:bars:open"
+BARS_WANTED: Final = "md:bars:wanted"
 FEED_EVENTS: Final = "md:events"
 STALE: Final = "md:stale"
 CATEGORIES: Final = "md:categories"
@@ -41,6 +46,7 @@ STRATEGY_STATUS: Final = "fl:status"
 TICK_SHARDS: Final = 4
 TICK_STREAM_LENGTH: Final = 5_000  # entries a shard keeps: seconds of ticks; a late reader takes the latest, not all
 BAR_STREAM_LENGTH: Final = 5_000
+BARS_WANTED_LENGTH: Final = 1_000
 FEED_EVENT_STREAM_LENGTH: Final = 1_000
 NOTIFICATION_SHARDS: Final = 8
 NOTIFICATION_STREAM_LENGTH: Final = 20_000
@@ -51,6 +57,11 @@ DEDUPE_TTL_SECONDS: Final = 300
 def tick_stream(shard: int) -> str:
     """The stream of one tick shard, 0 <= shard < TICK_SHARDS."""
     return f"md:ticks:{shard}"
+
+
+def bars_answer(wish_id: str) -> str:
+    """Where the answer to one wish for bars is awaited."""
+    return f"md:bars:answer:{wish_id}"
 
 
 def notification_stream(shard: int) -> str:

@@ -48,14 +48,18 @@ class _Tokens(msgspec.Struct):
 
 
 class SessionKeeper:
-    """The session in force. `changed` is set whenever another one is."""
+    """The session in force, for any number of users: each waits for the next change by itself."""
 
     def __init__(self, database: Database, seal_key: bytes, account_id: str) -> None:
         self._database = database
         self._seal_key = seal_key
         self._account_id = account_id
         self.session: BrokerSession | None = None
-        self.changed = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    async def next_change(self) -> None:
+        """Wait until another session than now is in force."""
+        await self._changed.wait()
 
     async def follow(self) -> None:
         """Keep `session` as the table has it, for ever; a database that is away changes nothing."""
@@ -87,7 +91,8 @@ class SessionKeeper:
             session = None
         if session != self.session:
             self.session = session
-            self.changed.set()
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()
             log.info("changed", account_id=session.account_id if session else None)
         elif session is None:
             log.info("missing", remedy="the engine logs in and seals a session; the feed waits for it")

@@ -1,4 +1,4 @@
-"""Fetching files from the broker: verified TLS, bounded in time and size, progress in the log."""
+"""Fetching files from the broker: verified TLS, bounded in time and size, progress in the log, streamed to a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import aiohttp
 
@@ -32,29 +33,30 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         raise ConfigurationError(f"BROKER_CA_FILE: {ca_file} cannot be read as a CA certificate ({e})") from e
 
 
-async def download(url: str, tls: ssl.SSLContext, monotonic: Callable[[], float] = time.monotonic) -> bytes:
-    """The body behind `url`, unzipped. Raises `DownloadError` for whatever goes wrong."""
+async def download(
+    url: str, tls: ssl.SSLContext, sink: IO[bytes], monotonic: Callable[[], float] = time.monotonic
+) -> int:
+    """Write the body behind `url`, unzipped, to `sink`; its size in bytes. Raises `DownloadError` for whatever goes wrong."""
     started = monotonic()
     try:
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(url, ssl=tls) as response:
             if response.status != 200:
                 raise DownloadError(f"{url} answered HTTP {response.status}")
-            body = await _read(response, url, monotonic)
+            size = await _copy(response, sink, url, monotonic)
     except (aiohttp.ClientError, TimeoutError, OSError) as e:
         raise DownloadError(f"{url} could not be fetched: {type(e).__name__} {e}") from e
-    log.info("done", url=url, bytes=len(body), seconds=round(monotonic() - started, 2))
-    return body
+    log.info("done", url=url, bytes=size, seconds=round(monotonic() - started, 2))
+    return size
 
 
-async def _read(response: aiohttp.ClientResponse, url: str, monotonic: Callable[[], float]) -> bytes:
-    parts: list[bytes] = []
+async def _copy(response: aiohttp.ClientResponse, sink: IO[bytes], url: str, monotonic: Callable[[], float]) -> int:
     size, told = 0, monotonic()
     async for part in response.content.iter_chunked(_CHUNK_BYTES):
-        parts.append(part)
+        sink.write(part)
         size += len(part)
         if size > _MAX_BYTES:
             raise DownloadError(f"{url} is larger than {_MAX_BYTES} bytes")
         if monotonic() - told >= _PROGRESS_SECONDS:
             told = monotonic()
             log.info("progress", url=url, bytes=size, of_packed=response.content_length)
-    return b"".join(parts)
+    return size

@@ -7,28 +7,41 @@ import time
 
 from redis.asyncio import Redis
 
+from engine_server.calendar.store import CalendarStore
+from engine_server.calendar.trading_calendar import TradingCalendar
 from engine_server.feed.broker_session import SessionKeeper
 from engine_server.feed.clock_poller import ClockPoller
 from engine_server.feed.download import download
-from engine_server.feed.feed_state import FeedFacts, StatePublisher
+from engine_server.feed.feed_lease import FeedLease
+from engine_server.feed.feed_state import FeedFacts, SocketFacts, StatePublisher
 from engine_server.feed.inbox import FrameInbox
+from engine_server.feed.instrument_codes import instrument_code
 from engine_server.feed.instrument_keeper import InstrumentKeeper
 from engine_server.feed.instrument_publisher import InstrumentPublisher
 from engine_server.feed.listing import Listing
+from engine_server.feed.market_phases import CalendarPhases
+from engine_server.feed.market_sockets import CANARY, MarketSockets
 from engine_server.feed.market_stream import MarketStream
 from engine_server.feed.market_time import MarketTime
+from engine_server.feed.placement import Placement
 from engine_server.feed.quote_book import QuoteBook
 from engine_server.feed.settings import FeedSettings
+from engine_server.feed.stale_board import StaleBoard
 from engine_server.feed.subscription_keeper import SubscriptionKeeper
+from engine_server.feed.subscription_outcome import SubscriptionOutcome, outcome
 from engine_server.feed.subscription_table import SubscriptionTable
 from engine_server.feed.subscriptions import SubscriptionPlan
 from engine_server.feed.tick_path import TickPath
 from engine_server.feed.tick_routes import routes
+from engine_server.feed.watch import Watch
+from engine_server.feed.watchdog import Watchdog
 from engine_server.instruments.catalog import InstrumentCatalog
 from tradewinds.clock import MarketClock, SystemClock
 from tradewinds.config import BrokerSettings
 from tradewinds.database.session import Database
+from tradewinds.ids import new_id
 from tradewinds.service import Service
+from tradewinds.ticks import TickArray
 
 
 class Feed:
@@ -48,14 +61,45 @@ class Feed:
         market_clock = MarketClock(clock)
         inbox = FrameInbox()
         self._database = database
+        self._outcome = SubscriptionOutcome()
+        self._calendar = TradingCalendar(CalendarStore(database))
         self._clock = ClockPoller(broker.clock_url, tls, redis, market_clock, clock)
-        market_time = MarketTime(market_clock, lambda: self._clock.is_known, self._clock.look)
-        self._ticks = TickPath(redis, inbox, QuoteBook(redis), market_time, lambda _ticks: None)
         self._sessions = SessionKeeper(database, seal_key, settings.account_id)
-        self._stream = MarketStream(broker.market_stream_url, tls, self._sessions, inbox, self._ticks.reconnected)
-        self._subscriptions = SubscriptionKeeper(SubscriptionTable(database), self._subscriptions_changed)
+        self._lease = FeedLease(
+            database,
+            self._sessions,
+            name=settings.account_id or "default",
+            owner_id=instance_id,
+            instance_id=new_id("feed"),
+            on_held=self._take_over,
+        )
+        self._ticks = TickPath(
+            redis,
+            inbox,
+            QuoteBook(redis),
+            MarketTime(market_clock, lambda: self._clock.is_known, self._clock.look),
+            may_write=lambda: self._lease.may_write,
+            on_ticks=self._publish_news,
+        )
+        self._sockets = MarketSockets(
+            settings.sockets,
+            broker.market_stream_url,
+            tls,
+            self._lease,
+            inbox,
+            on_change=self._placed,
+            on_connected=self._ticks.reconnected,
+        )
+        self._watchdog = Watchdog(
+            self._sockets, CalendarPhases(self._calendar), market_clock, lambda: self._ticks.canary_ticked
+        )
+        self._board = StaleBoard(redis)
+        self._watch = Watch(self._sockets, self._watchdog, self._board, lambda: self._lease.is_held)
+        self._subscriptions = SubscriptionKeeper(
+            SubscriptionTable(database), lambda: self._sockets.placement.streamed, self._wanted
+        )
         self._instruments = InstrumentKeeper(
-            lambda: download(broker.scrip_master_url, tls),
+            lambda sink: download(broker.scrip_master_url, tls, sink),
             InstrumentPublisher(redis, instance_id),
             InstrumentCatalog(redis),
             minimum_rows=settings.scrip_master_minimum_rows,
@@ -63,42 +107,73 @@ class Feed:
             clock=clock,
             on_change=self._listing_changed,
         )
-        self._state = StatePublisher(redis, self.facts)
+        self._state = StatePublisher(redis, self.facts, self._lease.superseded)
 
     def start(self, service: Service) -> None:
         """Run everything; if one part dies, the process says so and stops."""
         service.spawn("market clock", self._clock.run())
+        service.spawn("calendar", self._calendar.follow(self._database))
         service.spawn("instruments", self._instruments.run())
         service.spawn("broker session", self._sessions.follow())
+        service.spawn("feed lease", self._lease.run())
         service.spawn("subscriptions", self._subscriptions.follow(self._database))
-        service.spawn("market stream", self._stream.run())
+        for name, coroutine in self._sockets.runs():
+            service.spawn(name, coroutine)
         service.spawn("tick path", self._ticks.run())
         service.spawn("tick writing", self._ticks.write())
         service.spawn("quotes", self._ticks.keep_quotes())
+        service.spawn("feed watch", self._watch.run())
         service.spawn("feed state", self._state.run())
+
+    async def close(self) -> None:
+        """Let another feed take over at once."""
+        await self._lease.release()
+
+    async def _take_over(self) -> None:
+        await self._ticks.adopt()
+
+    def _publish_news(self, ticks: TickArray) -> None:
+        """Every batch of new ticks, for whoever builds on them in this process."""
 
     def _listing_changed(self, listing: Listing) -> None:
         self._subscriptions.use(listing.instruments)
 
-    def _subscriptions_changed(self, plan: SubscriptionPlan) -> None:
+    def _wanted(self, plan: SubscriptionPlan) -> None:
+        canary = self._instruments.listing.instruments.get(CANARY)
         # First where ticks go, then that they are wanted: the first tick must find its way.
-        self._ticks.want(routes(plan.subscribed.values()))
-        self._stream.want(plan.subscribed)
+        self._ticks.want(routes(plan.wanted.values()))
+        self._ticks.expect(instrument_code(canary.exchange_type, int(canary.token)) if canary is not None else None)
+        self._sockets.want(plan.wanted, canary)
 
-    def facts(self) -> FeedFacts:
-        """What all parts know, for the published state."""
-        now, plan, last_tick_ns = time.monotonic(), self._subscriptions.plan, self._ticks.last_tick_ns
+    def _placed(self, placement: Placement) -> None:
+        self._outcome = outcome(self._subscriptions.plan, placement)
+
+    def facts(self) -> FeedFacts | None:
+        """What all parts know, for the published state; None while another feed streams."""
+        if not self._lease.is_held:
+            return None
+        last_tick_ns = self._ticks.last_tick_ns
         return FeedFacts(
             has_session=self._sessions.session is not None,
-            connected=self._stream.connected_at is not None,
-            subscriptions=len(plan.subscribed),
-            refused=len(plan.refused),
-            unknown=len(plan.unknown),
+            sockets=[_socket_facts(stream) for stream in self._sockets.streams],
+            streamed=self._outcome.streamed,
+            rotated=self._outcome.rotated,
+            unknown=self._outcome.unknown,
+            subscribers=self._outcome.subscribers,
+            open_instruments=self._watchdog.open_instruments,
+            stale=len(self._board.stale),
             seconds_since_tick=(time.time_ns() - last_tick_ns) / 1e9 if last_tick_ns else None,
-            seconds_since_change=now - self._stream.changed_at,
             last_tick_ms=last_tick_ns // 1_000_000,
             ticks=self._ticks.ticks,
-            dropped=self._ticks.dropped.total(),
+            dropped=self._ticks.dropped,
             scrip_master=self._instruments.listing.version,
-            problem=self._stream.problem,
+            scrip_master_day="",
+            epoch=self._lease.epoch,
         )
+
+
+def _socket_facts(stream: MarketStream) -> SocketFacts:
+    is_connected = stream.connected_at is not None
+    return SocketFacts(
+        stream.number, is_connected, stream.subscriptions, stream.quota, stream.connections, stream.problem
+    )

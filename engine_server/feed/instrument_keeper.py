@@ -6,18 +6,21 @@ A file that cannot be fetched or trusted changes nothing: the last good one stay
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import IO
 
 import msgspec
 from redis.exceptions import RedisError
 
-from engine_server.feed import scrip_master
 from engine_server.feed.download import DownloadError
 from engine_server.feed.instrument_publisher import InstrumentPublisher
 from engine_server.feed.listing import EMPTY_LISTING, Listing
+from engine_server.feed.master_reader import MasterContent, read_master
 from engine_server.feed.scrip_master import ScripMasterError
 from engine_server.instruments.catalog import InstrumentCatalog
+from engine_server.instruments.master_gate import master_day
 from tradewinds.clock import Clock, MarketClock, ist
 from tradewinds.database.reconnecting import Backoff, describe
 from tradewinds.telemetry import get_logger
@@ -46,7 +49,7 @@ class InstrumentKeeper:
 
     def __init__(
         self,
-        fetch: Callable[[], Awaitable[bytes]],
+        fetch: Callable[[IO[bytes]], Awaitable[int]],
         publisher: InstrumentPublisher,
         published: InstrumentCatalog,
         *,
@@ -89,9 +92,7 @@ class InstrumentKeeper:
     async def _refresh(self) -> None:
         fetched_at = self._market_clock.now()
         try:
-            content = await self._fetch()
-            # Seconds of work for 150 K rows: not on the loop that reads ticks.
-            master = await asyncio.to_thread(scrip_master.parse, content, minimum_rows=self._minimum_rows)
+            master = await self._read()
         except (DownloadError, ScripMasterError) as e:
             delay = self._backoff.next_delay()
             self._try_after = self._clock.monotonic() + delay
@@ -101,9 +102,20 @@ class InstrumentKeeper:
         # Also when nothing changed: an older program may have written the rows in another form.
         self._write_anyway = self._fetched_at is None
         self._fetched_at = fetched_at
-        log.info("accepted", version=master.version, instruments=len(master.instruments), left_out=dict(master.skipped))
-        if master.version != self.listing.version or self._write_anyway:
-            self._take(Listing(master.version, master.instruments))
+        head = master.head
+        log.info("accepted", version=head.version, instruments=head.rows, left_out=head.skipped)
+        listing = Listing(
+            head.version, master.instruments, master_day(fetched_at), head.rows_by_exchange, head.categories
+        )
+        if listing.version != self.listing.version or self._write_anyway:
+            self._take(listing)
+        else:
+            self.listing = listing
+
+    async def _read(self) -> MasterContent:
+        with tempfile.TemporaryFile(prefix="scrip-master-") as file:
+            await self._fetch(file)
+            return await read_master(file, minimum_rows=self._minimum_rows)
 
     def _take(self, listing: Listing) -> None:
         self.listing = listing
@@ -117,5 +129,7 @@ class InstrumentKeeper:
                 await self._publisher.publish(self.listing)
                 self._write_anyway = False
                 log.info("published", version=self.listing.version, instruments=len(self.listing.instruments))
+            elif self.listing.trade_day is not None and not await self._publisher.is_day_published(self.listing):
+                await self._publisher.publish_day(self.listing)
         except (RedisError, OSError, TimeoutError) as e:
             log.warning_throttled("publish.failed", error=describe(e))

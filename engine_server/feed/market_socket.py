@@ -5,13 +5,13 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
 from engine_server.feed.broker_session import BrokerSession
 from engine_server.feed.inbox import FrameInbox
-from engine_server.feed.stream_requests import PING, PONG, read_error, requests
+from engine_server.feed.stream_requests import BAD_PAYLOAD, PING, PONG, StreamError, StreamRequests, read_error
 from engine_server.feed.subscriptions import SubscriptionChange, change
 from tradewinds.instruments import Instrument, InstrumentKey
 from tradewinds.telemetry import get_logger
@@ -23,31 +23,63 @@ DEAD_SECONDS: Final = 20.0
 _HANDSHAKE_SECONDS: Final = 10.0
 _MAX_FRAME_BYTES: Final = 64 * 1024
 _UNAUTHORIZED: Final = 401
+_TOO_MANY: Final = 429
 
 
 class SocketRefusedError(Exception):
-    """The broker did not take the connection; `unauthorized` when the session is to blame."""
+    """The broker did not take the connection: `status` is that of HTTP, 0 where there was none."""
 
-    def __init__(self, message: str, *, unauthorized: bool = False) -> None:
+    def __init__(self, message: str, *, status: int = 0) -> None:
         super().__init__(message)
-        self.unauthorized = unauthorized
+        self.status = status
+
+    @property
+    def unauthorized(self) -> bool:
+        """The session is to blame."""
+        return self.status == _UNAUTHORIZED
+
+    @property
+    def too_many(self) -> bool:
+        """As many connections as the broker allows are open, dead ones that it has not dropped yet among them."""
+        return self.status == _TOO_MANY
+
+
+class Refusal(NamedTuple):
+    """Instruments that the broker would not stream on this connection, and why."""
+
+    code: str
+    message: str
+    instruments: tuple[Instrument, ...]
 
 
 class MarketSocket(WSListener):
     """Reads until it is closed; `on_end` is called once, when it is."""
 
     def __init__(
-        self, inbox: FrameInbox, on_end: Callable[[], None], monotonic: Callable[[], float] = time.monotonic
+        self,
+        inbox: FrameInbox,
+        on_end: Callable[[], None],
+        on_refusal: Callable[[Refusal], None],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self._inbox = inbox
         self._on_end = on_end
+        self._on_refusal = on_refusal
         self._monotonic = monotonic
         self._transport: WSTransport | None = None
+        self._requests = StreamRequests()
         self._subscribed: Mapping[InstrumentKey, Instrument] = {}
+        self._refused: set[InstrumentKey] = set()
         self._pinged_at = monotonic()
         self.heard_at = monotonic()
+        self.ticked_at = float("-inf")
         self.ended = False
+
+    @property
+    def subscriptions(self) -> int:
+        """How many instruments the broker was asked for and has not refused."""
+        return len(self._subscribed)
 
     async def connect(self, url: str, tls: ssl.SSLContext, session: BrokerSession) -> None:
         """Raises `SocketRefusedError` with the broker's words, or OSError where there is no connection."""
@@ -68,11 +100,13 @@ class MarketSocket(WSListener):
         self.heard_at = self._pinged_at = self._monotonic()
 
     def apply(self, wanted: Mapping[InstrumentKey, Instrument]) -> SubscriptionChange:
-        """Tell the broker what is new and what is over; returns what was told."""
-        told = change(self._subscribed, wanted)
-        for request in requests(told):
+        """Tell the broker what is new and what is over; returns what was told. What it refused is not asked for again."""
+        self._refused &= wanted.keys()
+        asked = {key: i for key, i in wanted.items() if key not in self._refused} if self._refused else wanted
+        told = change(self._subscribed, asked)
+        for request in self._requests.of_change(told):
             self._send(request)
-        self._subscribed = wanted
+        self._subscribed = asked
         return told
 
     def beat(self) -> bool:
@@ -103,6 +137,7 @@ class MarketSocket(WSListener):
         """picows: a frame came. Nothing here may raise: that would cut the connection."""
         self.heard_at = self._monotonic()
         if frame.msg_type == WSMsgType.BINARY:
+            self.ticked_at = self.heard_at
             self._inbox.put(frame.get_payload_as_bytes())
         elif frame.msg_type == WSMsgType.TEXT:
             self._hear(frame.get_payload_as_bytes())
@@ -120,9 +155,20 @@ class MarketSocket(WSListener):
             return
         error = read_error(text)
         if error is not None:
-            log.warning("request_refused", code=error.code, message=error.message)
+            self._take_refusal(error)
         else:
             log.warning_throttled("text_not_understood", text=text[:200].decode(errors="replace"))
+
+    def _take_refusal(self, error: StreamError) -> None:
+        refused = self._requests.refused(error)
+        log.warning("request_refused", code=error.code, message=error.message, instruments=len(refused))
+        if error.code == BAD_PAYLOAD and len(refused) > 1:
+            for request in self._requests.again(refused):
+                self._send(request)
+        elif refused:
+            self._refused.update(i.key for i in refused)
+            self._subscribed = {key: i for key, i in self._subscribed.items() if key not in self._refused}
+            self._on_refusal(Refusal(error.code, error.message, refused))
 
 
 def _headers(session: BrokerSession) -> dict[str, str]:
@@ -140,4 +186,4 @@ def _refusal(error: WSHandshakeError) -> SocketRefusedError:
         return SocketRefusedError(str(error))
     status = int(response.status)
     words = response.headers.get("x-error-message", "") or str(error)
-    return SocketRefusedError(f"HTTP {status}: {words}", unauthorized=status == _UNAUTHORIZED)
+    return SocketRefusedError(f"HTTP {status}: {words}", status=status)

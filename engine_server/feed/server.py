@@ -29,6 +29,7 @@ async def main(service: Service) -> None:
         metrics_port = serve_metrics(service)
         service.ready(grpc=grpc_address, metrics=f"{service.settings.host}:{metrics_port}")
         await service.run_until_stopped()
+        await feed.close()
     finally:
         await health.stop()
         try:

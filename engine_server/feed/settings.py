@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from engine_server.feed.placement import MOST_SOCKETS
 from tradewinds.config import Settings
 
 
@@ -15,6 +16,13 @@ class FeedSettings(Settings):
         default="",
         validation_alias="FEED_ACCOUNT_ID",
         description="whose broker session the feed uses; empty: the first enabled account that has one",
+    )
+    sockets: int = Field(
+        default=2,
+        ge=1,
+        le=MOST_SOCKETS,
+        validation_alias="FEED_SOCKETS",
+        description="market sockets of 1,000 instruments each; the broker allows three, one is kept for a feed that takes over",
     )
     scrip_master_minimum_rows: int = Field(
         default=50_000,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 from engine_server.feed.database_errors import DATABASE_ERRORS
 from engine_server.feed.subscription_table import CHANNEL, SubscriptionTable
-from engine_server.feed.subscriptions import SOCKET_LIMIT, SubscriptionPlan, Wish, plan
+from engine_server.feed.subscriptions import SubscriptionPlan, Wish, plan
 from tradewinds.database.reconnecting import describe
 from tradewinds.database.session import Database
 from tradewinds.instruments import Instrument, InstrumentKey
@@ -22,8 +22,15 @@ _SHOWN = 10
 class SubscriptionKeeper:
     """`plan` is what holds now; `on_change` is called with every new one. A database that is away changes nothing."""
 
-    def __init__(self, table: SubscriptionTable, on_change: Callable[[SubscriptionPlan], None]) -> None:
+    def __init__(
+        self,
+        table: SubscriptionTable,
+        streamed: Callable[[], Set[InstrumentKey]],
+        on_change: Callable[[SubscriptionPlan], None],
+    ) -> None:
+        """`streamed` says what is on a socket now: among equals it stays there."""
         self._table = table
+        self._streamed = streamed
         self._on_change = on_change
         self._wishes: Sequence[Wish] = ()
         self._instruments: Mapping[InstrumentKey, Instrument] = {}
@@ -56,24 +63,21 @@ class SubscriptionKeeper:
 
     async def _read_again(self) -> None:
         try:
-            self._wishes = await self._table.wishes()
+            wishes = await self._table.wishes()
         except DATABASE_ERRORS as e:
             log.warning_throttled("unreadable", error=describe(e))
             return
-        self._plan_again()
+        if wishes != self._wishes:  # planning takes time from the ticks
+            self._wishes = wishes
+            self._plan_again()
 
     def _plan_again(self) -> None:
         if not self._instruments:
             return  # nothing can be judged before the first scrip master
-        new = plan(self._wishes, self._instruments, self.plan.subscribed.keys())
+        new = plan(self._wishes, self._instruments, self._streamed())
         if new.unknown:
             log.warning_throttled(
                 "unknown_instruments", seconds=60, instruments=new.unknown[:_SHOWN], count=len(new.unknown)
             )
-        if new.refused:
-            log.warning_throttled(
-                "over_the_limit", seconds=60, limit=SOCKET_LIMIT, refused=new.refused[:_SHOWN], count=len(new.refused)
-            )
-        if new != self.plan:
-            self.plan = new
-            self._on_change(new)
+        self.plan = new
+        self._on_change(new)

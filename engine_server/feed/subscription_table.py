@@ -9,6 +9,7 @@ CHANNEL = "market_subscriptions"
 
 _READ = """
 SELECT subscriber, instrument, priority, coalesce(expires_at <= now(), false) AS expired FROM market_subscriptions
+ORDER BY subscriber, instrument
 """
 # The trigger notifies per statement, even where no row is hit: this runs only after expired rows were seen.
 _DELETE_EXPIRED = "DELETE FROM market_subscriptions WHERE expires_at <= now()"

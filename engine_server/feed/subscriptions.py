@@ -1,15 +1,16 @@
-"""What the feed wants from the broker: the wishes of all subscribers, counted, cut to what one socket carries."""
+"""What the feed wants from the broker: the wishes of all subscribers, counted, in the order in which streaming is given out.
+
+Priorities as written to `market_subscriptions`: 0 strategies and open positions, below that alerts, below that people.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
-from typing import Final
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from itertools import groupby
 
 from tradewinds.instruments import Instrument, InstrumentKey
-
-# SmartAPI WebSocket 2.0: 1000 (token, mode) pairs per connection; we use one mode.
-SOCKET_LIMIT: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class Wish:
 
 @dataclass(frozen=True)
 class SubscriptionPlan:
-    """What to be subscribed to, what is wanted beyond the limit, and what no scrip master knows."""
+    """Every instrument that anybody wants, the first to be streamed first; what no scrip master knows; who wants what."""
 
-    subscribed: Mapping[InstrumentKey, Instrument]
-    refused: tuple[InstrumentKey, ...] = ()
+    wanted: Mapping[InstrumentKey, Instrument]
     unknown: tuple[InstrumentKey, ...] = ()
+    by_subscriber: Mapping[str, tuple[InstrumentKey, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,34 @@ class SubscriptionChange:
 
 
 def plan(
-    wishes: Iterable[Wish],
-    instruments: Mapping[InstrumentKey, Instrument],
-    current: Set[InstrumentKey],
-    limit: int = SOCKET_LIMIT,
+    wishes: Iterable[Wish], instruments: Mapping[InstrumentKey, Instrument], streamed: Set[InstrumentKey]
 ) -> SubscriptionPlan:
-    """One subscription per instrument that anybody wants. Beyond `limit`: priority decides, then who is there already."""
-    priorities: dict[InstrumentKey, int] = {}
-    for wish in wishes:
-        priorities[wish.instrument] = max(wish.priority, priorities.get(wish.instrument, wish.priority))
-    unknown = tuple(sorted(key for key in priorities if key not in instruments))
-    known = sorted(
-        (key for key in priorities if key in instruments), key=lambda key: (-priorities[key], key not in current, key)
+    """One subscription an instrument. By priority; inside one, every subscriber in turn, what is `streamed` already first."""
+    ordered = sorted(wishes, key=lambda w: (-w.priority, w.subscriber, w.instrument not in streamed, w.instrument))
+    by_subscriber: dict[str, list[InstrumentKey]] = defaultdict(list)
+    for wish in ordered:
+        by_subscriber[wish.subscriber].append(wish.instrument)
+    wanted: dict[InstrumentKey, Instrument] = {}
+    for _, equals in groupby((w for w in ordered if w.instrument in instruments), key=lambda w: w.priority):
+        for key in _in_turn(equals, wanted):
+            wanted[key] = instruments[key]
+    return SubscriptionPlan(
+        wanted,
+        tuple(sorted({w.instrument for w in ordered if w.instrument not in instruments})),
+        {subscriber: tuple(keys) for subscriber, keys in by_subscriber.items()},
     )
-    return SubscriptionPlan({key: instruments[key] for key in known[:limit]}, tuple(known[limit:]), unknown)
+
+
+def _in_turn(wishes: Iterable[Wish], taken: Mapping[InstrumentKey, Instrument]) -> Iterator[InstrumentKey]:
+    """One instrument of each subscriber after the other; what is taken already costs nobody a turn."""
+    queues = [iter([w.instrument for w in own]) for _, own in groupby(wishes, key=lambda w: w.subscriber)]
+    while queues:
+        going_on = []
+        for queue in queues:
+            if (key := next((key for key in queue if key not in taken), None)) is not None:
+                yield key
+                going_on.append(queue)
+        queues = going_on
 
 
 def change(

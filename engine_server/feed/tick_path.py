@@ -57,18 +57,29 @@ class TickPath:
     """Owns the inbox's other end, the judge, the backlog and the quotes. `on_ticks` gets every batch of news, in order."""
 
     def __init__(
-        self, redis: Redis, inbox: FrameInbox, quotes: QuoteBook, market_time: MarketTime, on_ticks: TickSink
+        self,
+        redis: Redis,
+        inbox: FrameInbox,
+        quotes: QuoteBook,
+        market_time: MarketTime,
+        *,
+        may_write: Callable[[], bool],
+        on_ticks: TickSink,
     ) -> None:
+        """`may_write` is False while another feed may be publishing: what comes waits, the newest of each."""
         self._redis = redis
         self._inbox = inbox
         self._quotes = quotes
         self._market_time = market_time
+        self._may_write = may_write
         self._on_ticks = on_ticks
         self._judge = TickJudge()
         self._backlog = Backlog()
         self._filled = asyncio.Event()
         # An old quote that is written again must not overtake a new one.
         self._writing = asyncio.Lock()
+        self._canary: int | None = None
+        self.canary_ticked = False
         self.ticks = 0
         self.dropped: Counter[str] = Counter()
         self.last_tick_ns = 0
@@ -78,17 +89,25 @@ class TickPath:
         self._judge.want(routes)
         self._quotes.want(routes)
 
-    def expect(self, codes: set[int]) -> None:
-        """Ticks of these come without anybody wanting them."""
-        self._judge.expect(codes)
+    def expect(self, code: int | None) -> None:
+        """Ticks of the canary come, whether anybody wants them or not."""
+        if code != self._canary:
+            self._canary, self.canary_ticked = code, False
+            self._judge.expect({code} if code is not None else set())
 
     def reconnected(self) -> None:
         """A new connection numbers its ticks as it likes."""
         self._judge.reconnected()
 
     async def adopt(self) -> None:
-        """Go on where a feed before us ended: what it published is not news. Raises redis' errors."""
-        published = await self._quotes.published()
+        """Go on where a feed before us ended: what it published is not news. A Redis that is away has nothing to adopt."""
+        self._backlog.take()
+        try:
+            async with asyncio.timeout(_WRITE_DEADLINE_SECONDS):
+                published = await self._quotes.published()
+        except (RedisError, OSError, TimeoutError) as e:
+            log.warning("adopt.failed", error=describe(e))
+            return
         self._judge.remember(published)
         self._quotes.adopt(published)
 
@@ -109,6 +128,8 @@ class TickPath:
         if moment is not None and self._judge.has_future(decoded, moment):
             await self._market_time.look_again()
             moment = self._market_time.moment()
+        if not self.canary_ticked and self._canary is not None:
+            self.canary_ticked = bool((instrument_codes(decoded.ticks) == self._canary).any())
         judged = self._judge.judge(decoded, moment)
         for reason, count in judged.dropped.items():
             self._drop(reason, count)
@@ -135,12 +156,15 @@ class TickPath:
         while True:
             try:
                 async with self._writing, asyncio.timeout(_WRITE_DEADLINE_SECONDS):
-                    await self._quotes.mend()
+                    if self._may_write():
+                        await self._quotes.mend()
             except (RedisError, OSError, TimeoutError) as e:
                 log.warning_throttled("mend.failed", error=describe(e))
             await asyncio.sleep(_MEND_SECONDS)
 
     async def _flush(self) -> bool:
+        if not self._may_write():
+            return False
         async with self._writing:
             ticks = self._backlog.take()
             try:

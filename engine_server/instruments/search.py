@@ -1,49 +1,59 @@
-"""Finding instruments by the beginning of a symbol, name, key or word: sorted arrays and binary search, no scan.
+"""Finding instruments by the beginning of a symbol, name or key, or by words in any order: sorted arrays and binary search, no scan.
 
-Instruments are numbered in the order in which a person wants to see them, so that the best of a range of matches are simply
-its smallest numbers.
+Instruments are numbered in the order in which a person wants to see them, so that the best of a set of matches are simply its
+smallest numbers. What a contract's words are (underlying, expiry, strike, call or put) is kept by column: each different value once,
+with the instruments that have it side by side.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from engine_server.instruments.columns import NO_NUMBERS, Column, Numbers, SortedSymbols, ranks
+from engine_server.instruments.contract_words import cash_words, expiry_words, side_words, strike_word
 from tradewinds.instruments import Instrument, InstrumentKey
 
-_WORD = re.compile(r"[A-Z0-9&]+")
-_AFTER_EVERY_SUFFIX: Final = "\U0010ffff"
+_WORD = re.compile(r"[A-Z0-9&]+(?:\.[0-9]+)?")
+_MAX_WORDS: Final = 8
 _KIND_ORDER: Final = {"EQ": 0, "INDEX": 1, "FUT": 3, "OPT": 4}
 _OTHER_SERIES: Final = 2
-
-Numbers = npt.NDArray[np.int32]
-_NONE: Final[Numbers] = np.empty(0, np.int32)
+_NO_STRIKE: Final = Decimal(0)
 
 
 class InstrumentSearch:
     """An index over one scrip master. Immutable: a new scrip master gets a new one."""
 
     def __init__(self, instruments: Mapping[InstrumentKey, Instrument]) -> None:
-        self._ordered = sorted(instruments.values(), key=_preference)
-        self._titles = _Index((number, title) for number, i in enumerate(self._ordered) for title in _titles(i))
-        self._exchanges = np.array([i.exchange for i in self._ordered])
-        self._words = _Index((number, word) for number, i in enumerate(self._ordered) for word in _words(i))
+        self._ordered = ordered = _in_order(list(instruments.values()))
+        self._symbols = SortedSymbols(i.symbol.upper().encode() for i in ordered)
+        self._exchanges = Column([i.exchange for i in ordered], _itself)
+        self._kinds = Column([i.kind for i in ordered], _itself)
+        self._names = Column([i.name.upper() for i in ordered], _itself)
+        self._columns: tuple[Column, ...] = (
+            self._names,
+            Column([i.strike for i in ordered], strike_word),
+            Column([i.option_type or i.kind for i in ordered], side_words),
+            Column([i.expiry for i in ordered], expiry_words),
+            Column([f"{i.symbol} {i.name}".upper() if i.expiry is None else "" for i in ordered], cash_words),
+        )
 
-    def find(self, query: str, limit: int) -> list[Instrument]:
-        """At most `limit` instruments, best first: whole symbol or name, then its beginning, then beginnings of words."""
+    def find(self, query: str, limit: int, *, exchange: str = "", kind: str = "") -> list[Instrument]:
+        """At most `limit` instruments, best first: whole symbol or name, then its beginning, then whole words in any order, then
+        beginnings of words. `exchange` and `kind` let only theirs through."""
         wanted = " ".join(query.upper().split())
-        if not wanted or limit < 1:
-            return []
         # A key begins with its exchange: NSE:REL.
-        exchange, colon, title = wanted.rpartition(":")
+        prefix, colon, title = wanted.rpartition(":")
+        if not wanted or limit < 1 or (colon and not prefix):
+            return []
         found: dict[int, None] = {}
-        for numbers in (self._titles.equal(title), self._titles.starting(title), self._with_words(title)):
-            there = numbers[self._exchanges[numbers] == exchange] if colon else numbers
+        for numbers in self._tiers(title):
+            there = self._only(numbers, tuple(filter(None, (prefix, exchange))), kind)
             found.update(dict.fromkeys(_smallest(there, limit)))
             if len(found) >= limit:
                 break
@@ -51,37 +61,48 @@ class InstrumentSearch:
 
     def named(self, text: str) -> list[Instrument]:
         """Every instrument whose symbol or name is `text`, whatever its case."""
-        numbers = np.unique(self._titles.equal(text.strip().upper()))
+        numbers = np.unique(self._whole(text.strip().upper()))
         return [self._ordered[number] for number in numbers.tolist()]
 
-    def _with_words(self, wanted: str) -> Numbers:
-        words = _WORD.findall(wanted)
-        if len(words) < 2:
-            return self._words.starting(words[0]) if words else _NONE
-        all_words = np.ones(len(self._ordered), dtype=bool)
+    def contracts_of(self, underlying: str) -> list[Instrument]:
+        """Every future and option on `underlying`, futures first, near expiries first, low strikes first."""
+        numbers = np.sort(self._names.equal(underlying.strip().upper()))
+        return [i for number in numbers.tolist() if (i := self._ordered[number]).expiry is not None]
+
+    def _tiers(self, title: str) -> Iterator[Numbers]:
+        yield self._whole(title)
+        yield np.concatenate([self._symbols.starting(title), self._names.starting(title)])
+        words = sorted(set(_WORD.findall(title)))[:_MAX_WORDS]
+        if words:
+            yield self._with_words(words, whole=True)
+            yield self._with_words(words, whole=False)
+
+    def _whole(self, title: str) -> Numbers:
+        return np.concatenate(
+            [self._symbols.equal(title), self._symbols.equal(f"{title}-EQ"), self._names.equal(title)]
+        )
+
+    def _with_words(self, words: Sequence[str], *, whole: bool) -> Numbers:
+        """Instruments that have every word. Masks, because sorting a hundred thousand numbers would take as long as all else."""
+        every = np.ones(len(self._ordered), dtype=bool)
         for word in words:
-            this_word = np.zeros(len(self._ordered), dtype=bool)
-            this_word[self._words.starting(word)] = True
-            all_words &= this_word
-        return np.flatnonzero(all_words).astype(np.int32)
+            this = np.zeros(len(self._ordered), dtype=bool)
+            this[self._symbols.equal(word) if whole else self._symbols.starting(word)] = True
+            for column in self._columns:
+                this[column.having(column.match(word, whole=whole))] = True
+            every &= this
+            if not every.any():
+                return NO_NUMBERS
+        return np.flatnonzero(every).astype(np.int32)
+
+    def _only(self, numbers: Numbers, exchanges: Sequence[str], kind: str) -> Numbers:
+        for exchange in exchanges:
+            numbers = self._exchanges.only(numbers, exchange)
+        return self._kinds.only(numbers, kind) if kind else numbers
 
 
-class _Index:
-    """Texts in order, and the number of the instrument that each belongs to."""
-
-    def __init__(self, entries: Iterable[tuple[int, str]]) -> None:
-        pairs = sorted((text, number) for number, text in entries)
-        self._texts: Sequence[str] = [text for text, _ in pairs]
-        self._numbers: Numbers = np.array([number for _, number in pairs], dtype=np.int32)
-
-    def equal(self, text: str) -> Numbers:
-        return self._between(text, text + "\0")
-
-    def starting(self, prefix: str) -> Numbers:
-        return self._between(prefix, prefix + _AFTER_EVERY_SUFFIX)
-
-    def _between(self, first: str, after: str) -> Numbers:
-        return self._numbers[bisect_left(self._texts, first) : bisect_left(self._texts, after)]
+def _itself(value: str) -> tuple[str]:
+    return (value,)
 
 
 def _smallest(numbers: Numbers, limit: int) -> list[int]:
@@ -93,18 +114,24 @@ def _smallest(numbers: Numbers, limit: int) -> list[int]:
     return smallest
 
 
-def _preference(instrument: Instrument) -> tuple[int, int, str]:
-    """Equities of the main series, indices, other cash instruments, futures, options; short symbols first."""
-    order = _KIND_ORDER.get(instrument.kind, len(_KIND_ORDER))
-    if instrument.kind == "EQ" and not (instrument.exchange == "NSE" and instrument.symbol.endswith("-EQ")):
-        order = _OTHER_SERIES
-    return order, len(instrument.symbol), instrument.key
+def _in_order(instruments: Sequence[Instrument]) -> list[Instrument]:
+    """Equities of the main series, indices, other cash instruments, futures, options; near expiries first; short symbols first."""
+    if not instruments:
+        return []
+    sort_of, sorts = ranks([(i.kind, i.exchange, i.symbol.endswith("-EQ")) for i in instruments], str)
+    # The most important last.
+    columns = (
+        np.array([i.symbol.encode() for i in instruments]),
+        np.array([i.exchange.encode() for i in instruments]),
+        ranks([i.strike for i in instruments], lambda strike: strike or _NO_STRIKE)[0],
+        np.array([len(i.symbol) if i.expiry is None else 0 for i in instruments], np.int16),
+        ranks([i.expiry for i in instruments], lambda expiry: expiry or date.min)[0],
+        np.array([_rank(*sort) for sort in sorts], np.int8)[sort_of],
+    )
+    return [instruments[number] for number in np.lexsort(columns).tolist()]
 
 
-def _titles(instrument: Instrument) -> set[str]:
-    symbol = instrument.symbol.upper()
-    return {symbol, symbol.removesuffix("-EQ"), instrument.name.upper()}
-
-
-def _words(instrument: Instrument) -> set[str]:
-    return set(_WORD.findall(f"{instrument.symbol} {instrument.name}".upper()))
+def _rank(kind: str, exchange: str, is_main_series: bool) -> int:
+    if kind == "EQ" and not (exchange == "NSE" and is_main_series):
+        return _OTHER_SERIES
+    return _KIND_ORDER.get(kind, len(_KIND_ORDER))

@@ -11,15 +11,19 @@ import secrets
 import signal
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 
+from engine_server.calendar.domain.days import END_OF_DAY, SEGMENTS, Phase, PhaseSpan, SegmentDay
+from engine_server.calendar.store import CalendarStore
 from tests.support.sandbox_process import REPOSITORY, SandboxProcess
 from tests.support.waiting import eventually
 from tradewinds import redis_keys
+from tradewinds.clock import ist
 from tradewinds.database.session import Database
 from tradewinds.seal import seal
 from tradewinds.ticks import TickArray, unpack
@@ -39,6 +43,7 @@ class FeedProcess:
     folder: Path
     seal_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     environment: dict[str, str] = field(default_factory=dict)
+    name: str = "feed-0"
     grpc: str = ""
     metrics: str = ""
     pid: int = 0
@@ -46,10 +51,10 @@ class FeedProcess:
 
     @property
     def log_file(self) -> Path:
-        return self.folder / "feed.log"
+        return self.folder / f"{self.name}.log"
 
     async def start(self) -> None:
-        ready_file = self.folder / "feed.json"
+        ready_file = self.folder / f"{self.name}.json"
         ready_file.unlink(missing_ok=True)
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -82,6 +87,13 @@ class FeedProcess:
         finally:
             self._process = None
 
+    async def kill(self) -> None:
+        """SIGKILL, as a crash does."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.kill()
+        await process.wait()
+
     def log_actions(self) -> list[str]:
         """The actions of every log line so far."""
         lines = self.log_file.read_text().splitlines()
@@ -101,7 +113,7 @@ class FeedProcess:
     def _settings(self, ready_file: Path) -> dict[str, str]:
         https = self.sandbox.https_url
         return {
-            "INSTANCE_ID": "feed-0",
+            "INSTANCE_ID": self.name,
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "SEAL_KEY": base64.b64encode(self.seal_key).decode(),
@@ -187,6 +199,14 @@ async def metric(feed: FeedProcess, sample: str) -> float:
     async with aiohttp.ClientSession() as session, session.get(f"http://{feed.metrics}/metrics") as page:
         lines = (await page.text()).splitlines()
     return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
+
+
+async def open_market(database: Database, sandbox: SandboxProcess) -> None:
+    """Have the calendar say that every segment trades continuously, all day, on the sandbox's days."""
+    today = ist(datetime.fromtimestamp((await sandbox.get("/sandbox/clock"))["market_ms"] / 1000, UTC)).date()
+    whole_day = (PhaseSpan(Phase.CONTINUOUS, 0, END_OF_DAY),)
+    days = [SegmentDay(segment, today + timedelta(days=n), spans=whole_day) for segment in SEGMENTS for n in range(2)]
+    await CalendarStore(database).seed(days)
 
 
 class TickReader:

@@ -71,6 +71,10 @@ class BarBuilder:
         """Since when the minutes of each are complete."""
         return self._memory.complete_from_ms[slots]
 
+    def last_seen_ms(self, slots: Integers) -> Integers:
+        """When each was last known to be complete: its last tick, or the beginning."""
+        return np.maximum(self._memory.last_ms[slots], self._memory.complete_from_ms[slots])
+
     def take(self, ticks: Rows) -> list[ClosedBars]:
         """Ticks in the order in which they came (`trades.TICK`); returns what is over by them."""
         complete_from = self._memory.complete_from_ms.copy()

@@ -117,8 +117,9 @@ async def test_what_was_read_stays_when_redis_loses_it(following: InstrumentCata
 
 async def test_publishing_leaves_no_other_key_and_no_expiry(valkey: Valkey) -> None:
     publisher = InstrumentPublisher(valkey, "test")
-    await publisher.publish(Listing("v1", LISTED))
-    assert sorted(await valkey.keys("md:*")) == [b"md:instruments", b"md:instruments:version"]
+    await publisher.publish(Listing("v1", LISTED, categories={"NSE|EQ|": 2}))
+    keys = [b"md:categories", b"md:instruments", b"md:instruments:day", b"md:instruments:version"]
+    assert sorted(await valkey.keys("md:*")) == keys
     assert await valkey.ttl(redis_keys.INSTRUMENTS) == -1
     assert await publisher.is_published(Listing("v1", LISTED))
     assert not await publisher.is_published(Listing("v2", LISTED))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -72,7 +73,7 @@ async def start(site: Site, valkey: Valkey) -> AsyncIterator[Start]:
     def start() -> tuple[InstrumentKeeper, list[Listing]]:
         seen: list[Listing] = []
         keeper = InstrumentKeeper(
-            lambda: download(site.url, TLS),
+            lambda sink: download(site.url, TLS, sink),
             InstrumentPublisher(valkey, "test"),
             InstrumentCatalog(valkey),
             minimum_rows=2,
@@ -134,14 +135,16 @@ async def test_what_redis_lost_is_written_again(site: Site, valkey: Valkey, star
 
 async def test_a_download_that_fails_says_why(site: Site) -> None:
     with pytest.raises(DownloadError, match=r"master\.json answered HTTP 503"):
-        await download(site.url, TLS)
+        await download(site.url, TLS, io.BytesIO())
     with pytest.raises(DownloadError, match="could not be fetched"):
-        await download("http://127.0.0.1:1/nothing", TLS)
+        await download("http://127.0.0.1:1/nothing", TLS, io.BytesIO())
 
 
 async def test_a_gzipped_answer_is_unzipped(site: Site) -> None:
     site.body = b"x" * 100_000
-    assert await download(site.url, TLS) == site.body
+    sink = io.BytesIO()
+    assert await download(site.url, TLS, sink) == len(site.body)
+    assert sink.getvalue() == site.body
 
 
 def test_a_ca_file_that_cannot_be_read_is_named() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -11,13 +12,15 @@ from aiohttp import WSMsgType, web
 
 from engine_server.feed.broker_session import BrokerSession
 from engine_server.feed.inbox import FrameInbox
-from engine_server.feed.market_socket import MarketSocket, SocketRefusedError
+from engine_server.feed.market_socket import MarketSocket, Refusal, SocketRefusedError
 from tests.support.waiting import eventually
 from tests.unit.feed.instruments import instrument
 
 SESSION = BrokerSession("ACC1", "D12345", "raw-jwt", "feed-token", "api-key")
 TLS = ssl.create_default_context()
-SBIN = instrument("NSE:SBIN-EQ", "3045")
+SBIN, TCS, INFY = (
+    instrument(f"NSE:{name}-EQ", token) for name, token in (("SBIN", "3045"), ("TCS", "11536"), ("INFY", "1594"))
+)
 
 
 class Broker:
@@ -29,6 +32,7 @@ class Broker:
         self.headers: dict[str, str] = {}
         self.refuse: Callable[[], web.Response] | None = None
         self.sockets: list[web.WebSocketResponse] = []
+        self.refusals: list[Refusal] = []  # what our socket made of an error frame
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         self.headers = dict(request.headers)
@@ -80,7 +84,7 @@ async def connect(broker: Broker, moved: Time) -> AsyncIterator[Connect]:
     opened: list[MarketSocket] = []
 
     async def connect() -> MarketSocket:
-        socket = MarketSocket(FrameInbox(), lambda: None, moved)
+        socket = MarketSocket(FrameInbox(), lambda: None, broker.refusals.append, moved)
         await socket.connect(broker.url, TLS, SESSION)
         opened.append(socket)
         return socket
@@ -129,6 +133,42 @@ async def test_only_what_changed_is_told(broker: Broker, connect: Connect) -> No
     assert '"action":0' in broker.texts[1]
 
 
+def asked(text: str) -> list[str]:
+    tokens: list[str] = json.loads(text)["params"]["tokenList"][0]["tokens"]
+    return tokens
+
+
+async def refuse_last(broker: Broker, code: str) -> None:
+    name = json.loads(broker.texts[-1])["correlationID"]
+    await broker.sockets[0].send_str(json.dumps({"correlationID": name, "errorCode": code, "errorMessage": "No."}))
+
+
+async def test_one_bad_token_does_not_keep_out_its_neighbours(broker: Broker, connect: Connect) -> None:
+    socket, wanted = await connect(), {i.key: i for i in (SBIN, TCS, INFY)}
+    socket.apply(wanted)
+    await eventually(lambda: len(broker.texts) == 1)
+    await refuse_last(broker, "E1001")
+    await eventually(lambda: [asked(text) for text in broker.texts[1:]] == [["11536", "1594"], ["3045"]])
+    await refuse_last(broker, "E1001")
+    await eventually(lambda: broker.refusals == [("E1001", "No.", (SBIN,))])
+    assert socket.subscriptions == 2
+    socket.apply(wanted)
+    assert len(broker.texts) == 3  # it is not asked for again
+    socket.apply({TCS.key: TCS, INFY.key: INFY})
+    socket.apply(wanted)
+    await eventually(lambda: len(broker.texts) == 4)  # until somebody wants it anew
+
+
+async def test_a_full_socket_refuses_the_whole_request(broker: Broker, connect: Connect) -> None:
+    socket = await connect()
+    socket.apply({SBIN.key: SBIN})
+    socket.apply({i.key: i for i in (SBIN, TCS, INFY)})
+    await eventually(lambda: len(broker.texts) == 2)
+    await refuse_last(broker, "E1002")
+    await eventually(lambda: [set(r.instruments) for r in broker.refusals] == [{TCS, INFY}])
+    assert socket.subscriptions == 1
+
+
 async def test_text_that_nobody_understands_does_not_end_the_connection(
     broker: Broker, connect: Connect, moved: Time
 ) -> None:
@@ -150,7 +190,7 @@ async def test_a_refused_handshake_carries_the_brokers_words(broker: Broker, con
     broker.refuse = lambda: web.Response(status=429, headers={"x-error-message": "Connection Limit Exceeded."})
     with pytest.raises(SocketRefusedError, match="HTTP 429: Connection Limit Exceeded") as refused:
         await connect()
-    assert not refused.value.unauthorized
+    assert (refused.value.unauthorized, refused.value.too_many) == (False, True)
 
 
 async def test_our_headers_are_not_carried_to_where_a_redirect_points(broker: Broker, connect: Connect) -> None:
@@ -169,6 +209,6 @@ async def test_an_answer_that_is_not_http_is_a_refusal() -> None:
     server = await asyncio.start_server(babble, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     with pytest.raises((SocketRefusedError, OSError)):
-        await MarketSocket(FrameInbox(), lambda: None).connect(f"ws://127.0.0.1:{port}/", TLS, SESSION)
+        await MarketSocket(FrameInbox(), lambda: None, lambda _: None).connect(f"ws://127.0.0.1:{port}/", TLS, SESSION)
     server.close()
     await server.wait_closed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -22,6 +23,7 @@ from tests.support.feed_process import (
     is_state,
     log_in,
     metric,
+    open_market,
     quoted,
     wish,
     write_session,
@@ -74,7 +76,7 @@ async def test_a_new_session_is_taken_without_losing_subscriptions(
 
     async def reconnected() -> bool:
         opened = [r for r in await feed.sandbox.truth("socket") if r["stream"] == "market" and r["event"] == "opened"]
-        return len(opened) == 2
+        return len(opened) == 4  # two sockets, twice
 
     await eventually(reconnected, timeout=10)
     reader = TickReader(valkey)
@@ -99,14 +101,37 @@ async def test_a_broker_that_dies_and_returns_is_subscribed_again(
 async def test_a_frozen_broker_is_stale_within_seconds_and_live_when_it_thaws(
     feed: FeedProcess, database: Database, valkey: Valkey
 ) -> None:
+    await open_market(database, feed.sandbox)
     await wish(database, "NSE:SBIN-EQ")
     await is_state(valkey, "LIVE")
+    assert await TickReader(valkey).read(5000)
     os.kill(feed.sandbox.pid, signal.SIGSTOP)
     try:
         await is_state(valkey, "STALE")
+        assert await valkey.hkeys(redis_keys.STALE) == [b"NSE:SBIN-EQ"]
     finally:
         os.kill(feed.sandbox.pid, signal.SIGCONT)
     await is_state(valkey, "LIVE")
+    assert not await valkey.exists(redis_keys.STALE)
+    events = [json.loads(fields[b"e"]) for _, fields in await valkey.xrange(redis_keys.FEED_EVENTS)]
+    assert [(event["kind"], event["instruments"]) for event in events] == [
+        ("STALE", ["NSE:SBIN-EQ"]),
+        ("RESUMED", ["NSE:SBIN-EQ"]),
+    ]
+
+
+async def test_a_frozen_broker_in_a_closed_market_alarms_nobody(
+    feed: FeedProcess, database: Database, valkey: Valkey
+) -> None:
+    await wish(database, "NSE:SBIN-EQ")  # the calendar does not know the day
+    await is_state(valkey, "LIVE")
+    os.kill(feed.sandbox.pid, signal.SIGSTOP)
+    try:
+        await is_state(valkey, "IDLE")
+    finally:
+        os.kill(feed.sandbox.pid, signal.SIGCONT)
+    await is_state(valkey, "LIVE")
+    assert not await valkey.exists(redis_keys.FEED_EVENTS, redis_keys.STALE)
 
 
 async def test_what_redis_lost_comes_back(feed: FeedProcess, database: Database, valkey: Valkey) -> None:
@@ -145,7 +170,7 @@ async def test_while_redis_refuses_the_newest_tick_of_each_instrument_is_kept_an
     assert first["received_ns"] < refused_until_ns  # received meanwhile, and its own time says so
     await is_state(valkey, "LIVE")
     opened = [r for r in await feed.sandbox.truth("socket") if r["stream"] == "market" and r["event"] == "opened"]
-    assert len(opened) == 1
+    assert len(opened) == 2
 
 
 async def test_a_certificate_of_another_authority_is_refused(
@@ -174,7 +199,7 @@ async def test_health_and_metrics_are_served(feed: FeedProcess, database: Databa
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
     async def counted() -> bool:
-        assert await metric(feed, 'tradewinds_feed_subscriptions{outcome="subscribed"}') == 1
+        assert await metric(feed, 'tradewinds_feed_subscriptions{outcome="streamed"}') == 1
         return await metric(feed, "tradewinds_feed_live") == 1
 
     await eventually(counted)
@@ -196,4 +221,4 @@ async def test_lost_database_connections_change_nothing_and_wishes_are_heard_aga
 
     await eventually(both, timeout=10)
     opened = [r for r in await feed.sandbox.truth("socket") if r["stream"] == "market" and r["event"] == "opened"]
-    assert len(opened) == 1
+    assert len(opened) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from tests.support.feed_process import FeedProcess, TickReader, Valkey, feed_state, is_state, quoted, wish
@@ -37,7 +39,10 @@ async def test_a_row_in_market_subscriptions_becomes_ticks_and_a_quote(
     assert quote["token"] == 2885
     await is_state(valkey, "LIVE")
     state = await feed_state(valkey)
-    assert (state["subscriptions"], state["connected"]) == ("2", "1")
+    assert (state["streamed"], state["connected"]) == ("2", "1")
+    assert json.loads(state["subscribers"]) == {"config:c1": {"streamed": 2, "rotated": 0, "unknown": 0}}
+    sockets = json.loads(state["sockets"])
+    assert [(s["connected"], s["quota"], s["connections"]) for s in sockets] == [(True, 1000, 1)] * 2
 
 
 async def test_all_ticks_of_an_instrument_are_in_its_shard_and_in_order(
@@ -70,23 +75,23 @@ async def test_nobody_wants_it_any_more_and_its_quote_goes(
     await database.pool.execute("DELETE FROM market_subscriptions WHERE subscriber = 'config:b'")
     await eventually(lambda: quotes_are({"NSE:TCS-EQ"}), timeout=5)
     connections = (await feed.sandbox.get("/sandbox/state"))["market_stream"]["connections"]
-    assert [connection["subscriptions"] for connection in connections] == [["NSE:11536/3"]]
+    subscribed = sorted(one for connection in connections for one in connection["subscriptions"])
+    assert subscribed == ["NSE:11536/3", "NSE:99926000/3", "NSE:99926000/3"]  # the canary is on every socket
 
 
 async def test_an_expired_wish_is_dropped_and_unsubscribed(
     feed: FeedProcess, database: Database, valkey: Valkey
 ) -> None:
-    await wish(database, "NSE:LT-EQ", subscriber="quotes:u1", seconds=2)
+    async def quotes_are(wanted: set[str]) -> bool:
+        return await quoted(valkey) == wanted
 
-    async def has_quote() -> bool:
-        return await quoted(valkey) == {"NSE:LT-EQ"}
-
-    async def is_over() -> bool:
-        rows = await database.pool.fetchval("SELECT count(*) FROM market_subscriptions")
-        return rows == 0 and not await quoted(valkey)
-
-    await eventually(has_quote, timeout=3)
-    await eventually(is_over, timeout=8)
+    await wish(database, "NSE:TCS-EQ", subscriber="config:a")
+    await eventually(lambda: quotes_are({"NSE:TCS-EQ"}), timeout=20)  # the scrip master is in
+    await wish(database, "NSE:LT-EQ", subscriber="quotes:u1", seconds=3)
+    await eventually(lambda: quotes_are({"NSE:TCS-EQ", "NSE:LT-EQ"}), timeout=3)
+    await eventually(lambda: quotes_are({"NSE:TCS-EQ"}), timeout=10)
+    assert await database.pool.fetchval("SELECT count(*) FROM market_subscriptions") == 1
+    await database.pool.execute("DELETE FROM market_subscriptions")
     await is_state(valkey, "IDLE")
 
 
@@ -97,7 +102,7 @@ async def test_an_unknown_instrument_is_ignored_and_counted(
 
     async def told() -> bool:
         state = await feed_state(valkey)
-        return (state.get("unknown"), state.get("subscriptions")) == ("1", "1")
+        return (state.get("unknown_instruments"), state.get("streamed")) == ('["NSE:NO-SUCH"]', "1")
 
     await eventually(told, timeout=10)
     assert "feed.subscriptions.unknown_instruments" in feed.log_actions()

@@ -6,36 +6,54 @@ from typing import Any
 
 import pytest
 
-from engine_server.feed.feed_state import FeedFacts, judge
+from engine_server.feed.feed_state import FeedFacts, SocketFacts, judge, reason
 
+UP = SocketFacts(0, True, 3, 1000, 1, "")
+DOWN = SocketFacts(1, False, 0, 1000, 0, "HTTP 429")
 WELL: dict[str, Any] = {
     "has_session": True,
-    "connected": True,
-    "subscriptions": 2,
-    "refused": 0,
-    "unknown": 0,
+    "sockets": [UP],
+    "streamed": 2,
+    "rotated": (),
+    "unknown": (),
+    "subscribers": {},
+    "open_instruments": 2,
+    "stale": 0,
     "seconds_since_tick": 0.1,
-    "seconds_since_change": 60.0,
     "last_tick_ms": 1,
     "ticks": 10,
-    "dropped": 0,
+    "dropped": {},
     "scrip_master": "v1",
-    "problem": "",
+    "scrip_master_day": "",
+    "epoch": 1,
 }
 
 
 @pytest.mark.parametrize(
-    ("changes", "condition"),
+    ("changes", "condition", "why"),
     [
-        ({}, "LIVE"),
-        ({"has_session": False, "connected": False}, "WAITING_FOR_SESSION"),
-        ({"connected": False}, "CONNECTING"),
-        ({"subscriptions": 0, "seconds_since_tick": None}, "IDLE"),
-        ({"seconds_since_tick": 5.1}, "STALE"),
-        ({"seconds_since_tick": 5.1, "seconds_since_change": 1.0}, "LIVE"),
-        ({"seconds_since_tick": None, "seconds_since_change": 5.1}, "STALE"),
-        ({"seconds_since_tick": None, "seconds_since_change": 1.0}, "LIVE"),
+        ({}, "LIVE", ""),
+        ({"has_session": False, "sockets": [DOWN]}, "WAITING_FOR_SESSION", "no broker session; the engine logs in"),
+        ({"sockets": [DOWN]}, "CONNECTING", "socket 1: HTTP 429"),
+        ({"sockets": [UP, DOWN]}, "LIVE", "socket 1: HTTP 429"),
+        ({"streamed": 0, "open_instruments": 0}, "IDLE", "nobody wants anything"),
+        (
+            {"seconds_since_tick": 60, "open_instruments": 0},
+            "IDLE",
+            "no market of what is wanted is in continuous trading",
+        ),
+        ({"seconds_since_tick": None}, "LIVE", ""),
+        ({"open_instruments": 0}, "LIVE", ""),
+        ({"stale": 2}, "STALE", "2 instruments get no ticks in an open market"),
+        (
+            {"stale": 2, "sockets": [UP, DOWN]},
+            "STALE",
+            "2 instruments get no ticks in an open market; socket 1: HTTP 429",
+        ),
     ],
 )
-def test_silence_counts_from_the_last_tick_or_the_last_new_wish(changes: dict[str, Any], condition: str) -> None:
-    assert judge(FeedFacts(**WELL | changes)) == condition
+def test_it_is_as_live_as_its_ticks_and_stale_where_the_watchdog_says_so(
+    changes: dict[str, Any], condition: str, why: str
+) -> None:
+    facts = FeedFacts(**WELL | changes)
+    assert (judge(facts), reason(judge(facts), facts)) == (condition, why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -43,10 +43,16 @@ def test_an_equity_and_an_index() -> None:
 
 def test_futures_options_and_the_currency_tick() -> None:
     master = parsed(
-        row("61093", "NIFTY28JUL26FUT", exch_seg="NFO", instrumenttype="FUTIDX", lotsize="65"),
-        row("63915", "NIFTY28JUL2623500CE", exch_seg="NFO", instrumenttype="OPTIDX", lotsize="65"),
-        row("1", "USDINR26JULFUT", exch_seg="CDS", instrumenttype="FUTCUR", lotsize="1", tick_size="0.25"),
+        row("61093", "NIFTY28JUL26FUT", exch_seg="NFO", instrumenttype="FUTIDX", lotsize="65", expiry="28JUL2026"),
+        row("63915", "NIFTY28JUL2623500CE", exch_seg="NFO", instrumenttype="OPTIDX", lotsize="65", expiry="28JUL2026")
+        | {"strike": "2350000.000000"},
+        row("1", "USDINR26JULFUT", exch_seg="CDS", instrumenttype="FUTCUR", tick_size="0.25", expiry="29JUL2026"),
+        row("2", "USDINR26JUL83.25CE", exch_seg="CDS", instrumenttype="OPTCUR", tick_size="0.25", expiry="29JUL2026")
+        | {"strike": "832500000.000000"},
     )
+    option, currency = master.instruments["NFO:NIFTY28JUL2623500CE"], master.instruments["CDS:USDINR26JUL83.25CE"]
+    assert (option.expiry, option.strike, option.option_type) == (date(2026, 7, 28), Decimal("23500"), "CE")
+    assert currency.strike == Decimal("83.25")
     kinds = {key: (i.kind, i.lot_size) for key, i in master.instruments.items() if i.exchange == "NFO"}
     assert kinds == {"NFO:NIFTY28JUL26FUT": ("FUT", 65), "NFO:NIFTY28JUL2623500CE": ("OPT", 65)}
     assert master.instruments["CDS:USDINR26JULFUT"].tick_size == Decimal("0.0025")
@@ -95,7 +101,7 @@ def test_one_broken_row_in_many_is_left_out_and_too_many_refuse_the_file(broken:
         (b"", "not a JSON array"),
         (b"<html>Request Rejected</html>", "not a JSON array"),
         (b"{}", "not a JSON array"),
-        (b"[1, 2]", "not a JSON array"),
+        (b"[1, 2]", "0 usable rows .*'unreadable row': 2"),
         (b"[]", "0 usable rows"),
         (json.dumps([SBIN, row("1", "A-EQ")]).encode(), "NSE:NIFTY 50 must have token 99926000: it is not there"),
         (json.dumps([SBIN | {"token": "1"}, NIFTY]).encode(), "NSE:SBIN-EQ must have token 3045: its token there is 1"),

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tradewinds.database.models.base import Base, BigInt, CreatedAt, one_of
+from tradewinds.database.models.base import Base, BigInt, CreatedAt, UpdatedAt, one_of
 
 SUBSCRIPTION_MODES = ("LTP", "QUOTE", "SNAP_QUOTE")
 SEGMENTS = ("NSE_CM", "NSE_FO", "BSE_CM", "BSE_FO", "MCX", "CDS")
@@ -32,6 +32,19 @@ class MarketSubscription(Base):
     priority: Mapped[int] = mapped_column(server_default=text("0"))
     expires_at: Mapped[dt.datetime | None]
     created_at: Mapped[CreatedAt]
+
+
+class FeedLease(Base):
+    """Which of the feeds that share a broker's data session streams; the others stand by. Judged by database time."""
+
+    __tablename__ = "feed_leases"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str]
+    instance_id: Mapped[str]
+    epoch: Mapped[BigInt]
+    expires_at: Mapped[dt.datetime]
+    updated_at: Mapped[UpdatedAt]
 
 
 class ScripMasterCopy(Base):

@@ -1,0 +1,234 @@
+"""Ticks of this feed as bars: every quarter of a second what has come is built, published, and given to be stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from prometheus_client import Gauge
+
+from engine_server.bars.domain.builder import BarBuilder, ClosedBars
+from engine_server.bars.domain.ranges import Range
+from engine_server.bars.domain.rows import Rows
+from engine_server.bars.domain.sessions import DAY_MS, MINUTE_MS, ist_day
+from engine_server.bars.domain.trades import TICK
+from engine_server.bars.market_hours import Market, MarketHours, market_of
+from engine_server.feed.bar_keeper import BarKeeper
+from engine_server.feed.bar_publisher import BarPublisher
+from engine_server.feed.instrument_codes import instrument_code, instrument_codes
+from tradewinds.bars import STREAM, Bar
+from tradewinds.clock import MarketClock
+from tradewinds.instruments import Instrument, InstrumentKey
+from tradewinds.telemetry import get_logger
+from tradewinds.ticks import REST_FLAG, TickArray
+
+log = get_logger("feed.bars")
+
+LATE = Gauge("tradewinds_feed_bar_ticks_late", "Ticks that came after their bar was over, since the start")
+
+_CYCLE_SECONDS: Final = 0.25
+# Real seconds: a bar waits so long for the last ticks of its minute.
+GRACE_SECONDS: Final = 1.0
+_MAX_WAITING_TICKS: Final = 200_000
+_JUMP_BACK_MS: Final = 60_000
+
+# Every instrument that is streamed now; the second part changes when its stream was interrupted.
+Streamed = Mapping[InstrumentKey, tuple[Instrument, Hashable]]
+
+
+@dataclass
+class _Followed:
+    key: InstrumentKey
+    code: int
+    market: Market
+    since: Hashable
+
+
+class BarFeed:
+    """`take` is called with every batch of ticks, `run` is a watched task."""
+
+    def __init__(
+        self,
+        publisher: BarPublisher,
+        keeper: BarKeeper,
+        hours: MarketHours,
+        market_clock: MarketClock,
+        is_known: Callable[[], bool],
+        streamed: Callable[[], Streamed],
+    ) -> None:
+        self._publisher = publisher
+        self._keeper = keeper
+        self._hours = hours
+        self._market_clock = market_clock
+        self._is_known = is_known
+        self._streamed = streamed
+        self._builder = BarBuilder()
+        self._followed: dict[int, _Followed] = {}  # by slot
+        self._slots: dict[InstrumentKey, int] = {}
+        self._markets: dict[Market, int] = {}
+        self._hours_of: tuple[int, int, int] = (-1, -1, -1)
+        self._codes = self._slots_by_code = np.empty(0, np.int64)
+        self._waiting: list[TickArray] = []
+        self._waiting_ticks = 0
+        self._now_ms = 0
+        self._told_ms = 0
+
+    def take(self, ticks: TickArray) -> None:
+        """A batch, in the order of arrival. More than 200,000 ticks between two rounds: all are given up, as a gap."""
+        self._waiting.append(ticks)
+        self._waiting_ticks += len(ticks)
+        if self._waiting_ticks > _MAX_WAITING_TICKS:
+            log.warning_throttled("overflow", dropped=self._waiting_ticks)
+            self._waiting, self._waiting_ticks = [], 0
+            self._interrupt(list(self._followed), self._now_ms)
+
+    async def run(self) -> None:
+        """Build, for ever."""
+        while True:
+            if self._is_known():
+                self.round()
+                await self._publisher.flush()
+            await asyncio.sleep(_CYCLE_SECONDS)
+
+    def complete_from(self) -> Mapping[InstrumentKey, int]:
+        """Since when the minutes of each instrument are complete (epoch ms)."""
+        slots = np.fromiter(self._followed, np.int64, len(self._followed))
+        times = self._builder.complete_from_ms(slots).tolist()
+        return {self._followed[slot].key: _next_minute(ms) for slot, ms in zip(slots.tolist(), times, strict=True)}
+
+    def round(self) -> None:
+        """Take what has come, close what is over, follow what is streamed now."""
+        now_ms = self._market_clock.now_ms()
+        closed: list[ClosedBars] = []
+        if now_ms < self._now_ms - _JUMP_BACK_MS:
+            log.info("clock.back", from_ms=self._now_ms, to_ms=now_ms)
+            closed += self._builder.close_all()
+            self._told_ms = 0
+            self._interrupt(list(self._followed), now_ms)
+        self._now_ms = now_ms
+        self._refresh_hours(now_ms)
+        ticks = self._collect()
+        closed += self._builder.take(ticks)
+        grace_ms = GRACE_SECONDS * 1000 * max(1.0, self._market_clock.rate)
+        closed_until_ms = int(now_ms - grace_ms) // MINUTE_MS * MINUTE_MS
+        closed += self._builder.advance(closed_until_ms)
+        LATE.set(self._builder.late)
+        self._tell(closed, ticks)
+        self._store(closed, closed_until_ms)
+        self._follow(self._streamed(), now_ms)
+
+    def _collect(self) -> Rows:
+        """What has come since the last round of what we follow. A sampled price is none: its bars come from the broker."""
+        batches, self._waiting, self._waiting_ticks = self._waiting, [], 0
+        if not batches or not len(self._codes):
+            return np.empty(0, TICK)
+        ticks = np.concatenate(batches)
+        ticks = ticks[(ticks["flags"] & REST_FLAG) == 0]
+        codes = instrument_codes(ticks)
+        places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+        known = self._codes[places] == codes
+        ticks, places = ticks[known], places[known]
+        rows = np.empty(len(ticks), TICK)
+        rows["slot"] = self._slots_by_code[places]
+        rows["time_ms"], rows["price_e4"] = ticks["exchange_ms"], ticks["last_price_e4"]
+        rows["volume"], rows["open_interest"] = ticks["volume"], ticks["open_interest"]
+        return rows
+
+    def _tell(self, closed: list[ClosedBars], ticks: Rows) -> None:
+        for bars in closed:
+            self._publisher.close(list(self._bars(bars.interval, bars.rows, closed=True)))
+        if len(ticks):
+            self._publisher.grow(self._bars("1m", self._builder.growing(ticks["slot"]), closed=False))
+
+    def _store(self, closed: list[ClosedBars], closed_until_ms: int) -> None:
+        minutes = [bar for bars in closed if bars.interval == "1m" for bar in self._bars("1m", bars.rows, closed=True)]
+        whole: dict[InstrumentKey, Range] = {}
+        if closed_until_ms > self._told_ms and (minutes or self._is_trading(closed_until_ms - MINUTE_MS)):
+            self._told_ms = closed_until_ms
+            spans = {key: Range(from_ms, closed_until_ms) for key, from_ms in self.complete_from().items()}
+            whole = {key: span for key, span in spans.items() if not span.is_empty}
+        if minutes or whole:
+            self._keeper.add(minutes, whole)
+        if self._keeper.take_shortage():
+            self._interrupt(list(self._followed), self._now_ms)
+
+    def _bars(self, interval: str, rows: Rows, *, closed: bool) -> Iterable[Bar]:
+        for slot, start, _end, _filled, first, high, low, last, volume, interest, complete in rows.tolist():
+            key = self._followed[slot].key
+            yield Bar(key, interval, start, first, high, low, last, volume, interest, STREAM, closed, complete)
+
+    def _follow(self, streamed: Streamed, now_ms: int) -> None:
+        gone = [slot for slot, one in self._followed.items() if one.key not in streamed]
+        interrupted = [
+            slot
+            for key, (_instrument, since) in streamed.items()
+            if (slot := self._slots.get(key, -1)) >= 0 and self._followed[slot].since != since
+        ]
+        new = [(key, instrument, since) for key, (instrument, since) in streamed.items() if key not in self._slots]
+        if gone:
+            self._leave(gone)
+        if interrupted:
+            for slot in interrupted:
+                self._followed[slot].since = streamed[self._followed[slot].key][1]
+            self._interrupt(interrupted, now_ms)
+        for key, instrument, since in new:
+            self._begin(key, instrument, since, now_ms)
+        if gone or new:
+            self._index()
+
+    def _begin(self, key: InstrumentKey, instrument: Instrument, since: Hashable, now_ms: int) -> None:
+        market = market_of(instrument)
+        if market not in self._markets:
+            self._markets[market] = len(self._markets)
+            self._hours_of = (-1, -1, -1)
+        slot = self._slots[key] = self._builder.begin(self._markets[market], now_ms)
+        code = instrument_code(instrument.exchange_type, int(instrument.token))
+        self._followed[slot] = _Followed(key, code, market, since)
+
+    def _leave(self, slots: list[int]) -> None:
+        self._lose(slots)
+        for slot in slots:
+            self._builder.end(slot)
+            one = self._followed.pop(slot)
+            del self._slots[one.key]
+            self._publisher.forget((one.key,))
+
+    def _interrupt(self, slots: list[int], now_ms: int) -> None:
+        if slots:
+            self._lose(slots)
+            self._builder.interrupt(np.array(slots, np.int64), now_ms)
+
+    def _lose(self, slots: list[int]) -> None:
+        """Nothing is known of them since their last tick: a socket may have been mute for a while before it was found dead."""
+        last_seen = self._builder.last_seen_ms(np.array(slots, np.int64)).tolist()
+        self._keeper.lose(
+            [
+                (self._followed[slot].key, seen // MINUTE_MS * MINUTE_MS)
+                for slot, seen in zip(slots, last_seen, strict=True)
+            ]
+        )
+
+    def _index(self) -> None:
+        codes = np.array([one.code for one in self._followed.values()], np.int64)
+        order = np.argsort(codes)
+        self._codes = codes[order]
+        self._slots_by_code = np.array(list(self._followed), np.int64)[order]
+
+    def _refresh_hours(self, now_ms: int) -> None:
+        """Sessions of yesterday, today and tomorrow, again when the day, the calendar or the markets change."""
+        state = (ist_day(now_ms), self._hours.version, len(self._markets))
+        if state == self._hours_of:
+            return
+        self._hours_of = state
+        for market, number in self._markets.items():
+            self._builder.use_sessions(number, self._hours.sessions(market, now_ms - DAY_MS, now_ms + DAY_MS))
+
+    def _is_trading(self, time_ms: int) -> bool:
+        return any(self._hours.minutes(market, time_ms, time_ms + MINUTE_MS) for market in self._markets)
+
+
+def _next_minute(time_ms: int) -> int:
+    return -(-time_ms // MINUTE_MS) * MINUTE_MS
