@@ -20,6 +20,7 @@ from strategy_runner.roster import Roster
 from strategy_runner.session import RunnerSession
 from strategy_runner.session_outbox import SessionOutbox
 from strategy_runner.settings import RunnerIdentity, RunnerSettings
+from strategy_runner.supervisor import Supervisor
 from strategy_runner.syscall_filter import hide_memory
 from strategy_runner.ticks import TickReader
 from tradewinds import config
@@ -89,11 +90,13 @@ class Agent:
                 spawn=service.spawn,
                 folders=settings.folders,
                 confinement=settings.confinement,
+                bounds=settings.bounds,
                 stop_seconds=settings.stop_seconds,
                 new_nonce=lambda: secrets.token_hex(4),
                 random=random.random,
             )
         )
+        self._supervisor = Supervisor(self._roster, clock)
         self._session = RunnerSession(
             channel=self._session_channel,
             token=token,
@@ -111,6 +114,7 @@ class Agent:
         service.spawn("market-clock", follow_market_clock(self._redis, self._market_clock))
         service.spawn("ticks", self._ticks.run())
         service.spawn("ticks.stale", self._ticks.watch())
+        service.spawn("supervisor", self._supervisor.run())
         session = service.spawn("session", self._session.run())
         service.spawn("gate", self._session.watch_gate())
         service.spawn("superseded", self._stop_when_superseded())

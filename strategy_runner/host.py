@@ -48,6 +48,12 @@ class ChildProcess:
         self.writer = writer
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
+    def interrupt(self) -> None:
+        """Ask the worker to give its callback up: an exception where it is (see `worker.py`)."""
+        if not self.exited.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGUSR1)
+
     def kill(self) -> None:
         """SIGKILL to it and whatever it started; nothing when it has ended."""
         if self.exited.done():

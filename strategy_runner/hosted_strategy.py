@@ -14,11 +14,13 @@ from strategy_runner import protocol
 from strategy_runner.assignment import Assignment, LifeEvent, LifeReport, SavedState
 from strategy_runner.event_forwarding import EventForwarding
 from strategy_runner.following import Following
+from strategy_runner.health import Sample
 from strategy_runner.host import HostError
 from strategy_runner.hosting import Hosting
 from strategy_runner.orders import OrderLane
 from strategy_runner.restarts import RestartHistory
 from strategy_runner.strategy_process import StrategyProcess
+from strategy_runner.supervision import Supervision
 from tradewinds.sdk import commands
 from tradewinds.sdk.vocabulary import StopReason
 from tradewinds.telemetry import get_logger
@@ -60,6 +62,7 @@ class HostedStrategy:
         self.events = EventForwarding(assignment.config_id, self._lane.note_event)
         self._process: StrategyProcess | None = None
         self._following: Following | None = None
+        self._supervision: Supervision | None = None
         self._pid = 0
         self._kill_timer: asyncio.TimerHandle | None = None
         self._history = RestartHistory()
@@ -112,6 +115,16 @@ class HostedStrategy:
         """The present one; none between two."""
         return self._process
 
+    @property
+    def supervision(self) -> Supervision | None:
+        """Of the present process."""
+        return self._supervision
+
+    def supervise(self, seen: Sample, elapsed: float) -> None:
+        """One look at the present process; one that ends already has its own time limit."""
+        if self._supervision is not None and self._stopping is None:
+            self._supervision.look(seen, elapsed)
+
     async def run(self) -> None:
         """Until it is stopped, cannot be started, or is abandoned."""
         lane = self._hosting.spawn(f"orders:{self.assignment.config_id}", self._lane.run())
@@ -150,6 +163,7 @@ class HostedStrategy:
         self._pid = child.pid
         process = self._process = StrategyProcess(a.config_id, child)
         following = self._following = Following(self._hosting, a, process)
+        self._supervision = self._supervise(process)
         subscribing = self._hosting.spawn(f"follow:{a.config_id}", following.run())
         began = self._hosting.clock.monotonic()
         try:
@@ -166,7 +180,8 @@ class HostedStrategy:
             subscribing.cancel()
             following.end()
             self.events.end()
-            self._process = self._following = None
+            self._lane.deny_entries("")
+            self._process = self._following = self._supervision = None
 
     async def _wait_for_the_market_clock(self) -> None:
         """One that begins in the present and then finds itself in a recorded year takes every position for years old. Without Redis or
@@ -176,6 +191,19 @@ class HostedStrategy:
                 await self._hosting.market_clock_known.wait()
         except TimeoutError:
             log.warning("market_clock.unknown", config_id=self.assignment.config_id, waited_seconds=_CLOCK_SECONDS)
+
+    def _supervise(self, process: StrategyProcess) -> Supervision:
+        a, upstream = self.assignment, self._hosting.upstream
+
+        def tell(reason: str) -> None:
+            text = f"{reason}; its entries are denied, its exits and cancels are not"
+            upstream.notify(
+                a.config_id, a.epoch, commands.Notify(title="The strategy is unwell", text=text, dedupe_key="unwell")
+            )
+
+        return Supervision(
+            a.config_id, process, self._hosting.bounds, deny_entries=self._lane.deny_entries, tell_user=tell
+        )
 
     def _begin(self, process: StrategyProcess) -> None:
         # The checkpoint before STARTING: from there on the engine replays.
@@ -227,6 +255,8 @@ class HostedStrategy:
     def _judge(self, end: End | None, code: int) -> End:
         """What the end means: asked for, it is a stop however it went, and says how."""
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        if self._stopping is None and self._supervision is not None and (why := self._supervision.ended_because):
+            return End(LifeEvent.CRASHED, f"{why}; {end.detail if end is not None else how}")
         if self._stopping is None:
             return end if end is not None and end.event is not LifeEvent.STOPPED else End(LifeEvent.CRASHED, how)
         if end is None:
@@ -241,8 +271,8 @@ class HostedStrategy:
                 process.is_running = True
                 self._report(LifeEvent.RUNNING, code_hash=code_hash)
                 process.flush_ticks()
-            case protocol.Progress(loop_count):
-                process.loop_count = loop_count
+            case protocol.Progress(loop_count, longest_callback_ms):
+                process.loop_count, process.longest_callback_ms = loop_count, longest_callback_ms
             case protocol.TicksTaken():
                 process.ticks_answered()
             case protocol.Output(line):

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from strategy_runner.confinement import Confinement
 from strategy_runner.gate import OrderGate
+from strategy_runner.health import Bounds
 from strategy_runner.host import ProcessHost
 from strategy_runner.order_calls import OrderCalls
 from strategy_runner.ticks import TickReader
@@ -34,6 +35,7 @@ class Hosting:
     spawn: Callable[[str, Coroutine[Any, Any, Any]], asyncio.Task[Any]]
     folders: tuple[str, ...]
     confinement: Confinement
+    bounds: Bounds
     stop_seconds: float
     new_nonce: Callable[[], str]
     random: Callable[[], float]

@@ -172,9 +172,10 @@ class Running(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
-    """The strategy's loop has gone round so many times."""
+    """The strategy's loop has gone round so many times; its longest callback since the last time took so long."""
 
     loop_count: int
+    longest_callback_ms: int
 
 
 class TicksTaken(msgspec.Struct, frozen=True, tag=True):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from strategy_runner import protocol
 from strategy_runner.assignment import Assignment, LifeEvent, LifeReport, SavedState
+from strategy_runner.health import Condition, Judgement
 from strategy_runner.hosted_strategy import HostedStrategy
 from strategy_runner.hosting import Hosting
 from tradewinds.sdk.orders import OrderEvent
@@ -25,8 +26,11 @@ class Held:
     epoch: int
     revision: int
     watermark: int
-    pid: int
-    loop_count: int
+    pid: int = 0
+    loop_count: int = 0
+    longest_callback_ms: int = 0
+    condition: Condition = Condition()  # noqa: RUF009 - frozen
+    judgement: Judgement = Judgement()  # noqa: RUF009 - frozen
 
 
 class Roster:
@@ -104,17 +108,11 @@ class Roster:
 
     def held(self) -> list[Held]:
         """Every strategy that has, or is about to have, a process."""
-        return [
-            Held(
-                config_id,
-                hosted.assignment.epoch,
-                hosted.assignment.revision,
-                hosted.watermark,
-                hosted.process.child.pid if hosted.process is not None else 0,
-                hosted.process.loop_count if hosted.process is not None else 0,
-            )
-            for config_id, hosted in self._hosted.items()
-        ]
+        return [_held(config_id, hosted) for config_id, hosted in self._hosted.items()]
+
+    def hosted(self) -> list[HostedStrategy]:
+        """All of them."""
+        return list(self._hosted.values())
 
     def _direct_absent(self, wanted: Assignment) -> None:
         failed = self._failed.get(wanted.config_id)
@@ -148,6 +146,21 @@ class Roster:
     def _version_of_next(self, config_id: str) -> tuple[int, int]:
         successor = self._next.get(config_id)
         return successor.version if successor is not None else (0, 0)
+
+
+def _held(config_id: str, hosted: HostedStrategy) -> Held:
+    a, process, supervision = hosted.assignment, hosted.process, hosted.supervision
+    held = Held(config_id, a.epoch, a.revision, hosted.watermark)
+    if process is None or supervision is None:
+        return held
+    return replace(
+        held,
+        pid=process.child.pid,
+        loop_count=process.loop_count,
+        longest_callback_ms=process.longest_callback_ms,
+        condition=supervision.condition,
+        judgement=supervision.judgement,
+    )
 
 
 def _continued(wanted: Assignment, hosted: HostedStrategy) -> Assignment:

@@ -132,7 +132,15 @@ def heartbeat(number: int, held: list[Held]) -> strategy_runner_pb2.SessionReque
     """Still here, and the pulse of each process."""
     vitals = [
         strategy_runner_pb2.StrategyVitals(
-            config_id=h.config_id, epoch=h.epoch, loop_count=h.loop_count, process_id=h.pid
+            config_id=h.config_id,
+            epoch=h.epoch,
+            loop_count=h.loop_count,
+            process_id=h.pid,
+            memory_bytes=h.condition.memory_bytes,
+            cpu_share=h.condition.cpu_share,
+            longest_callback_ms=h.longest_callback_ms,
+            health=f"STRATEGY_HEALTH_{h.judgement.level.name}",
+            health_reason=h.judgement.reason,
         )
         for h in held
         if h.pid

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from strategy_runner.confinement import Confinement
+from strategy_runner.health import Bounds, Ladder, Level
 from strategy_runner.loading import FolderError, package_of
 from tradewinds.config import Settings
 
@@ -44,6 +45,20 @@ class RunnerSettings(Settings):
         validation_alias="STRATEGY_SYSCALL_FILTER",
         description="whether strategies run where the kernel takes no seccomp filter: required means no, preferred yes",
     )
+    silence_seconds: str = Field(
+        default="5,15,30,40",
+        validation_alias="STRATEGY_SILENCE_SECONDS",
+        description="without progress: warned, entries denied, interrupted, killed; 0 is never",
+    )
+    start_seconds: float = Field(
+        default=60.0, ge=1, validation_alias="STRATEGY_START_SECONDS", description="how long on_start may take"
+    )
+    memory_percent: str = Field(
+        default="70,85,95,0", validation_alias="STRATEGY_MEMORY_PERCENT", description="of STRATEGY_MEMORY_MB, as above"
+    )
+    busy_seconds: str = Field(
+        default="60,600,0,0", validation_alias="STRATEGY_BUSY_SECONDS", description="with a whole core, as above"
+    )
     grpc_port: int = Field(default=0, ge=0, le=65535, validation_alias="GRPC_PORT")
 
     @field_validator("strategy_folders")
@@ -60,6 +75,25 @@ class RunnerSettings(Settings):
                 raise ValueError(f"{names[name]} and {folder} have the same name; rename one")
             names[name] = folder
         return os.pathsep.join(map(str, folders))
+
+    @field_validator("silence_seconds", "memory_percent", "busy_seconds")
+    @classmethod
+    def _is_ladder(cls, value: str) -> str:
+        rungs = [bound for bound in _ladder_of(value) if bound]
+        if rungs != sorted(rungs):
+            raise ValueError(f"{value!r}: each level must come later than the one before it")
+        return value
+
+    @property
+    def bounds(self) -> Bounds:
+        """What a supervisor tolerates."""
+        return Bounds(
+            silence_seconds=Ladder(*_ladder_of(self.silence_seconds)),
+            start_seconds=self.start_seconds,
+            memory_percent=Ladder(*_ladder_of(self.memory_percent)),
+            busy_seconds=Ladder(*_ladder_of(self.busy_seconds)),
+            memory_bytes=self.memory_mb << 20,
+        )
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -86,3 +120,13 @@ class RunnerIdentity:
     instance_id: str
     capacity: int
     build: str
+
+
+def _ladder_of(text: str) -> list[float]:
+    try:
+        bounds = [float(part) for part in text.split(",")]
+    except ValueError as e:
+        raise ValueError(f"{text!r}: must be four numbers such as 5,15,30,40") from e
+    if len(bounds) != len(Level) - 1 or min(bounds) < 0:
+        raise ValueError(f"{text!r}: must be four numbers such as 5,15,30,40")
+    return bounds

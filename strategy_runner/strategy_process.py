@@ -35,6 +35,7 @@ class StrategyProcess:
     def __init__(self, config_id: str, child: ChildProcess) -> None:
         self.child = child
         self.loop_count = 0
+        self.longest_callback_ms = 0
         self.is_running = False  # on_start has returned
         self._config_id = config_id
         self._window = TickWindow()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 import socket
 import sys
 import time
@@ -70,6 +71,10 @@ def _only_answer(
     return inspected_class.inspect_class(message.strategy)
 
 
+class InterruptedCallbackError(BaseException):
+    """The supervisor has lost patience with this callback. Not an `Exception`: a strategy must not take it for one of its own."""
+
+
 class StrategyWorker:
     """Runs one strategy until it is stopped, crashes, or its runner is gone."""
 
@@ -80,6 +85,7 @@ class StrategyWorker:
         self._clock = MarketClock()
         self._loop_count = 0
         self._progress_at = 0.0
+        self._longest_seconds = 0.0
         self._saved_at = 0.0
         self._is_caught_up = False
         self._is_stopped = False
@@ -89,6 +95,8 @@ class StrategyWorker:
         sys.stdout = sys.stderr = PrintedLines(lambda line: self._send(protocol.Output(line)))
         if start.clock is not None:
             self._set_clock(start.clock)
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        signal.signal(signal.SIGUSR1, self._interrupt)
         reading = asyncio.create_task(self._read(), name="pipe")
         driver: StrategyDriver | None = None
         try:
@@ -100,30 +108,45 @@ class StrategyWorker:
         except UnsuitableError as e:
             self._send(protocol.Failed(field=e.field, message=e.message))
             return await self._end(_UNSUITABLE)
-        except (Exception, SystemExit) as e:  # whatever a strategy raises ends this process, and is told
-            self._send(_crash_report(driver, e))
+        except (Exception, SystemExit, InterruptedCallbackError, asyncio.CancelledError) as e:
+            self._send(_crash_report(driver, e))  # whatever a strategy raises ends this process, and is told
             return await self._end(_CRASHED)
         finally:
             reading.cancel()
         return await self._end(0)
 
+    def _interrupt(self, *_: object) -> None:
+        """SIGUSR1: end the callback where it is, so that the report shows the line; one that only waits is cancelled there."""
+        if asyncio.current_task(self._loop) is not None:
+            raise InterruptedCallbackError
+        if self._task is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
     async def _round(self, driver: StrategyDriver) -> None:
-        """Handle one thing, by urgency: orders and orders from above, timers, a price; or wait."""
+        """Handle one thing, or wait for one."""
+        began = time.monotonic()
+        if await self._handle_next(driver):
+            self._longest_seconds = max(self._longest_seconds, time.monotonic() - began)
+        else:
+            await self._inbox.wait(self._idle_seconds(driver) if self._is_caught_up else _CHECKPOINT_SECONDS)
+        self._keep_up(driver)
+        await asyncio.sleep(0)  # let the pipe be read between two callbacks
+
+    async def _handle_next(self, driver: StrategyDriver) -> bool:
+        """By urgency: orders and orders from above, timers, a price. False when there is nothing to do."""
         if (message := self._inbox.next_message()) is not None:
             await self._handle(driver, message)
         elif not self._is_caught_up:
-            await self._inbox.wait(_CHECKPOINT_SECONDS)
+            return False
         elif self._timer_is_due(driver):
             await driver.fire_timers()
-        elif (row := self._inbox.next_row()) is not None:
-            if isinstance(row, protocol.TicksTaken):
-                self._send(row)
-            else:
-                await driver.take_tick(to_tick(row))
+        elif (row := self._inbox.next_row()) is None:
+            return False
+        elif isinstance(row, protocol.TicksTaken):
+            self._send(row)
         else:
-            await self._inbox.wait(self._idle_seconds(driver))
-        self._keep_up(driver)
-        await asyncio.sleep(0)  # let the pipe be read between two callbacks
+            await driver.take_tick(to_tick(row))
+        return True
 
     async def _handle(self, driver: StrategyDriver, message: RunnerMessage) -> None:
         match message:
@@ -174,7 +197,8 @@ class StrategyWorker:
             driver.save_if_changed()
         if now - self._progress_at >= _PROGRESS_SECONDS:
             self._progress_at = now
-            self._send(protocol.Progress(self._loop_count))
+            self._send(protocol.Progress(self._loop_count, round(self._longest_seconds * 1000)))
+            self._longest_seconds = 0.0
 
     def _set_clock(self, reading: protocol.Clock) -> None:
         self._clock.set(ClockReading(reading.market_ms, reading.real_ms, reading.rate))

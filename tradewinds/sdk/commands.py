@@ -18,6 +18,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     product: Product
     price: str
     trigger_price: str
+    reduces: bool = False  # by the strategy's own book: an exit is not held up by a rule meant for entries
 
 
 class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):

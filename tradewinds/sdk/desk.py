@@ -121,6 +121,7 @@ class Desk:
             return _denied(handle, self.stopping)
         # A replayed event repeats the call: the order that it made the first time may be known already.
         known = self.orders.find(handle.request_id)
+        reduces = self._reduces(handle)
         if known is None:
             self.orders.add(handle)
         self._send(
@@ -133,9 +134,23 @@ class Desk:
                 product=handle.product,
                 price=_text(handle.price),
                 trigger_price=_text(handle.trigger_price),
+                reduces=reduces,
             )
         )
         return known or handle
+
+    def _reduces(self, order: OrderHandle) -> bool:
+        """Whether an order, with those that work already, only takes away from the position."""
+        held = self.positions.get(order.instrument, order.product).net_quantity
+        if held == 0 or (held > 0) is (order.side is Side.BUY):
+            return False
+        return order.quantity + self._exiting(order) <= abs(held)
+
+    def _exiting(self, order: OrderHandle) -> int:
+        """Units that other working orders of the same side take away."""
+        same = (order.instrument, order.product, order.side)
+        others = (o for o in self.orders.working() if o.request_id != order.request_id)
+        return sum(o.remaining for o in others if (o.instrument, o.product, o.side) == same)
 
     def cancel(self, handle: OrderHandle) -> None:
         """Ask for a cancel, once; an order that has ended is left alone."""

@@ -28,15 +28,17 @@ from tradewinds.v1 import market_data_pb2 as tradewinds_dot_v1_dot_market__data_
 from tradewinds.v1 import trading_pb2 as tradewinds_dot_v1_dot_trading__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tradewinds/v1/strategy_runner.proto\x12\rtradewinds.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ftradewinds/v1/market_data.proto\x1a\x1btradewinds/v1/trading.proto\"\xfb\x03\n\x0eSessionRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12+\n\x08register\x18\x02 \x01(\x0b\x32\x17.tradewinds.v1.RegisterH\x00\x12-\n\theartbeat\x18\x03 \x01(\x0b\x32\x18.tradewinds.v1.HeartbeatH\x00\x12\x38\n\x0fstrategy_report\x18\x04 \x01(\x0b\x32\x1d.tradewinds.v1.StrategyReportH\x00\x12/\n\ncheckpoint\x18\x05 \x01(\x0b\x32\x19.tradewinds.v1.CheckpointH\x00\x12\x36\n\x0einspect_result\x18\x06 \x01(\x0b\x32\x1c.tradewinds.v1.InspectResultH\x00\x12;\n\x0cnotification\x18\x07 \x01(\x0b\x32#.tradewinds.v1.StrategyNotificationH\x00\x12.\n\x07metrics\x18\x08 \x01(\x0b\x32\x1b.tradewinds.v1.MetricsBatchH\x00\x12\x35\n\rsubscriptions\x18\t \x01(\x0b\x32\x1c.tradewinds.v1.SubscriptionsH\x00\x12)\n\x07goodbye\x18\n \x01(\x0b\x32\x16.tradewinds.v1.GoodbyeH\x00\x42\t\n\x07message\"\xce\x02\n\x0fSessionResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12)\n\x07welcome\x18\x02 \x01(\x0b\x32\x16.tradewinds.v1.WelcomeH\x00\x12\x34\n\rheartbeat_ack\x18\x03 \x01(\x0b\x32\x1b.tradewinds.v1.HeartbeatAckH\x00\x12-\n\tdirective\x18\x04 \x01(\x0b\x32\x18.tradewinds.v1.DirectiveH\x00\x12\x32\n\x0corder_events\x18\x05 \x01(\x0b\x32\x1a.tradewinds.v1.OrderEventsH\x00\x12)\n\x07inspect\x18\x06 \x01(\x0b\x32\x16.tradewinds.v1.InspectH\x00\x12/\n\nsuperseded\x18\x07 \x01(\x0b\x32\x19.tradewinds.v1.SupersededH\x00\x42\t\n\x07message\"\x80\x01\n\x08Register\x12\x11\n\trunner_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12\r\n\x05\x62uild\x18\x04 \x01(\t\x12+\n\x04held\x18\x05 \x03(\x0b\x32\x1d.tradewinds.v1.HeldAssignment\"a\n\x0eHeldAssignment\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x1b\n\x13last_event_sequence\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\"N\n\tHeartbeat\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x31\n\nstrategies\x18\x02 \x03(\x0b\x32\x1d.tradewinds.v1.StrategyVitals\"Z\n\x0eStrategyVitals\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x12\n\nloop_count\x18\x03 \x01(\x03\x12\x12\n\nprocess_id\x18\x04 \x01(\x03\"\xd6\x01\n\x0eStrategyReport\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12+\n\x05\x65vent\x18\x03 \x01(\x0e\x32\x1c.tradewinds.v1.StrategyEvent\x12\x12\n\nprocess_id\x18\x04 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\x03\x12\x11\n\tcode_hash\x18\x07 \x01(\t\x12,\n\x08retry_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\nCheckpoint\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x1b\n\x13last_event_sequence\x18\x03 \x01(\x03\x12\x12\n\nstate_json\x18\x04 \x01(\t\"\xdc\x01\n\rInspectResult\x12\x15\n\rinspection_id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x13\n\x0b\x65rror_field\x18\x03 \x01(\t\x12.\n\rparams_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\'\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x11\n\tcode_hash\x18\x07 \x01(\t\x12\x0f\n\x07symbols\x18\x08 \x03(\t\"i\n\x14StrategyNotification\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x12\n\ndedupe_key\x18\x05 \x01(\t\">\n\x0cMetricsBatch\x12.\n\x07metrics\x18\x01 \x03(\x0b\x32\x1d.tradewinds.v1.StrategyMetric\"q\n\x0eStrategyMetric\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12/\n\x0brecorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\rSubscriptions\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x13\n\x0binstruments\x18\x03 \x03(\t\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"o\n\x07Welcome\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x19\n\x11lease_ttl_seconds\x18\x02 \x01(\x01\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\x12\x1a\n\x12gate_close_seconds\x18\x04 \x01(\x01\"\x1e\n\x0cHeartbeatAck\x12\x0e\n\x06number\x18\x01 \x01(\x03\"\xea\x02\n\tDirective\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x0b\n\x03run\x18\x04 \x01(\x08\x12\x13\n\x0bmodule_path\x18\x05 \x01(\t\x12\x12\n\nclass_name\x18\x06 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x07 \x01(\t\x12.\n\x0binstruments\x18\x08 \x03(\x0b\x32\x19.tradewinds.v1.Instrument\x12\x12\n\nstate_json\x18\t \x01(\t\x12\x1b\n\x13last_event_sequence\x18\n \x01(\x03\x12*\n\tpositions\x18\x0b \x03(\x0b\x32\x17.tradewinds.v1.Position\x12,\n\x0eworking_orders\x18\x0c \x03(\x0b\x32\x14.tradewinds.v1.Order\x12\x0f\n\x07user_id\x18\r \x01(\t\x12\x12\n\naccount_id\x18\x0e \x01(\t\"K\n\x0bOrderEvents\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12)\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x19.tradewinds.v1.OrderEvent\"h\n\nOrderEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12#\n\x05order\x18\x02 \x01(\x0b\x32\x14.tradewinds.v1.Order\x12#\n\x05trade\x18\x03 \x01(\x0b\x32\x14.tradewinds.v1.Trade\"^\n\x07Inspect\x12\x15\n\rinspection_id\x18\x01 \x01(\t\x12\x13\n\x0bmodule_path\x18\x02 \x01(\t\x12\x12\n\nclass_name\x18\x03 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x04 \x01(\t\"/\n\nSuperseded\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t*\xbb\x01\n\rStrategyEvent\x12\x1e\n\x1aSTRATEGY_EVENT_UNSPECIFIED\x10\x00\x12\x1b\n\x17STRATEGY_EVENT_STARTING\x10\x01\x12\x1a\n\x16STRATEGY_EVENT_RUNNING\x10\x02\x12\x1a\n\x16STRATEGY_EVENT_STOPPED\x10\x03\x12\x1a\n\x16STRATEGY_EVENT_CRASHED\x10\x04\x12\x19\n\x15STRATEGY_EVENT_FAILED\x10\x05\x32^\n\x0eStrategyRunner\x12L\n\x07Session\x12\x1d.tradewinds.v1.SessionRequest\x1a\x1e.tradewinds.v1.SessionResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tradewinds/v1/strategy_runner.proto\x12\rtradewinds.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ftradewinds/v1/market_data.proto\x1a\x1btradewinds/v1/trading.proto\"\xfb\x03\n\x0eSessionRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12+\n\x08register\x18\x02 \x01(\x0b\x32\x17.tradewinds.v1.RegisterH\x00\x12-\n\theartbeat\x18\x03 \x01(\x0b\x32\x18.tradewinds.v1.HeartbeatH\x00\x12\x38\n\x0fstrategy_report\x18\x04 \x01(\x0b\x32\x1d.tradewinds.v1.StrategyReportH\x00\x12/\n\ncheckpoint\x18\x05 \x01(\x0b\x32\x19.tradewinds.v1.CheckpointH\x00\x12\x36\n\x0einspect_result\x18\x06 \x01(\x0b\x32\x1c.tradewinds.v1.InspectResultH\x00\x12;\n\x0cnotification\x18\x07 \x01(\x0b\x32#.tradewinds.v1.StrategyNotificationH\x00\x12.\n\x07metrics\x18\x08 \x01(\x0b\x32\x1b.tradewinds.v1.MetricsBatchH\x00\x12\x35\n\rsubscriptions\x18\t \x01(\x0b\x32\x1c.tradewinds.v1.SubscriptionsH\x00\x12)\n\x07goodbye\x18\n \x01(\x0b\x32\x16.tradewinds.v1.GoodbyeH\x00\x42\t\n\x07message\"\xce\x02\n\x0fSessionResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12)\n\x07welcome\x18\x02 \x01(\x0b\x32\x16.tradewinds.v1.WelcomeH\x00\x12\x34\n\rheartbeat_ack\x18\x03 \x01(\x0b\x32\x1b.tradewinds.v1.HeartbeatAckH\x00\x12-\n\tdirective\x18\x04 \x01(\x0b\x32\x18.tradewinds.v1.DirectiveH\x00\x12\x32\n\x0corder_events\x18\x05 \x01(\x0b\x32\x1a.tradewinds.v1.OrderEventsH\x00\x12)\n\x07inspect\x18\x06 \x01(\x0b\x32\x16.tradewinds.v1.InspectH\x00\x12/\n\nsuperseded\x18\x07 \x01(\x0b\x32\x19.tradewinds.v1.SupersededH\x00\x42\t\n\x07message\"\x80\x01\n\x08Register\x12\x11\n\trunner_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12\r\n\x05\x62uild\x18\x04 \x01(\t\x12+\n\x04held\x18\x05 \x03(\x0b\x32\x1d.tradewinds.v1.HeldAssignment\"a\n\x0eHeldAssignment\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x1b\n\x13last_event_sequence\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\"N\n\tHeartbeat\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x31\n\nstrategies\x18\x02 \x03(\x0b\x32\x1d.tradewinds.v1.StrategyVitals\"\xe6\x01\n\x0eStrategyVitals\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x12\n\nloop_count\x18\x03 \x01(\x03\x12\x12\n\nprocess_id\x18\x04 \x01(\x03\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\x11\n\tcpu_share\x18\x06 \x01(\x01\x12\x1b\n\x13longest_callback_ms\x18\x07 \x01(\x03\x12-\n\x06health\x18\x08 \x01(\x0e\x32\x1d.tradewinds.v1.StrategyHealth\x12\x15\n\rhealth_reason\x18\t \x01(\t\"\xd6\x01\n\x0eStrategyReport\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12+\n\x05\x65vent\x18\x03 \x01(\x0e\x32\x1c.tradewinds.v1.StrategyEvent\x12\x12\n\nprocess_id\x18\x04 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\x03\x12\x11\n\tcode_hash\x18\x07 \x01(\t\x12,\n\x08retry_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\nCheckpoint\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x1b\n\x13last_event_sequence\x18\x03 \x01(\x03\x12\x12\n\nstate_json\x18\x04 \x01(\t\"\xdc\x01\n\rInspectResult\x12\x15\n\rinspection_id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x13\n\x0b\x65rror_field\x18\x03 \x01(\t\x12.\n\rparams_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\'\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x11\n\tcode_hash\x18\x07 \x01(\t\x12\x0f\n\x07symbols\x18\x08 \x03(\t\"i\n\x14StrategyNotification\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x12\n\ndedupe_key\x18\x05 \x01(\t\">\n\x0cMetricsBatch\x12.\n\x07metrics\x18\x01 \x03(\x0b\x32\x1d.tradewinds.v1.StrategyMetric\"q\n\x0eStrategyMetric\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12/\n\x0brecorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\rSubscriptions\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x13\n\x0binstruments\x18\x03 \x03(\t\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"o\n\x07Welcome\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x19\n\x11lease_ttl_seconds\x18\x02 \x01(\x01\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\x12\x1a\n\x12gate_close_seconds\x18\x04 \x01(\x01\"\x1e\n\x0cHeartbeatAck\x12\x0e\n\x06number\x18\x01 \x01(\x03\"\xea\x02\n\tDirective\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x0b\n\x03run\x18\x04 \x01(\x08\x12\x13\n\x0bmodule_path\x18\x05 \x01(\t\x12\x12\n\nclass_name\x18\x06 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x07 \x01(\t\x12.\n\x0binstruments\x18\x08 \x03(\x0b\x32\x19.tradewinds.v1.Instrument\x12\x12\n\nstate_json\x18\t \x01(\t\x12\x1b\n\x13last_event_sequence\x18\n \x01(\x03\x12*\n\tpositions\x18\x0b \x03(\x0b\x32\x17.tradewinds.v1.Position\x12,\n\x0eworking_orders\x18\x0c \x03(\x0b\x32\x14.tradewinds.v1.Order\x12\x0f\n\x07user_id\x18\r \x01(\t\x12\x12\n\naccount_id\x18\x0e \x01(\t\"K\n\x0bOrderEvents\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12)\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x19.tradewinds.v1.OrderEvent\"h\n\nOrderEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12#\n\x05order\x18\x02 \x01(\x0b\x32\x14.tradewinds.v1.Order\x12#\n\x05trade\x18\x03 \x01(\x0b\x32\x14.tradewinds.v1.Trade\"^\n\x07Inspect\x12\x15\n\rinspection_id\x18\x01 \x01(\t\x12\x13\n\x0bmodule_path\x18\x02 \x01(\t\x12\x12\n\nclass_name\x18\x03 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x04 \x01(\t\"/\n\nSuperseded\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t*\xbb\x01\n\rStrategyEvent\x12\x1e\n\x1aSTRATEGY_EVENT_UNSPECIFIED\x10\x00\x12\x1b\n\x17STRATEGY_EVENT_STARTING\x10\x01\x12\x1a\n\x16STRATEGY_EVENT_RUNNING\x10\x02\x12\x1a\n\x16STRATEGY_EVENT_STOPPED\x10\x03\x12\x1a\n\x16STRATEGY_EVENT_CRASHED\x10\x04\x12\x19\n\x15STRATEGY_EVENT_FAILED\x10\x05*\xc7\x01\n\x0eStrategyHealth\x12\x1f\n\x1bSTRATEGY_HEALTH_UNSPECIFIED\x10\x00\x12\x1b\n\x17STRATEGY_HEALTH_HEALTHY\x10\x01\x12\x1a\n\x16STRATEGY_HEALTH_WARNED\x10\x02\x12\"\n\x1eSTRATEGY_HEALTH_ENTRIES_DENIED\x10\x03\x12\x1b\n\x17STRATEGY_HEALTH_STOPPED\x10\x04\x12\x1a\n\x16STRATEGY_HEALTH_KILLED\x10\x05\x32^\n\x0eStrategyRunner\x12L\n\x07Session\x12\x1d.tradewinds.v1.SessionRequest\x1a\x1e.tradewinds.v1.SessionResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradewinds.v1.strategy_runner_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STRATEGYEVENT']._serialized_start=3189
-  _globals['_STRATEGYEVENT']._serialized_end=3376
+  _globals['_STRATEGYEVENT']._serialized_start=3330
+  _globals['_STRATEGYEVENT']._serialized_end=3517
+  _globals['_STRATEGYHEALTH']._serialized_start=3520
+  _globals['_STRATEGYHEALTH']._serialized_end=3719
   _globals['_SESSIONREQUEST']._serialized_start=180
   _globals['_SESSIONREQUEST']._serialized_end=687
   _globals['_SESSIONRESPONSE']._serialized_start=690
@@ -47,38 +49,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HELDASSIGNMENT']._serialized_end=1254
   _globals['_HEARTBEAT']._serialized_start=1256
   _globals['_HEARTBEAT']._serialized_end=1334
-  _globals['_STRATEGYVITALS']._serialized_start=1336
-  _globals['_STRATEGYVITALS']._serialized_end=1426
-  _globals['_STRATEGYREPORT']._serialized_start=1429
-  _globals['_STRATEGYREPORT']._serialized_end=1643
-  _globals['_CHECKPOINT']._serialized_start=1645
-  _globals['_CHECKPOINT']._serialized_end=1740
-  _globals['_INSPECTRESULT']._serialized_start=1743
-  _globals['_INSPECTRESULT']._serialized_end=1963
-  _globals['_STRATEGYNOTIFICATION']._serialized_start=1965
-  _globals['_STRATEGYNOTIFICATION']._serialized_end=2070
-  _globals['_METRICSBATCH']._serialized_start=2072
-  _globals['_METRICSBATCH']._serialized_end=2134
-  _globals['_STRATEGYMETRIC']._serialized_start=2136
-  _globals['_STRATEGYMETRIC']._serialized_end=2249
-  _globals['_SUBSCRIPTIONS']._serialized_start=2251
-  _globals['_SUBSCRIPTIONS']._serialized_end=2321
-  _globals['_GOODBYE']._serialized_start=2323
-  _globals['_GOODBYE']._serialized_end=2348
-  _globals['_WELCOME']._serialized_start=2350
-  _globals['_WELCOME']._serialized_end=2461
-  _globals['_HEARTBEATACK']._serialized_start=2463
-  _globals['_HEARTBEATACK']._serialized_end=2493
-  _globals['_DIRECTIVE']._serialized_start=2496
-  _globals['_DIRECTIVE']._serialized_end=2858
-  _globals['_ORDEREVENTS']._serialized_start=2860
-  _globals['_ORDEREVENTS']._serialized_end=2935
-  _globals['_ORDEREVENT']._serialized_start=2937
-  _globals['_ORDEREVENT']._serialized_end=3041
-  _globals['_INSPECT']._serialized_start=3043
-  _globals['_INSPECT']._serialized_end=3137
-  _globals['_SUPERSEDED']._serialized_start=3139
-  _globals['_SUPERSEDED']._serialized_end=3186
-  _globals['_STRATEGYRUNNER']._serialized_start=3378
-  _globals['_STRATEGYRUNNER']._serialized_end=3472
+  _globals['_STRATEGYVITALS']._serialized_start=1337
+  _globals['_STRATEGYVITALS']._serialized_end=1567
+  _globals['_STRATEGYREPORT']._serialized_start=1570
+  _globals['_STRATEGYREPORT']._serialized_end=1784
+  _globals['_CHECKPOINT']._serialized_start=1786
+  _globals['_CHECKPOINT']._serialized_end=1881
+  _globals['_INSPECTRESULT']._serialized_start=1884
+  _globals['_INSPECTRESULT']._serialized_end=2104
+  _globals['_STRATEGYNOTIFICATION']._serialized_start=2106
+  _globals['_STRATEGYNOTIFICATION']._serialized_end=2211
+  _globals['_METRICSBATCH']._serialized_start=2213
+  _globals['_METRICSBATCH']._serialized_end=2275
+  _globals['_STRATEGYMETRIC']._serialized_start=2277
+  _globals['_STRATEGYMETRIC']._serialized_end=2390
+  _globals['_SUBSCRIPTIONS']._serialized_start=2392
+  _globals['_SUBSCRIPTIONS']._serialized_end=2462
+  _globals['_GOODBYE']._serialized_start=2464
+  _globals['_GOODBYE']._serialized_end=2489
+  _globals['_WELCOME']._serialized_start=2491
+  _globals['_WELCOME']._serialized_end=2602
+  _globals['_HEARTBEATACK']._serialized_start=2604
+  _globals['_HEARTBEATACK']._serialized_end=2634
+  _globals['_DIRECTIVE']._serialized_start=2637
+  _globals['_DIRECTIVE']._serialized_end=2999
+  _globals['_ORDEREVENTS']._serialized_start=3001
+  _globals['_ORDEREVENTS']._serialized_end=3076
+  _globals['_ORDEREVENT']._serialized_start=3078
+  _globals['_ORDEREVENT']._serialized_end=3182
+  _globals['_INSPECT']._serialized_start=3184
+  _globals['_INSPECT']._serialized_end=3278
+  _globals['_SUPERSEDED']._serialized_start=3280
+  _globals['_SUPERSEDED']._serialized_end=3327
+  _globals['_STRATEGYRUNNER']._serialized_start=3721
+  _globals['_STRATEGYRUNNER']._serialized_end=3815
 # @@protoc_insertion_point(module_scope)

@@ -21,12 +21,27 @@ class StrategyEvent(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STRATEGY_EVENT_STOPPED: _ClassVar[StrategyEvent]
     STRATEGY_EVENT_CRASHED: _ClassVar[StrategyEvent]
     STRATEGY_EVENT_FAILED: _ClassVar[StrategyEvent]
+
+class StrategyHealth(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STRATEGY_HEALTH_UNSPECIFIED: _ClassVar[StrategyHealth]
+    STRATEGY_HEALTH_HEALTHY: _ClassVar[StrategyHealth]
+    STRATEGY_HEALTH_WARNED: _ClassVar[StrategyHealth]
+    STRATEGY_HEALTH_ENTRIES_DENIED: _ClassVar[StrategyHealth]
+    STRATEGY_HEALTH_STOPPED: _ClassVar[StrategyHealth]
+    STRATEGY_HEALTH_KILLED: _ClassVar[StrategyHealth]
 STRATEGY_EVENT_UNSPECIFIED: StrategyEvent
 STRATEGY_EVENT_STARTING: StrategyEvent
 STRATEGY_EVENT_RUNNING: StrategyEvent
 STRATEGY_EVENT_STOPPED: StrategyEvent
 STRATEGY_EVENT_CRASHED: StrategyEvent
 STRATEGY_EVENT_FAILED: StrategyEvent
+STRATEGY_HEALTH_UNSPECIFIED: StrategyHealth
+STRATEGY_HEALTH_HEALTHY: StrategyHealth
+STRATEGY_HEALTH_WARNED: StrategyHealth
+STRATEGY_HEALTH_ENTRIES_DENIED: StrategyHealth
+STRATEGY_HEALTH_STOPPED: StrategyHealth
+STRATEGY_HEALTH_KILLED: StrategyHealth
 
 class SessionRequest(_message.Message):
     __slots__ = ("sequence", "register", "heartbeat", "strategy_report", "checkpoint", "inspect_result", "notification", "metrics", "subscriptions", "goodbye")
@@ -105,16 +120,26 @@ class Heartbeat(_message.Message):
     def __init__(self, number: _Optional[int] = ..., strategies: _Optional[_Iterable[_Union[StrategyVitals, _Mapping]]] = ...) -> None: ...
 
 class StrategyVitals(_message.Message):
-    __slots__ = ("config_id", "epoch", "loop_count", "process_id")
+    __slots__ = ("config_id", "epoch", "loop_count", "process_id", "memory_bytes", "cpu_share", "longest_callback_ms", "health", "health_reason")
     CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     LOOP_COUNT_FIELD_NUMBER: _ClassVar[int]
     PROCESS_ID_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CPU_SHARE_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_CALLBACK_MS_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_REASON_FIELD_NUMBER: _ClassVar[int]
     config_id: str
     epoch: int
     loop_count: int
     process_id: int
-    def __init__(self, config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., loop_count: _Optional[int] = ..., process_id: _Optional[int] = ...) -> None: ...
+    memory_bytes: int
+    cpu_share: float
+    longest_callback_ms: int
+    health: StrategyHealth
+    health_reason: str
+    def __init__(self, config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., loop_count: _Optional[int] = ..., process_id: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., cpu_share: _Optional[float] = ..., longest_callback_ms: _Optional[int] = ..., health: _Optional[_Union[StrategyHealth, str]] = ..., health_reason: _Optional[str] = ...) -> None: ...
 
 class StrategyReport(_message.Message):
     __slots__ = ("config_id", "epoch", "event", "process_id", "detail", "revision", "code_hash", "retry_at")

@@ -36,8 +36,14 @@ async def engine(verifier: TokenVerifier) -> AsyncIterator[ScriptedEngine]:
 
 
 @pytest.fixture
+def runner_settings() -> dict[str, str]:
+    """What a module of tests wants otherwise."""
+    return {}
+
+
+@pytest.fixture
 async def runner_without_clock(
-    engine: ScriptedEngine, redis_url: str, signing: Signing, tmp_path: Path
+    engine: ScriptedEngine, redis_url: str, signing: Signing, tmp_path: Path, runner_settings: dict[str, str]
 ) -> AsyncIterator[ServiceProcess]:
     """A runner beside an empty Valkey: no feed has told the market clock."""
     environment = {
@@ -50,6 +56,7 @@ async def runner_without_clock(
         "STRATEGY_MEMORY_MB": "256",
         "STRATEGY_FILE_MB": "1",
         "PLANTED_SECRET": SECRET,
+        **runner_settings,
     }
     process = ServiceProcess("strategy_runner", environment, tmp_path)
     async with process:

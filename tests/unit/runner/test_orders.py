@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from strategy_runner.gate import OrderGate
 from strategy_runner.order_calls import RefusedError, UnansweredError
 from strategy_runner.orders import OrderLane
@@ -189,3 +191,22 @@ async def test_a_cancel_passes_a_closed_gate_and_tells_when_it_fails() -> None:
         ("r1", "GATE_CLOSED"),
         ("r2", "ORDER_NOT_PLACED"),
     ]
+
+
+async def test_an_unwell_strategy_gets_no_entries_but_its_exits_and_cancels_and_recovers() -> None:
+    desk = Desk()
+    async with serving(desk) as lane:
+        lane.deny_entries("blocked: its loop has not gone round for 15 s")
+        lane.submit(place("r1"))
+        lane.submit(structs.replace(place("r2"), reduces=True))
+        lane.submit(CancelOrder(request_id="r0", order_id="o0"))
+        await lane.drain(5)
+        lane.deny_entries("")
+        lane.submit(place("r3"))
+    assert desk.calls == [("place", "r2"), ("cancel", "o0"), ("place", "r3")]
+    assert desk.answers[0] == PlaceFailed(
+        request_id="r1",
+        state=OrderState.DENIED,
+        reason="STRATEGY_UNWELL",
+        message="no entries: blocked: its loop has not gone round for 15 s",
+    )

@@ -271,3 +271,16 @@ async def test_an_exception_passes_through_to_whoever_runs_the_strategy() -> Non
     harness = await started(Faulty)
     with pytest.raises(ZeroDivisionError):
         await harness.tick("RELIANCE", 1)
+
+
+async def test_an_order_says_whether_it_only_takes_away_from_what_is_held() -> None:
+    harness = await started()
+    strategy = harness.strategy
+    strategy.buy("RELIANCE", 10, 1400)
+    await harness.fill(harness.working()[0])
+    strategy.sell("RELIANCE", 6, 1500)
+    strategy.sell("RELIANCE", 4, 1500)
+    strategy.sell("RELIANCE", 1, 1500)  # beyond what is held, with the others
+    strategy.buy("RELIANCE", 1, 1400)
+    strategy.sell("RELIANCE", 1, 1500, product="CNC")  # another position
+    assert [order.reduces for order in harness.placed()] == [False, True, True, False, False, False]

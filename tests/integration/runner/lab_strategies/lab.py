@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -57,6 +58,27 @@ class Looping(Watcher):
         self.notify("looping")  # leaves at once, though the callback never returns
         while True:
             pass
+
+
+class Sleeping(Watcher):
+    """Sleeps for longer than anybody waits."""
+
+    def on_tick(self, tick: Tick) -> None:
+        time.sleep(600)
+
+
+class Waiting(BaseStrategy):
+    """Waits for what never comes."""
+
+    async def on_tick(self, tick: Tick) -> None:
+        await asyncio.Event().wait()
+
+
+class Growing(Watcher):
+    """Holds most of what it may, and goes on."""
+
+    def on_tick(self, tick: Tick) -> None:
+        self.kept = b"x" * (220 << 20)
 
 
 class Stubborn(Watcher):
