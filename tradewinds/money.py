@@ -19,7 +19,11 @@ def parse_rupees(text: str, field: str) -> Decimal:
         raise ValueError(f"{field}: {text!r} is not a decimal number such as 1400.05") from e
     if not value.is_finite():
         raise ValueError(f"{field}: {text!r} is not a finite number")
-    if value != value.quantize(_QUANTUM):
+    try:
+        is_fine = value == value.quantize(_QUANTUM)
+    except InvalidOperation as e:  # more digits than decimals have
+        raise ValueError(f"{field}: {text!r} is out of range") from e
+    if not is_fine:
         raise ValueError(f"{field}: {text!r} has more than four decimals")
     return value
 

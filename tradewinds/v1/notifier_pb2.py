@@ -27,9 +27,10 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tradewinds.v1 import common_pb2 as tradewinds_dot_v1_dot_common__pb2
+from tradewinds.v1 import price_alert_pb2 as tradewinds_dot_v1_dot_price__alert__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctradewinds/v1/notifier.proto\x12\rtradewinds.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewinds/v1/common.proto\"\xa8\x02\n\x0cNotification\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12)\n\x08severity\x18\x04 \x01(\x0e\x32\x17.tradewinds.v1.Severity\x12\r\n\x05title\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12%\n\x04\x64\x61ta\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07read_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpersisted\x18\n \x01(\x08\"o\n\x14NotificationSettings\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bmuted_types\x18\x02 \x03(\t\x12\x31\n\x10minimum_severity\x18\x03 \x01(\x0e\x32\x17.tradewinds.v1.Severity\"\xb7\x01\n\x17SendNotificationRequest\x12\x15\n\x07user_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05title\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07message\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12+\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x18\n\ndedupe_key\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\"Y\n\x18SendNotificationResponse\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x11\n\tduplicate\x18\x02 \x01(\x08\x12\x11\n\tpersisted\x18\x03 \x01(\x08\"_\n\x1d\x42\x61tchSendNotificationsRequest\x12>\n\x08requests\x18\x01 \x03(\x0b\x32&.tradewinds.v1.SendNotificationRequestB\x04\xe2\x41\x01\x02\"\\\n\x1e\x42\x61tchSendNotificationsResponse\x12:\n\tresponses\x18\x01 \x03(\x0b\x32\'.tradewinds.v1.SendNotificationResponse\"h\n\x18ListNotificationsRequest\x12\x19\n\x0bunread_only\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"h\n\x19ListNotificationsResponse\x12\x32\n\rnotifications\x18\x01 \x03(\x0b\x32\x1b.tradewinds.v1.Notification\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x1bMarkNotificationReadRequest\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"1\n\x19WatchNotificationsRequest\x12\x14\n\x06\x63ursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\"\x97\x01\n\x1aWatchNotificationsResponse\x12\x32\n\rnotifications\x18\x01 \x03(\x0b\x32\x1b.tradewinds.v1.Notification\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x0f\n\x07resumed\x18\x03 \x01(\x08\x12$\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x17.tradewinds.v1.WatchEnd\"7\n\x1eGetNotificationSettingsRequest\x12\x15\n\x07user_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"w\n!UpdateNotificationSettingsRequest\x12\x15\n\x07user_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12;\n\x08settings\x18\x02 \x01(\x0b\x32#.tradewinds.v1.NotificationSettingsB\x04\xe2\x41\x01\x02*d\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x15\n\x11SEVERITY_CRITICAL\x10\x03\x32\x80\x08\n\x08Notifier\x12\x81\x01\n\x10SendNotification\x12&.tradewinds.v1.SendNotificationRequest\x1a\'.tradewinds.v1.SendNotificationResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x11/v1/notifications:\x01*\x12\x9d\x01\n\x16\x42\x61tchSendNotifications\x12,.tradewinds.v1.BatchSendNotificationsRequest\x1a-.tradewinds.v1.BatchSendNotificationsResponse\"&\x82\xd3\xe4\x93\x02 \"\x1b/v1/notifications:batchSend:\x01*\x12\x81\x01\n\x11ListNotifications\x12\'.tradewinds.v1.ListNotificationsRequest\x1a(.tradewinds.v1.ListNotificationsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/notifications\x12\x94\x01\n\x14MarkNotificationRead\x12*.tradewinds.v1.MarkNotificationReadRequest\x1a\x1b.tradewinds.v1.Notification\"3\x82\xd3\xe4\x93\x02-\"(/v1/notifications/{notification_id}:read:\x01*\x12k\n\x12WatchNotifications\x12(.tradewinds.v1.WatchNotificationsRequest\x1a).tradewinds.v1.WatchNotificationsResponse0\x01\x12\x9a\x01\n\x17GetNotificationSettings\x12-.tradewinds.v1.GetNotificationSettingsRequest\x1a#.tradewinds.v1.NotificationSettings\"+\x82\xd3\xe4\x93\x02%\x12#/v1/notification-settings/{user_id}\x12\xaa\x01\n\x1aUpdateNotificationSettings\x12\x30.tradewinds.v1.UpdateNotificationSettingsRequest\x1a#.tradewinds.v1.NotificationSettings\"5\x82\xd3\xe4\x93\x02/\x1a#/v1/notification-settings/{user_id}:\x08settingsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctradewinds/v1/notifier.proto\x12\rtradewinds.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewinds/v1/common.proto\x1a\x1ftradewinds/v1/price_alert.proto\"\xa8\x02\n\x0cNotification\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12)\n\x08severity\x18\x04 \x01(\x0e\x32\x17.tradewinds.v1.Severity\x12\r\n\x05title\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12%\n\x04\x64\x61ta\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07read_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpersisted\x18\n \x01(\x08\"o\n\x14NotificationSettings\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x0bmuted_types\x18\x02 \x03(\t\x12\x31\n\x10minimum_severity\x18\x03 \x01(\x0e\x32\x17.tradewinds.v1.Severity\"\xb7\x01\n\x17SendNotificationRequest\x12\x15\n\x07user_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05title\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07message\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12+\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x18\n\ndedupe_key\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\"Y\n\x18SendNotificationResponse\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x11\n\tduplicate\x18\x02 \x01(\x08\x12\x11\n\tpersisted\x18\x03 \x01(\x08\"_\n\x1d\x42\x61tchSendNotificationsRequest\x12>\n\x08requests\x18\x01 \x03(\x0b\x32&.tradewinds.v1.SendNotificationRequestB\x04\xe2\x41\x01\x02\"\\\n\x1e\x42\x61tchSendNotificationsResponse\x12:\n\tresponses\x18\x01 \x03(\x0b\x32\'.tradewinds.v1.SendNotificationResponse\"h\n\x18ListNotificationsRequest\x12\x19\n\x0bunread_only\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"h\n\x19ListNotificationsResponse\x12\x32\n\rnotifications\x18\x01 \x03(\x0b\x32\x1b.tradewinds.v1.Notification\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x1bMarkNotificationReadRequest\x12\x1d\n\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"1\n\x19WatchNotificationsRequest\x12\x14\n\x06\x63ursor\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\"\x97\x01\n\x1aWatchNotificationsResponse\x12\x32\n\rnotifications\x18\x01 \x03(\x0b\x32\x1b.tradewinds.v1.Notification\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x0f\n\x07resumed\x18\x03 \x01(\x08\x12$\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x17.tradewinds.v1.WatchEnd\"7\n\x1eGetNotificationSettingsRequest\x12\x15\n\x07user_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"w\n!UpdateNotificationSettingsRequest\x12\x15\n\x07user_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12;\n\x08settings\x18\x02 \x01(\x0b\x32#.tradewinds.v1.NotificationSettingsB\x04\xe2\x41\x01\x02*d\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x15\n\x11SEVERITY_CRITICAL\x10\x03\x32\xaa\x10\n\x08Notifier\x12\x81\x01\n\x10SendNotification\x12&.tradewinds.v1.SendNotificationRequest\x1a\'.tradewinds.v1.SendNotificationResponse\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x11/v1/notifications:\x01*\x12\x9d\x01\n\x16\x42\x61tchSendNotifications\x12,.tradewinds.v1.BatchSendNotificationsRequest\x1a-.tradewinds.v1.BatchSendNotificationsResponse\"&\x82\xd3\xe4\x93\x02 \"\x1b/v1/notifications:batchSend:\x01*\x12\x81\x01\n\x11ListNotifications\x12\'.tradewinds.v1.ListNotificationsRequest\x1a(.tradewinds.v1.ListNotificationsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/notifications\x12\x94\x01\n\x14MarkNotificationRead\x12*.tradewinds.v1.MarkNotificationReadRequest\x1a\x1b.tradewinds.v1.Notification\"3\x82\xd3\xe4\x93\x02-\"(/v1/notifications/{notification_id}:read:\x01*\x12k\n\x12WatchNotifications\x12(.tradewinds.v1.WatchNotificationsRequest\x1a).tradewinds.v1.WatchNotificationsResponse0\x01\x12\x9a\x01\n\x17GetNotificationSettings\x12-.tradewinds.v1.GetNotificationSettingsRequest\x1a#.tradewinds.v1.NotificationSettings\"+\x82\xd3\xe4\x93\x02%\x12#/v1/notification-settings/{user_id}\x12\xaa\x01\n\x1aUpdateNotificationSettings\x12\x30.tradewinds.v1.UpdateNotificationSettingsRequest\x1a#.tradewinds.v1.NotificationSettings\"5\x82\xd3\xe4\x93\x02/\x1a#/v1/notification-settings/{user_id}:\x08settings\x12|\n\x10\x43reatePriceAlert\x12&.tradewinds.v1.CreatePriceAlertRequest\x1a\x19.tradewinds.v1.PriceAlert\"%\x82\xd3\xe4\x93\x02\x1f\"\x10/v1/price-alerts:\x0bprice_alert\x12t\n\rGetPriceAlert\x12#.tradewinds.v1.GetPriceAlertRequest\x1a\x19.tradewinds.v1.PriceAlert\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/price-alerts/{alert_id}\x12z\n\x0fListPriceAlerts\x12%.tradewinds.v1.ListPriceAlertsRequest\x1a&.tradewinds.v1.ListPriceAlertsResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/price-alerts\x12\x87\x01\n\x10UpdatePriceAlert\x12&.tradewinds.v1.UpdatePriceAlertRequest\x1a\x19.tradewinds.v1.PriceAlert\"0\x82\xd3\xe4\x93\x02*2\x1b/v1/price-alerts/{alert_id}:\x0bprice_alert\x12\x88\x01\n\x10\x44\x65letePriceAlert\x12&.tradewinds.v1.DeletePriceAlertRequest\x1a\'.tradewinds.v1.DeletePriceAlertResponse\"#\x82\xd3\xe4\x93\x02\x1d*\x1b/v1/price-alerts/{alert_id}\x12\x84\x01\n\x10SnoozePriceAlert\x12&.tradewinds.v1.SnoozePriceAlertRequest\x1a\x19.tradewinds.v1.PriceAlert\"-\x82\xd3\xe4\x93\x02\'\"\"/v1/price-alerts/{alert_id}:snooze:\x01*\x12\x81\x01\n\x0fRearmPriceAlert\x12%.tradewinds.v1.RearmPriceAlertRequest\x1a\x19.tradewinds.v1.PriceAlert\",\x82\xd3\xe4\x93\x02&\"!/v1/price-alerts/{alert_id}:rearm:\x01*\x12\x97\x01\n\x13ListPriceAlertFires\x12).tradewinds.v1.ListPriceAlertFiresRequest\x1a*.tradewinds.v1.ListPriceAlertFiresResponse\")\x82\xd3\xe4\x93\x02#\x12!/v1/price-alerts/{alert_id}/firesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -78,34 +79,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFIER'].methods_by_name['GetNotificationSettings']._serialized_options = b'\202\323\344\223\002%\022#/v1/notification-settings/{user_id}'
   _globals['_NOTIFIER'].methods_by_name['UpdateNotificationSettings']._loaded_options = None
   _globals['_NOTIFIER'].methods_by_name['UpdateNotificationSettings']._serialized_options = b'\202\323\344\223\002/\032#/v1/notification-settings/{user_id}:\010settings'
-  _globals['_SEVERITY']._serialized_start=1738
-  _globals['_SEVERITY']._serialized_end=1838
-  _globals['_NOTIFICATION']._serialized_start=202
-  _globals['_NOTIFICATION']._serialized_end=498
-  _globals['_NOTIFICATIONSETTINGS']._serialized_start=500
-  _globals['_NOTIFICATIONSETTINGS']._serialized_end=611
-  _globals['_SENDNOTIFICATIONREQUEST']._serialized_start=614
-  _globals['_SENDNOTIFICATIONREQUEST']._serialized_end=797
-  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_start=799
-  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_end=888
-  _globals['_BATCHSENDNOTIFICATIONSREQUEST']._serialized_start=890
-  _globals['_BATCHSENDNOTIFICATIONSREQUEST']._serialized_end=985
-  _globals['_BATCHSENDNOTIFICATIONSRESPONSE']._serialized_start=987
-  _globals['_BATCHSENDNOTIFICATIONSRESPONSE']._serialized_end=1079
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=1081
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=1185
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=1187
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1291
-  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_start=1293
-  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_end=1353
-  _globals['_WATCHNOTIFICATIONSREQUEST']._serialized_start=1355
-  _globals['_WATCHNOTIFICATIONSREQUEST']._serialized_end=1404
-  _globals['_WATCHNOTIFICATIONSRESPONSE']._serialized_start=1407
-  _globals['_WATCHNOTIFICATIONSRESPONSE']._serialized_end=1558
-  _globals['_GETNOTIFICATIONSETTINGSREQUEST']._serialized_start=1560
-  _globals['_GETNOTIFICATIONSETTINGSREQUEST']._serialized_end=1615
-  _globals['_UPDATENOTIFICATIONSETTINGSREQUEST']._serialized_start=1617
-  _globals['_UPDATENOTIFICATIONSETTINGSREQUEST']._serialized_end=1736
-  _globals['_NOTIFIER']._serialized_start=1841
-  _globals['_NOTIFIER']._serialized_end=2865
+  _globals['_NOTIFIER'].methods_by_name['CreatePriceAlert']._loaded_options = None
+  _globals['_NOTIFIER'].methods_by_name['CreatePriceAlert']._serialized_options = b'\202\323\344\223\002\037\"\020/v1/price-alerts:\013price_alert'
+  _globals['_NOTIFIER'].methods_by_name['GetPriceAlert']._loaded_options = None
+  _globals['_NOTIFIER'].methods_by_name['GetPriceAlert']._serialized_options = b'\202\323\344\223\002\035\022\033/v1/price-alerts/{alert_id}'
+  _globals['_NOTIFIER'].methods_by_name['ListPriceAlerts']._loaded_options = None
+  _globals['_NOTIFIER'].methods_by_name['ListPriceAlerts']._serialized_options = b'\202\323\344\223\002\022\022\020/v1/price-alerts'
+  _globals['_NOTIFIER'].methods_by_name['UpdatePriceAlert']._loaded_options = None
+  _globals['_NOTIFIER'].methods_by_name['UpdatePriceAlert']._serialized_options = b'\202\323\344\223\002*2\033/v1/price-alerts/{alert_id}:\013price_alert'
+  _globals['_NOTIFIER'].methods_by_name['DeletePriceAlert']._loaded_options = None
+  _globals['_NOTIFIER'].methods_by_name['DeletePriceAlert']._serialized_options = b'\202\323\344\223\002\035*\033/v1/price-alerts/{alert_id}'
+  _globals['_NOTIFIER'].methods_by_name['SnoozePriceAlert']._loaded_options = None
+  _globals['_NOTIFIER'].methods_by_name['SnoozePriceAlert']._serialized_options = b'\202\323\344\223\002\'\"\"/v1/price-alerts/{alert_id}:snooze:\001*'
+  _globals['_NOTIFIER'].methods_by_name['RearmPriceAlert']._loaded_options = None
+  _globals['_NOTIFIER'].methods_by_name['RearmPriceAlert']._serialized_options = b'\202\323\344\223\002&\"!/v1/price-alerts/{alert_id}:rearm:\001*'
+  _globals['_NOTIFIER'].methods_by_name['ListPriceAlertFires']._loaded_options = None
+  _globals['_NOTIFIER'].methods_by_name['ListPriceAlertFires']._serialized_options = b'\202\323\344\223\002#\022!/v1/price-alerts/{alert_id}/fires'
+  _globals['_SEVERITY']._serialized_start=1771
+  _globals['_SEVERITY']._serialized_end=1871
+  _globals['_NOTIFICATION']._serialized_start=235
+  _globals['_NOTIFICATION']._serialized_end=531
+  _globals['_NOTIFICATIONSETTINGS']._serialized_start=533
+  _globals['_NOTIFICATIONSETTINGS']._serialized_end=644
+  _globals['_SENDNOTIFICATIONREQUEST']._serialized_start=647
+  _globals['_SENDNOTIFICATIONREQUEST']._serialized_end=830
+  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_start=832
+  _globals['_SENDNOTIFICATIONRESPONSE']._serialized_end=921
+  _globals['_BATCHSENDNOTIFICATIONSREQUEST']._serialized_start=923
+  _globals['_BATCHSENDNOTIFICATIONSREQUEST']._serialized_end=1018
+  _globals['_BATCHSENDNOTIFICATIONSRESPONSE']._serialized_start=1020
+  _globals['_BATCHSENDNOTIFICATIONSRESPONSE']._serialized_end=1112
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=1114
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=1218
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=1220
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1324
+  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_start=1326
+  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_end=1386
+  _globals['_WATCHNOTIFICATIONSREQUEST']._serialized_start=1388
+  _globals['_WATCHNOTIFICATIONSREQUEST']._serialized_end=1437
+  _globals['_WATCHNOTIFICATIONSRESPONSE']._serialized_start=1440
+  _globals['_WATCHNOTIFICATIONSRESPONSE']._serialized_end=1591
+  _globals['_GETNOTIFICATIONSETTINGSREQUEST']._serialized_start=1593
+  _globals['_GETNOTIFICATIONSETTINGSREQUEST']._serialized_end=1648
+  _globals['_UPDATENOTIFICATIONSETTINGSREQUEST']._serialized_start=1650
+  _globals['_UPDATENOTIFICATIONSETTINGSREQUEST']._serialized_end=1769
+  _globals['_NOTIFIER']._serialized_start=1874
+  _globals['_NOTIFIER']._serialized_end=3964
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from tradewinds.v1 import notifier_pb2 as tradewinds_dot_v1_dot_notifier__pb2
+from tradewinds.v1 import price_alert_pb2 as tradewinds_dot_v1_dot_price__alert__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -70,6 +71,46 @@ class NotifierStub:
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.UpdateNotificationSettingsRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.NotificationSettings.FromString,
                 _registered_method=True)
+        self.CreatePriceAlert = channel.unary_unary(
+                '/tradewinds.v1.Notifier/CreatePriceAlert',
+                request_serializer=tradewinds_dot_v1_dot_price__alert__pb2.CreatePriceAlertRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.FromString,
+                _registered_method=True)
+        self.GetPriceAlert = channel.unary_unary(
+                '/tradewinds.v1.Notifier/GetPriceAlert',
+                request_serializer=tradewinds_dot_v1_dot_price__alert__pb2.GetPriceAlertRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.FromString,
+                _registered_method=True)
+        self.ListPriceAlerts = channel.unary_unary(
+                '/tradewinds.v1.Notifier/ListPriceAlerts',
+                request_serializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertsResponse.FromString,
+                _registered_method=True)
+        self.UpdatePriceAlert = channel.unary_unary(
+                '/tradewinds.v1.Notifier/UpdatePriceAlert',
+                request_serializer=tradewinds_dot_v1_dot_price__alert__pb2.UpdatePriceAlertRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.FromString,
+                _registered_method=True)
+        self.DeletePriceAlert = channel.unary_unary(
+                '/tradewinds.v1.Notifier/DeletePriceAlert',
+                request_serializer=tradewinds_dot_v1_dot_price__alert__pb2.DeletePriceAlertRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.DeletePriceAlertResponse.FromString,
+                _registered_method=True)
+        self.SnoozePriceAlert = channel.unary_unary(
+                '/tradewinds.v1.Notifier/SnoozePriceAlert',
+                request_serializer=tradewinds_dot_v1_dot_price__alert__pb2.SnoozePriceAlertRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.FromString,
+                _registered_method=True)
+        self.RearmPriceAlert = channel.unary_unary(
+                '/tradewinds.v1.Notifier/RearmPriceAlert',
+                request_serializer=tradewinds_dot_v1_dot_price__alert__pb2.RearmPriceAlertRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.FromString,
+                _registered_method=True)
+        self.ListPriceAlertFires = channel.unary_unary(
+                '/tradewinds.v1.Notifier/ListPriceAlertFires',
+                request_serializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresResponse.FromString,
+                _registered_method=True)
 
 
 class NotifierServicer:
@@ -127,6 +168,62 @@ class NotifierServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreatePriceAlert(self, request, context):
+        """Makes a price alert. INVALID_ARGUMENT names every wrong field; FAILED_PRECONDITION (TOO_MANY_ALERTS) at the caller's limit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPriceAlert(self, request, context):
+        """Returns one price alert.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPriceAlerts(self, request, context):
+        """Lists price alerts, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdatePriceAlert(self, request, context):
+        """Changes fields of a price alert. A change of what it waits for begins a new generation, judged from the price of that moment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeletePriceAlert(self, request, context):
+        """Deletes a price alert; what it has fired stays listed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SnoozePriceAlert(self, request, context):
+        """Silences a price alert for a while: it sees crossings and does not tell them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RearmPriceAlert(self, request, context):
+        """Arms a price alert anew, from the price of this moment: one that has fired, or any other.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPriceAlertFires(self, request, context):
+        """Lists what fired, newest first, with the market at that moment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NotifierServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -164,6 +261,46 @@ def add_NotifierServicer_to_server(servicer, server):
                     servicer.UpdateNotificationSettings,
                     request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.UpdateNotificationSettingsRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_notifier__pb2.NotificationSettings.SerializeToString,
+            ),
+            'CreatePriceAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePriceAlert,
+                    request_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.CreatePriceAlertRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.SerializeToString,
+            ),
+            'GetPriceAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPriceAlert,
+                    request_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.GetPriceAlertRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.SerializeToString,
+            ),
+            'ListPriceAlerts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPriceAlerts,
+                    request_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertsResponse.SerializeToString,
+            ),
+            'UpdatePriceAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePriceAlert,
+                    request_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.UpdatePriceAlertRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.SerializeToString,
+            ),
+            'DeletePriceAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeletePriceAlert,
+                    request_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.DeletePriceAlertRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_price__alert__pb2.DeletePriceAlertResponse.SerializeToString,
+            ),
+            'SnoozePriceAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.SnoozePriceAlert,
+                    request_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.SnoozePriceAlertRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.SerializeToString,
+            ),
+            'RearmPriceAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.RearmPriceAlert,
+                    request_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.RearmPriceAlertRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.SerializeToString,
+            ),
+            'ListPriceAlertFires': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPriceAlertFires,
+                    request_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -356,6 +493,222 @@ class Notifier:
             '/tradewinds.v1.Notifier/UpdateNotificationSettings',
             tradewinds_dot_v1_dot_notifier__pb2.UpdateNotificationSettingsRequest.SerializeToString,
             tradewinds_dot_v1_dot_notifier__pb2.NotificationSettings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePriceAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/CreatePriceAlert',
+            tradewinds_dot_v1_dot_price__alert__pb2.CreatePriceAlertRequest.SerializeToString,
+            tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPriceAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/GetPriceAlert',
+            tradewinds_dot_v1_dot_price__alert__pb2.GetPriceAlertRequest.SerializeToString,
+            tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPriceAlerts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/ListPriceAlerts',
+            tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdatePriceAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/UpdatePriceAlert',
+            tradewinds_dot_v1_dot_price__alert__pb2.UpdatePriceAlertRequest.SerializeToString,
+            tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeletePriceAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/DeletePriceAlert',
+            tradewinds_dot_v1_dot_price__alert__pb2.DeletePriceAlertRequest.SerializeToString,
+            tradewinds_dot_v1_dot_price__alert__pb2.DeletePriceAlertResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SnoozePriceAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/SnoozePriceAlert',
+            tradewinds_dot_v1_dot_price__alert__pb2.SnoozePriceAlertRequest.SerializeToString,
+            tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RearmPriceAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/RearmPriceAlert',
+            tradewinds_dot_v1_dot_price__alert__pb2.RearmPriceAlertRequest.SerializeToString,
+            tradewinds_dot_v1_dot_price__alert__pb2.PriceAlert.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPriceAlertFires(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/ListPriceAlertFires',
+            tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresRequest.SerializeToString,
+            tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,7 +39,7 @@ def test_a_limit_price_never_gets_worse_by_rounding(amount: Decimal, tick: Decim
     assert round_to_tick(amount, tick, side="SELL") >= amount
 
 
-@pytest.mark.parametrize("text", ["", "abc", "NaN", "Infinity", "1.00001", "1,400"])
+@pytest.mark.parametrize("text", ["", "abc", "NaN", "Infinity", "1.00001", "1,400", "1e400"])
 def test_what_is_no_amount_is_refused_naming_the_field(text: str) -> None:
     with pytest.raises(ValueError, match=r"^price: "):
         parse_rupees(text, "price")

@@ -1,0 +1,1 @@
+"""Price alerts: kept in PostgreSQL, judged in memory by one replica, each fire committed before anybody is told."""

@@ -1,0 +1,392 @@
+"""Every active alert in memory. A batch of ticks is held against two numbers per line; only an alert that a value wakes is looked at.
+
+Nothing here waits or knows a clock: what fires is returned, what has changed is kept as dirty until `take_dirty`, and the same ticks
+judged again by a book that was loaded from what was kept give the same fires.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from notifier.alerts.domain.gate import DAY_MS, PERIODIC, has_fired_in_period, next_period_ms, period_ms
+from notifier.alerts.domain.vocabulary import HIGHEST, LEVEL, NO_LEVEL, TRAILING, Frequency, Reference
+from notifier.alerts.domain.watch import Watch, armed_anew, judge, wakes
+from notifier.alerts.levels import MAXIMUM_ROWS, Int64Array, Levels
+from notifier.alerts.openings import Openings
+from notifier.alerts.rows import ROW_DTYPE, Row, RowTable
+from tradewinds.ticks import TICK_DTYPE, TickArray
+
+MEASURES: Final = 3
+_COLUMNS: Final = ("last_price_e4", "volume", "open_interest", "close_price_e4")
+_CLOSE: Final = 3  # the pseudo-measure of references that follow the previous close
+_LINES: Final = 4  # per slot
+_ONCE, _EVERY_TIME = int(Frequency.ONCE), int(Frequency.EVERY_TIME)
+_FOLLOWS_CLOSE: Final = int(Reference.PREVIOUS_CLOSE)
+_WAITS: Final = frozenset(int(condition) for condition in LEVEL | TRAILING)  # these fire when they open
+_NEVER_MS: Final = 1 << 62
+_FIRST_ROWS: Final = 1_024
+_LOADED_AT_ONCE: Final = 10_000
+
+Token = tuple[int, int]  # exchange type, broker's token
+
+
+class Fire(NamedTuple):
+    """An alert that fires, and what to keep of it. `tick` is the record of `tradewinds.ticks` as a tuple."""
+
+    number: int
+    generation: int
+    direction: int
+    value: int
+    previous: int
+    level: int
+    late: bool
+    tick: tuple[int, ...]
+    entry: int
+    arms: int
+    mark: int
+    not_before_ms: int
+
+
+class AlertBook:
+    """The alerts of the instruments in `tokens`, whose positions are the rows' slots."""
+
+    def __init__(self, tokens: Sequence[Token | None] = (), rows: RowTable | None = None, now_us: int = 0) -> None:
+        self._rows = rows if rows is not None else np.zeros(0, ROW_DTYPE)
+        self._count = len(self._rows)  # rows in use or free; the table may be longer
+        self._row_of = {number: row for row, number in enumerate(self._rows["number"].tolist())}
+        self._free: list[int] = []
+        self._slots = len(tokens)
+        self._levels = Levels(self._slots * _LINES)
+        self._last: TickArray = np.zeros(self._slots, TICK_DTYPE)
+        self._alerts_on: Int64Array = np.zeros(self._slots, np.int64)
+        self._followers: dict[int, set[int]] = defaultdict(set)
+        self._dirty: set[int] = set()
+        self._opens_market = Openings()
+        self._opens_real = Openings()
+        self._market_ms = 0
+        self._now_us = now_us
+        self.set_tokens(tokens)
+        self._place_all()
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    @property
+    def slots(self) -> int:
+        """How many instruments have a place."""
+        return self._slots
+
+    def alerts_on(self, slot: int) -> int:
+        """How many alerts watch an instrument."""
+        return int(self._alerts_on[slot])
+
+    def set_tokens(self, tokens: Sequence[Token | None]) -> None:
+        """The broker's numbers of the instruments, which a new scrip master may change; None for what it does not have. There may be
+        more of them than before."""
+        if more := len(tokens) - self._slots:
+            self._slots = len(tokens)
+            self._levels.widen(self._slots * _LINES)
+            self._last = np.concatenate([self._last, np.zeros(more, TICK_DTYPE)])
+            self._alerts_on = np.concatenate([self._alerts_on, np.zeros(more, np.int64)])
+        coded = sorted((_code(*token), slot) for slot, token in enumerate(tokens) if token is not None)
+        self._codes: Int64Array = np.array([code for code, _ in coded], np.int64)
+        self._slot_of_code: Int64Array = np.array([slot for _, slot in coded], np.int64)
+
+    def put(self, rows: Iterable[Row], now_us: int) -> None:
+        """New alerts, and those that somebody changed. Of one whose generation is the same only the snooze is news: what it has seen
+        here is newer than what was stored."""
+        self._now_us = now_us
+        for given in rows:
+            row = self._row_of.get(given.number)
+            if row is not None:
+                known = self._row(row)
+                if known.generation > given.generation:
+                    continue  # it has fired here meanwhile
+                if known.generation == given.generation:
+                    given = known._replace(snoozed_us=given.snoozed_us)  # noqa: PLW2901
+                self._forget(row)
+            self._insert(given)
+
+    def remove(self, number: int) -> None:
+        """It is gone, or waits no more."""
+        row = self._row_of.get(number)
+        if row is not None:
+            self._forget(row)
+
+    def take_dirty(self, at_most: int) -> list[Row]:
+        """Alerts whose arms, mark or period have changed since; whoever takes them keeps them."""
+        taken = [self._dirty.pop() for _ in range(min(at_most, len(self._dirty)))]
+        return [self._row(row) for row in taken]
+
+    def give_back(self, taken: Iterable[Row]) -> None:
+        """They could not be kept: they are dirty still."""
+        self._dirty.update(self._row_of[row.number] for row in taken if row.number in self._row_of)
+
+    def next_opening_us(self) -> int | None:
+        """When (real time) the next cooldown or snooze ends."""
+        return self._opens_real.next
+
+    def judge(self, ticks: TickArray, entries: Int64Array, now_us: int, *, late: bool = False) -> list[Fire]:
+        """What fires on these ticks, each read from the stream entry beside it; in order for each instrument."""
+        self._now_us = now_us
+        self._open_real()
+        slots = self._slots_of(ticks)
+        ours = (slots >= 0) & (ticks["last_price_e4"] > 0)
+        if not ours.any():
+            return []
+        if not ours.all():
+            ticks, slots, entries = ticks[ours], slots[ours], entries[ours]
+        self._open_market(ticks)
+        hit = self._hit_lines(ticks, slots)
+        fires = self._judge_lines(hit, ticks, slots, entries, late=late) if hit else []
+        self._last[slots] = ticks  # the last one of each stays
+        return fires
+
+    def newer(self, ticks: TickArray) -> TickArray:
+        """Those that are newer than what was judged of their instrument."""
+        slots = self._slots_of(ticks)
+        known: TickArray = ticks[slots >= 0]
+        return known[known["exchange_ms"] > self._last[slots[slots >= 0]]["exchange_ms"]]
+
+    # --- judging
+
+    def _hit_lines(self, ticks: TickArray, slots: Int64Array) -> list[int]:
+        found: set[int] = set()
+        for measure, column in enumerate(_COLUMNS):
+            lines, values = slots * _LINES + measure, ticks[column]
+            nearest_up, nearest_down = self._levels.nearest_up[lines], self._levels.nearest_down[lines]
+            hit = ((values >= nearest_up) | (values <= nearest_down)) & (values > 0)
+            if hit.any():
+                found.update(lines[hit].tolist())
+        # A new close first: it moves the lines that the price of the same tick is held against.
+        return sorted(found, key=lambda line: (line // _LINES, line % _LINES != _CLOSE, line))
+
+    def _judge_lines(
+        self, lines: list[int], ticks: TickArray, slots: Int64Array, entries: Int64Array, *, late: bool
+    ) -> list[Fire]:
+        order = np.argsort(slots, kind="stable")
+        sorted_slots = slots[order]
+        fires: list[Fire] = []
+        pending = list(lines)
+        while pending:
+            line = pending.pop(0)
+            slot = line // _LINES
+            start, end = np.searchsorted(sorted_slots, [slot, slot + 1])
+            of_slot = order[start:end]
+            records = ticks[of_slot].tolist()
+            if line % _LINES == _CLOSE:
+                self._follow_close(slot, records[-1][8])
+                price_line = slot * _LINES
+                if price_line not in pending:
+                    pending.insert(0, price_line)
+                continue
+            fires += self._judge_line(line, records, entries[of_slot].tolist(), late=late)
+        return fires
+
+    def _judge_line(self, line: int, records: list[tuple[int, ...]], entries: list[int], *, late: bool) -> list[Fire]:
+        slot, measure = divmod(line, _LINES)
+        position = _POSITIONS[measure]
+        before = self._last[slot].item()
+        levels, fires = self._levels, []
+        for record, entry in zip(records, entries, strict=True):
+            value = record[position]
+            if value > 0 and (value >= levels.nearest_up[line] or value <= levels.nearest_down[line]):
+                for row in levels.woken(line, value, self._rows):
+                    if self._is_on(row, line):
+                        fire = self._judge_row(row, value, before[position], record, entry, late=late)
+                        fires += [fire] if fire is not None else []
+            before = record
+        levels.sweep(line, self._rows, self._is_on)
+        return fires
+
+    def _judge_row(
+        self, row: int, value: int, previous: int, tick: tuple[int, ...], entry: int, *, late: bool
+    ) -> Fire | None:
+        known = self._row(row)
+        if entry <= known.seen:  # its last fire was committed after this tick
+            self._place(row, known)
+            return None
+        market_ms = tick[_EXCHANGE_MS]
+        is_open = _is_open(known, self._now_us, market_ms)
+        verdict = judge(known.shape, known.watch, value, is_open=is_open)
+        after = known._replace(arms=verdict.watch.arms, mark=verdict.watch.mark)
+        if not verdict.direction:
+            self._store(row, after)
+            return None
+        not_before_ms = next_period_ms(known.frequency, known.bar_minutes, market_ms)
+        after = after._replace(
+            generation=known.generation + 1,
+            seen=entry,
+            not_before_ms=not_before_ms,
+            cooling_us=self._now_us + known.cooldown_seconds * 1_000_000 if known.frequency == _EVERY_TIME else 0,
+        )
+        if known.frequency == _ONCE:
+            self._forget(row)
+        else:
+            self._store(row, after)
+            self._dirty.discard(row)  # the fire itself keeps it
+        return Fire(
+            known.number,
+            known.generation,
+            verdict.direction,
+            value,
+            previous,
+            verdict.level,
+            late,
+            tick,
+            entry,
+            after.arms,
+            after.mark,
+            not_before_ms,
+        )
+
+    def _follow_close(self, slot: int, close: int) -> None:
+        """Another day: what is measured from the previous close begins anew."""
+        for row in self._followers[slot]:
+            known = self._row(row)
+            if known.mark != close:
+                after = armed_anew(known.shape, Watch(known.arms, close))
+                self._store(row, known._replace(arms=after.arms, mark=after.mark))
+        self._expect_close(slot, close)
+
+    def _expect_close(self, slot: int, close: int) -> None:
+        """Any other close than this wakes the followers."""
+        line = slot * _LINES + _CLOSE
+        self._levels.nearest_up[line], self._levels.nearest_down[line] = close + 1, close - 1
+
+    def _add_follower(self, slot: int, row: int, mark: int) -> None:
+        line, followers = slot * _LINES + _CLOSE, self._followers[slot]
+        if not followers:
+            self._expect_close(slot, mark)
+        elif self._levels.nearest_up[line] != mark + 1:
+            self._levels.nearest_up[line] = 0  # they do not agree: the next tick tells
+        followers.add(row)
+
+    def _drop_follower(self, slot: int, row: int) -> None:
+        self._followers[slot].discard(row)
+        if not self._followers[slot]:
+            line = slot * _LINES + _CLOSE
+            self._levels.nearest_up[line], self._levels.nearest_down[line] = HIGHEST, NO_LEVEL
+
+    # --- opening again
+
+    def _open_real(self) -> None:
+        for number in self._opens_real.due(self._now_us):
+            row = self._row_of.get(number)
+            if row is not None:
+                self._place(row, self._row(row))
+
+    def _open_market(self, ticks: TickArray) -> None:
+        market_ms = int(ticks["exchange_ms"].max())
+        # A replay that began again: every period is another one.
+        due_ms = _NEVER_MS if market_ms < self._market_ms - DAY_MS else market_ms
+        self._market_ms = market_ms if due_ms == _NEVER_MS else max(market_ms, self._market_ms)
+        for number in self._opens_market.due(due_ms):
+            row = self._row_of.get(number)
+            if row is not None and self._rows["not_before_ms"][row] <= due_ms:
+                known = self._row(row)
+                # Its `not_before_ms` stays: a tick of another instrument may have begun the period, this one's may be older.
+                self._store(row, known._replace(arms=armed_anew(known.shape, known.watch).arms))
+
+    # --- rows
+
+    def _place_all(self) -> None:
+        for start in range(0, len(self._rows), _LOADED_AT_ONCE):
+            part = self._rows[start : start + _LOADED_AT_ONCE]
+            woken = [self._wakes(Row._make(values)) for values in part.tolist()]
+            part["wake_up"], part["wake_down"] = zip(*woken, strict=True)
+        slots = self._rows["slot"].astype(np.int64)
+        self._levels.fill(slots * _LINES + self._rows["measure"], self._rows)
+        np.add.at(self._alerts_on, slots, 1)
+        for row in np.flatnonzero(self._rows["reference"] == _FOLLOWS_CLOSE).tolist():
+            self._add_follower(int(slots[row]), row, int(self._rows["mark"][row]))
+
+    def _insert(self, given: Row) -> None:
+        row = self._free.pop() if self._free else self._next_row()
+        self._row_of[given.number] = row
+        self._levels.add(given.slot * _LINES + given.measure)
+        self._alerts_on[given.slot] += 1
+        self._rows[row] = given._replace(wake_up=HIGHEST, wake_down=NO_LEVEL)
+        self._place(row, self._row(row))
+        if given.reference == _FOLLOWS_CLOSE:
+            self._add_follower(given.slot, row, given.mark)
+
+    def _forget(self, row: int) -> None:
+        known = self._row(row)
+        del self._row_of[known.number]
+        self._dirty.discard(row)
+        self._levels.drop(known.slot * _LINES + known.measure)
+        self._alerts_on[known.slot] -= 1
+        if known.reference == _FOLLOWS_CLOSE:
+            self._drop_follower(known.slot, row)
+        self._rows[row] = known._replace(number=0, wake_up=HIGHEST, wake_down=NO_LEVEL)
+        self._free.append(row)
+
+    def _store(self, row: int, after: Row) -> None:
+        self._dirty.add(row)
+        self._place(row, after)
+
+    def _place(self, row: int, known: Row) -> None:
+        up, down = self._wakes(known)
+        self._rows[row] = known._replace(wake_up=up, wake_down=down)
+        self._levels.place(known.slot * _LINES + known.measure, row, up, down)
+
+    def _wakes(self, known: Row) -> tuple[int, int]:
+        """Where it is looked at next; what may not fire now is looked at again when it may."""
+        if known.condition not in _WAITS:
+            return wakes(known.shape, known.watch, is_open=True)  # a crossing is seen whether it may be told or not
+        opens_us = max(known.cooling_us, known.snoozed_us)
+        if opens_us > self._now_us:
+            self._opens_real.schedule(opens_us, known.number)
+        if known.not_before_ms > self._market_ms:
+            self._opens_market.schedule(known.not_before_ms, known.number)
+        # Before the first tick nobody knows which period it is.
+        is_open = _is_open(known, self._now_us, self._market_ms) and (self._market_ms > 0 or not known.not_before_ms)
+        return wakes(known.shape, known.watch, is_open=is_open)
+
+    def _row(self, row: int) -> Row:
+        return Row._make(self._rows[row].item())
+
+    def _is_on(self, row: int, line: int) -> bool:
+        known = self._rows[row]
+        return bool(known["number"]) and int(known["slot"]) * _LINES + int(known["measure"]) == line
+
+    def _next_row(self) -> int:
+        if self._count == len(self._rows):
+            if self._count >= MAXIMUM_ROWS:
+                raise MemoryError(f"{MAXIMUM_ROWS} price alerts are active, which is as many as the index can number")
+            more = np.zeros(max(_FIRST_ROWS, self._count // 2), ROW_DTYPE)
+            self._rows = np.concatenate([self._rows, more])
+        self._count += 1
+        return self._count - 1
+
+    def _slots_of(self, ticks: TickArray) -> Int64Array:
+        """Of each tick; -1 where nobody watches."""
+        if not len(self._codes):
+            return np.full(len(ticks), -1, np.int64)
+        codes = ticks["exchange_type"].astype(np.int64) << 32 | ticks["token"].astype(np.int64)
+        at = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+        slots: Int64Array = np.where(self._codes[at] == codes, self._slot_of_code[at], -1)
+        return slots
+
+
+_NAMES: Final[tuple[str, ...]] = tuple(TICK_DTYPE.names or ())
+_POSITIONS: Final = tuple(_NAMES.index(column) for column in _COLUMNS)
+_EXCHANGE_MS: Final = _NAMES.index("exchange_ms")
+
+
+def _is_open(known: Row, now_us: int, market_ms: int) -> bool:
+    if max(known.cooling_us, known.snoozed_us) > now_us:
+        return False
+    if known.frequency not in PERIODIC:
+        return True
+    length = period_ms(known.frequency, known.bar_minutes)
+    return not has_fired_in_period(known.not_before_ms, market_ms, length)
+
+
+def _code(exchange_type: int, token: int) -> int:
+    return exchange_type << 32 | token
