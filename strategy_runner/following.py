@@ -8,9 +8,9 @@ from redis.exceptions import RedisError
 
 from strategy_runner.assignment import Assignment
 from strategy_runner.hosting import Hosting
-from strategy_runner.instrument_lookup import find_instrument
 from strategy_runner.protocol import InstrumentsKnown
 from strategy_runner.strategy_process import StrategyProcess
+from tradewinds.instrument_lookup import find_instrument
 from tradewinds.instruments import Instrument, UnknownInstrumentError, resolve
 from tradewinds.sdk.commands import ChangeSubscription, Notify
 from tradewinds.telemetry import get_logger

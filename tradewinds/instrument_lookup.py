@@ -1,4 +1,4 @@
-"""Finds an instrument that a strategy asks for while it runs, in the catalogue that the feed keeps in Redis."""
+"""Finds an instrument that somebody names, in the catalogue that the feed keeps in Redis."""
 
 from __future__ import annotations
 
