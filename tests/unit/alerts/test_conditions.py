@@ -122,8 +122,8 @@ def test_one_instruments_ticks_do_not_touch_another() -> None:
     assert [fire.number for fire in judging(ticks([120], slot=1))] == [2]
 
 
-def once(condition: Condition, **fields: int) -> Row:
-    return a_row(condition, level=100, frequency=Frequency.ONCE, **fields)
+def once(condition: Condition, snoozed_us: int = 0) -> Row:
+    return a_row(condition, level=100, frequency=Frequency.ONCE, snoozed_us=snoozed_us)
 
 
 def test_once_is_once() -> None:
