@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from notifier.following import Following
 from notifier.http_server import HttpServer
-from notifier.preference_store import PreferenceStore
+from notifier.outside import start_outside
 from notifier.realtime.dedupe import Claims
 from notifier.realtime.hub import Hub
 from notifier.realtime.publisher import Publisher
@@ -21,7 +21,6 @@ from notifier.realtime.stream_store import STREAM_ERRORS, StreamStore, connect
 from notifier.rpc.servicer import NotifierServicer
 from notifier.sending import Sender
 from notifier.settings import NotifierSettings
-from notifier.store import NotificationStore
 from tradewinds import auth, ids, service
 from tradewinds.clock import SystemClock
 from tradewinds.config import AuthSettings, DatabaseSettings, RedisSettings, load
@@ -71,15 +70,13 @@ async def main(running: service.Service) -> None:
 async def _assemble(
     running: service.Service, settings: NotifierSettings, verifier: auth.TokenVerifier, database: Database, redis: Redis
 ) -> _Parts:
-    hub, streams = Hub(), StreamStore(redis)
+    hub, streams, clock = Hub(), StreamStore(redis), SystemClock()
     publisher = Publisher(streams, hub)
-    preferences = PreferenceStore(database)
-    await preferences.start()
-    store = NotificationStore(database)
-    sender = Sender(store, publisher, Claims(streams), preferences, SystemClock(), ids.new_id)
+    outside = await start_outside(running, database, redis, clock, settings.retention_days)
+    sender = Sender(outside.keeper, publisher, Claims(streams), outside.preferences, clock, ids.new_id)
     following = Following(LiveStreams(streams, hub), settings.heartbeat_seconds)
     grpc_server = GrpcServer(verifier)
-    add_NotifierServicer_to_server(NotifierServicer(sender, store, preferences, following), grpc_server.server)
+    add_NotifierServicer_to_server(NotifierServicer(sender, following, outside), grpc_server.server)
     running.spawn("reader", Reader(streams, hub).run())
     running.spawn("publisher", publisher.run())
     running.spawn("gap marker", publisher.mark_gaps())

@@ -32,6 +32,9 @@ class Notification(msgspec.Struct, frozen=True, array_like=True):
     created_us: int  # epoch microseconds, real time
     persisted: bool
     read_us: int | None = None
+    must_acknowledge: bool = False
+    acknowledged_us: int | None = None
+    acknowledged_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ def check(new: NewNotification, prefix: str = "") -> None:
 def _problems(new: NewNotification) -> Iterator[tuple[str, str]]:
     if not new.title.strip():
         yield "title", "is empty; say in one line what happened"
+    if not new.title.isprintable():
+        # A line break in it would become a header of its own in an e-mail.
+        yield "title", "holds a line break or another control character; put what needs lines into message"
     limits = (
         ("user_id", new.user_id, MAXIMUM_USER_ID),
         ("title", new.title, MAXIMUM_TITLE),

@@ -1,15 +1,20 @@
-"""Users' preferences: rows in PostgreSQL, cached in every replica, and dropped from the caches the moment they change."""
+"""Users' profiles (preferences, and which channels lead somewhere): rows in PostgreSQL, cached in every replica, and dropped from the
+caches the moment they change.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 import asyncpg
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from notifier.channels import Channel
 from notifier.preferences import DEFAULTS, Preferences
 from notifier.types import Severity
 from tradewinds import audit
@@ -29,20 +34,38 @@ _READ_ERRORS: Final[tuple[type[Exception], ...]] = (
     asyncpg.InterfaceError,
     asyncpg.QueryCanceledError,
 )
-_WRITE_ERRORS: Final[tuple[type[Exception], ...]] = (DBAPIError, PoolTimeoutError, *_READ_ERRORS)
+WRITE_ERRORS: Final[tuple[type[Exception], ...]] = (DBAPIError, PoolTimeoutError, *_READ_ERRORS)
 
-_SELECT: Final = "SELECT user_id, muted_types, minimum_severity FROM notification_settings WHERE user_id = ANY($1)"
+_SELECT: Final = """
+SELECT user_id, muted_types, minimum_severity, preferences FROM notification_settings WHERE user_id = ANY($1)
+"""
+_SELECT_ENDPOINTS: Final = """
+SELECT user_id, endpoint_id, channel FROM notification_endpoints
+WHERE user_id = ANY($1) AND disabled_reason = '' ORDER BY created_at, endpoint_id
+"""
 _LOCK: Final = text(
-    "SELECT muted_types, minimum_severity FROM notification_settings WHERE user_id = :user_id FOR UPDATE"
+    "SELECT muted_types, minimum_severity, preferences FROM notification_settings WHERE user_id = :user_id FOR UPDATE"
 )
 _UPSERT: Final = text(
     """
-    INSERT INTO notification_settings (user_id, muted_types, minimum_severity) VALUES (:user_id, :muted_types, :severity)
-    ON CONFLICT (user_id) DO UPDATE
-    SET muted_types = excluded.muted_types, minimum_severity = excluded.minimum_severity, updated_at = now()
+    INSERT INTO notification_settings (user_id, muted_types, minimum_severity, preferences)
+    VALUES (:user_id, :muted_types, :minimum_severity, CAST(:preferences AS jsonb))
+    ON CONFLICT (user_id) DO UPDATE SET muted_types = excluded.muted_types, minimum_severity = excluded.minimum_severity,
+        preferences = excluded.preferences, updated_at = now()
     """
 )
 _TELL: Final = text("SELECT pg_notify(:channel, :user_id)")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What deciding about one user needs; `endpoints` are those that work, (endpoint id, channel)."""
+
+    preferences: Preferences = DEFAULTS
+    endpoints: tuple[tuple[str, Channel], ...] = ()
+
+
+UNKNOWN: Final = Profile()
 
 
 class PreferenceStore:
@@ -50,7 +73,7 @@ class PreferenceStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._cache: dict[str, Preferences] = {}
+        self._cache: dict[str, Profile] = {}
         # A row read before a change must not be cached after it.
         self._changes = 0
 
@@ -60,6 +83,10 @@ class PreferenceStore:
 
     async def of_users(self, user_ids: Collection[str]) -> dict[str, Preferences]:
         """The preferences of each user. While PostgreSQL does not answer, the unknown count as defaults: better told than not."""
+        return {user_id: profile.preferences for user_id, profile in (await self.profiles_of(user_ids)).items()}
+
+    async def profiles_of(self, user_ids: Collection[str]) -> dict[str, Profile]:
+        """The profile of each user, on the same terms."""
         known = {user_id: self._cache[user_id] for user_id in user_ids if user_id in self._cache}
         unknown = [user_id for user_id in user_ids if user_id not in known]
         if unknown:
@@ -67,24 +94,24 @@ class PreferenceStore:
                 known |= await self._load(unknown)
             except _READ_ERRORS as e:
                 log.warning_throttled("unreadable", error=describe(e))
-        return {user_id: known.get(user_id, DEFAULTS) for user_id in user_ids}
+        return {user_id: known.get(user_id, UNKNOWN) for user_id in user_ids}
 
     async def read(self, user_id: str) -> Preferences:
         """One user's; raises `UnavailableError` when PostgreSQL does not answer."""
         try:
-            return (await self._load([user_id]))[user_id]
+            return (await self._load([user_id]))[user_id].preferences
         except _READ_ERRORS as e:
             raise UnavailableError(f"PostgreSQL does not answer ({describe(e)}); try again") from e
 
     async def write(self, user_id: str, preferences: Preferences, *, actor: str) -> None:
         """Replace one user's, with the audit record of it."""
-        after = {"muted_types": sorted(preferences.muted_types), "minimum_severity": preferences.minimum_severity.name}
+        after = _columns(preferences)
+        values = after | {"user_id": user_id, "preferences": msgspec.json.encode(after["preferences"]).decode()}
         try:
             async with self._database.session() as session:
                 row = (await session.execute(_LOCK, {"user_id": user_id})).one_or_none()
                 before = row._asdict() if row is not None else None
-                values = {"muted_types": after["muted_types"], "severity": after["minimum_severity"]}
-                await session.execute(_UPSERT, {"user_id": user_id, **values})
+                await session.execute(_UPSERT, values)
                 subject = ("notification_settings", user_id)
                 await audit.record(
                     session,
@@ -96,17 +123,16 @@ class PreferenceStore:
                 )
                 await session.execute(_TELL, {"channel": CHANNEL, "user_id": user_id})
                 await session.commit()
-        except _WRITE_ERRORS as e:
+        except WRITE_ERRORS as e:
             raise UnavailableError(f"PostgreSQL does not answer ({describe(e)}); try again") from e
         await self._changed(user_id)
 
-    async def _load(self, user_ids: Collection[str]) -> dict[str, Preferences]:
+    async def _load(self, user_ids: Collection[str]) -> dict[str, Profile]:
         changes = self._changes
         async with self._database.pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
             rows = await connection.fetch(_SELECT, list(user_ids))
-        found = dict.fromkeys(user_ids, DEFAULTS)
-        for row in rows:
-            found[row["user_id"]] = Preferences(frozenset(row["muted_types"]), Severity[row["minimum_severity"]])
+            endpoints = await connection.fetch(_SELECT_ENDPOINTS, list(user_ids))
+        found = _profiles(user_ids, rows, endpoints)
         if changes == self._changes:
             if len(self._cache) > _CACHE_LIMIT:
                 self._cache.clear()
@@ -119,3 +145,36 @@ class PreferenceStore:
             self._cache.clear()
         else:
             self._cache.pop(user_id, None)
+
+
+def _profiles(
+    user_ids: Collection[str], rows: Collection[Mapping[str, Any]], endpoints: Collection[Mapping[str, Any]]
+) -> dict[str, Profile]:
+    preferences = {row["user_id"]: _preferences(row) for row in rows}
+    leading: dict[str, list[tuple[str, Channel]]] = {}
+    for row in endpoints:
+        leading.setdefault(row["user_id"], []).append((row["endpoint_id"], Channel(row["channel"])))
+    known = preferences.keys() | leading.keys()
+    return {
+        user_id: Profile(preferences.get(user_id, DEFAULTS), tuple(leading.get(user_id, ())))
+        if user_id in known
+        else UNKNOWN
+        for user_id in user_ids
+    }
+
+
+def _preferences(row: Mapping[str, Any]) -> Preferences:
+    """Two fields have columns of their own; the rest is one document."""
+    document = {**row["preferences"], "muted_types": row["muted_types"]}
+    document["minimum_severity"] = Severity[row["minimum_severity"]].value
+    return msgspec.convert(document, Preferences, strict=False)
+
+
+def _columns(preferences: Preferences) -> dict[str, Any]:
+    document = msgspec.to_builtins(preferences, str_keys=True)
+    del document["muted_types"], document["minimum_severity"]
+    return {
+        "muted_types": sorted(preferences.muted_types),
+        "minimum_severity": preferences.minimum_severity.name,
+        "preferences": document,
+    }

@@ -16,7 +16,7 @@ from prometheus_client import Counter
 
 from notifier.notification import MAXIMUM_BATCH, NewNotification, Notification, check
 from notifier.ports import Claim, Claiming, Keeper, PreferenceSource, Stored, Telling
-from notifier.preferences import is_told_live
+from notifier.resolver import is_told_live
 from notifier.types import type_of
 from tradewinds.clock import Clock
 from tradewinds.errors import InvalidArgumentError, UnavailableError
@@ -109,6 +109,7 @@ class Sender:
             data=dict(new.data),
             created_us=int(self._clock.now().timestamp() * 1e6),
             persisted=kind.persisted,
+            must_acknowledge=kind.must_acknowledge,
         )
         return _Draft(notification, new.dedupe_key)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from ipaddress import ip_network
 
+from pydantic import Field, field_validator
+
+from notifier.delivery.addresses import Network
 from tradewinds.config import Settings
 
 
 class NotifierSettings(Settings):
-    """Ports, and how long what was told live can be resumed."""
+    """Ports, and how long things are kept."""
 
     grpc_port: int = Field(default=0, ge=0, le=65535, validation_alias="GRPC_PORT")
     http_port: int = Field(default=0, ge=0, le=65535, validation_alias="HTTP_PORT")
@@ -16,3 +19,27 @@ class NotifierSettings(Settings):
     heartbeat_seconds: float = Field(
         default=15.0, gt=0, le=15, validation_alias="NOTIFICATION_HEARTBEAT_SECONDS", description="the contract says 15"
     )
+    retention_days: int = Field(
+        default=90, ge=1, validation_alias="NOTIFICATION_RETENTION_DAYS", description="older days are dropped whole"
+    )
+
+
+class OutsideSettings(Settings):
+    """Where messages may go."""
+
+    webhook_networks: str = Field(
+        default="",
+        validation_alias="WEBHOOK_NETWORKS",
+        description="private networks that webhooks may reach, such as 10.1.0.0/16, separated by blanks; none by default",
+    )
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for one in value.split():
+            ip_network(one)
+        return value
+
+    def networks(self) -> tuple[Network, ...]:
+        """Those that an operator has opened."""
+        return tuple(ip_network(one) for one in self.webhook_networks.split())

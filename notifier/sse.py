@@ -43,9 +43,13 @@ def as_json(notification: Notification) -> dict[str, Any]:
         "data": notification.data,
         "created_at": _rfc3339(notification.created_us),
         "persisted": notification.persisted,
+        "must_acknowledge": notification.must_acknowledge,
+        "acknowledged_by": notification.acknowledged_by,
     }
     if notification.read_us is not None:
         fields["read_at"] = _rfc3339(notification.read_us)
+    if notification.acknowledged_us is not None:
+        fields["acknowledged_at"] = _rfc3339(notification.acknowledged_us)
     return fields
 
 

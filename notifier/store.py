@@ -1,15 +1,19 @@
-"""Persisted notifications in PostgreSQL."""
+"""Persisted notifications in PostgreSQL, and with each the deliveries and the escalation that were planned for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 
 from notifier.notification import Notification
+from notifier.planning import NewDelivery, NewEscalation, Plan
 from notifier.ports import Stored
+from notifier.resolver import Decision
 from notifier.types import Severity
 from tradewinds.database.connecting import TRANSIENT_ERRORS
 from tradewinds.database.reconnecting import describe
@@ -24,32 +28,41 @@ _DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (
     asyncpg.QueryCanceledError,
 )
 
-# One statement for a whole batch: it is committed before anybody is answered, whatever happens next.
+# One statement for a whole batch and all that is to be sent of it: it is committed before anybody is answered, whatever happens next.
 _INSERT: Final = """
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
-        $9::timestamptz[]) AS g (notification_id, user_id, type, severity, title, message, data, dedupe_key, created_at)
+        $9::timestamptz[], $10::bool[], $11::jsonb[])
+    AS g (notification_id, user_id, type, severity, title, message, data, dedupe_key, created_at, must_acknowledge, decisions)
+), fresh_keys AS (
+    INSERT INTO notification_keys (user_id, dedupe_key, notification_id, created_at)
+    SELECT user_id, dedupe_key, notification_id, created_at FROM given WHERE dedupe_key IS NOT NULL
+    ON CONFLICT DO NOTHING RETURNING notification_id
+), kept AS (
+    INSERT INTO notifications (notification_id, user_id, type, severity, title, message, data, dedupe_key, created_at,
+        must_acknowledge, decisions)
+    SELECT * FROM given WHERE dedupe_key IS NULL OR notification_id IN (SELECT notification_id FROM fresh_keys)
+    RETURNING notification_id
+), deliveries AS (
+    INSERT INTO notification_deliveries (delivery_id, notification_id, user_id, channel, endpoint_id, state, reason, gather_key,
+        created_at, due_at, expires_at)
+    SELECT d.delivery_id, d.notification_id, d.user_id, d.channel, d.endpoint_id,
+        CASE d.gather_key WHEN '' THEN 'PENDING' ELSE 'GATHERING' END, d.reason, d.gather_key, d.created_at, d.due_at, d.expires_at
+    FROM unnest($12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::timestamptz[],
+        $20::timestamptz[], $21::timestamptz[])
+    AS d (delivery_id, notification_id, user_id, channel, endpoint_id, reason, gather_key, created_at, due_at, expires_at)
+    WHERE d.notification_id IN (SELECT notification_id FROM kept)
+), escalations AS (
+    INSERT INTO notification_escalations (notification_id, user_id, steps, next_step, due_at)
+    SELECT e.* FROM unnest($22::text[], $23::text[], $24::jsonb[], $25::int[], $26::timestamptz[])
+    AS e (notification_id, user_id, steps, next_step, due_at) WHERE e.notification_id IN (SELECT notification_id FROM kept)
 )
-INSERT INTO notifications (notification_id, user_id, type, severity, title, message, data, dedupe_key, created_at)
-SELECT * FROM given
-ON CONFLICT (user_id, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
-RETURNING notification_id
+SELECT notification_id FROM kept
 """
 _FIRST: Final = """
 SELECT n.user_id, n.dedupe_key, n.notification_id, n.created_at
-FROM notifications n JOIN unnest($1::text[], $2::text[]) AS k (user_id, dedupe_key) USING (user_id, dedupe_key)
+FROM notification_keys n JOIN unnest($1::text[], $2::text[]) AS k (user_id, dedupe_key) USING (user_id, dedupe_key)
 """
-_COLUMNS: Final = "notification_id, user_id, type, severity, title, message, data, created_at, read_at"
-_PAGE: Final = f"""
-SELECT {_COLUMNS} FROM notifications
-WHERE user_id = $1 AND (NOT $2 OR read_at IS NULL)
-  AND ($3::timestamptz IS NULL OR (created_at, notification_id) < ($3, $4))
-ORDER BY created_at DESC, notification_id DESC LIMIT $5
-"""  # noqa: S608 - a constant
-_MARK_READ: Final = f"""
-UPDATE notifications SET read_at = coalesce(read_at, clock_timestamp())
-WHERE notification_id = $1 AND user_id = $2 RETURNING {_COLUMNS}
-"""  # noqa: S608 - a constant
 
 
 class NotificationStore:
@@ -58,9 +71,12 @@ class NotificationStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def insert(self, notifications: Sequence[Notification], dedupe_keys: Sequence[str]) -> list[Stored]:
+    async def insert(
+        self, notifications: Sequence[Notification], dedupe_keys: Sequence[str], plans: Sequence[Plan]
+    ) -> list[Stored]:
         """Store them in one statement; durable when this returns. Keys of one user must differ within the call; '' is none."""
-        inserted = {row["notification_id"] for row in await self._fetch(_INSERT, *_columns(notifications, dedupe_keys))}
+        arguments = (*_columns(notifications, dedupe_keys, plans), *_outside(plans))
+        inserted = {row["notification_id"] for row in await self._fetch(_INSERT, *arguments)}
         known = [
             (notification.user_id, key)
             for notification, key in zip(notifications, dedupe_keys, strict=True)
@@ -86,19 +102,6 @@ class NotificationStore:
             for row in rows
         }
 
-    async def page(
-        self, user_id: str, *, unread_only: bool, after: tuple[datetime, str] | None, limit: int
-    ) -> list[Notification]:
-        """A user's, newest first, after the (created_at, id) of the last one seen."""
-        created_at, notification_id = after or (None, "")
-        rows = await self._fetch(_PAGE, user_id, unread_only, created_at, notification_id, limit)
-        return [_notification(row) for row in rows]
-
-    async def mark_read(self, notification_id: str, user_id: str) -> Notification | None:
-        """None when this user has no such notification; the first reading stays."""
-        rows = await self._fetch(_MARK_READ, notification_id, user_id)
-        return _notification(rows[0]) if rows else None
-
     async def _fetch(self, query: str, *arguments: object) -> list[Any]:
         try:
             async with self._database.pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
@@ -107,7 +110,9 @@ class NotificationStore:
             raise UnavailableError(f"PostgreSQL does not answer ({describe(e)}); try again") from e
 
 
-def _columns(notifications: Sequence[Notification], dedupe_keys: Sequence[str]) -> list[list[Any]]:
+def _columns(
+    notifications: Sequence[Notification], dedupe_keys: Sequence[str], plans: Sequence[Plan]
+) -> list[list[Any]]:
     return [
         [n.notification_id for n in notifications],
         [n.user_id for n in notifications],
@@ -118,10 +123,53 @@ def _columns(notifications: Sequence[Notification], dedupe_keys: Sequence[str]) 
         [n.data for n in notifications],
         [key or None for key in dedupe_keys],
         [timestamp(n.created_us) for n in notifications],
+        [n.must_acknowledge for n in notifications],
+        [_recorded(plan.decisions) for plan in plans],
     ]
 
 
-def _notification(row: Mapping[str, Any]) -> Notification:
+def _outside(plans: Sequence[Plan]) -> list[list[Any]]:
+    deliveries = list(chain.from_iterable(plan.deliveries for plan in plans))
+    escalations = [plan.escalation for plan in plans if plan.escalation is not None]
+    return [*delivery_columns(deliveries), *_escalation_columns(escalations)]
+
+
+def delivery_columns(deliveries: Sequence[NewDelivery]) -> list[list[Any]]:
+    """One array for each column of new deliveries, as the statements that insert them take them."""
+    return [
+        [d.delivery_id for d in deliveries],
+        [d.notification_id for d in deliveries],
+        [d.user_id for d in deliveries],
+        [d.channel.value for d in deliveries],
+        [d.endpoint_id for d in deliveries],
+        [d.reason.value for d in deliveries],
+        [d.gather_key for d in deliveries],
+        [d.created_at for d in deliveries],
+        [d.due_at for d in deliveries],
+        [d.expires_at for d in deliveries],
+    ]
+
+
+def _escalation_columns(escalations: Sequence[NewEscalation]) -> list[list[Any]]:
+    return [
+        [e.notification_id for e in escalations],
+        [e.user_id for e in escalations],
+        [msgspec.to_builtins(e.steps) for e in escalations],
+        [e.next_step for e in escalations],
+        [e.due_at for e in escalations],
+    ]
+
+
+def _recorded(decisions: Iterable[Decision]) -> dict[str, list[str]] | None:
+    """The decisions as they are kept; None for none."""
+    return {
+        d.channel.value: [d.action.value, d.reason.value, *((d.until.isoformat(),) if d.until else ())]
+        for d in decisions
+    } or None
+
+
+def notification_of(row: Mapping[str, Any]) -> Notification:
+    """A row as a notification."""
     return Notification(
         notification_id=row["notification_id"],
         user_id=row["user_id"],
@@ -132,8 +180,15 @@ def _notification(row: Mapping[str, Any]) -> Notification:
         data=row["data"],
         created_us=microseconds(row["created_at"]),
         persisted=True,
-        read_us=microseconds(row["read_at"]) if row["read_at"] is not None else None,
+        read_us=_optional(row["read_at"]),
+        must_acknowledge=row["must_acknowledge"],
+        acknowledged_us=_optional(row["acknowledged_at"]),
+        acknowledged_by=row["acknowledged_by"],
     )
+
+
+def _optional(moment: datetime | None) -> int | None:
+    return None if moment is None else microseconds(moment)
 
 
 def timestamp(microseconds_: int) -> datetime:

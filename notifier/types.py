@@ -1,5 +1,7 @@
 """The types of notifications: how bad each is, and whether it is kept. The server decides this, never a caller's word.
 
+Must-acknowledge is what may leave a position at risk until a person has seen to it: it passes mutes and quiet hours, and escalates.
+
 Kept (persisted) is what somebody may look for later: how orders ended, what became of strategies and accounts. A partial fill is
 live only: it comes often, and the trade itself is kept.
 """
@@ -29,11 +31,13 @@ class NotificationType:
 
     severity: Severity
     persisted: bool
+    must_acknowledge: bool = False
 
 
 _INFO = NotificationType(Severity.INFO, persisted=True)
 _WARNING = NotificationType(Severity.WARNING, persisted=True)
 _CRITICAL = NotificationType(Severity.CRITICAL, persisted=True)
+_MUST_ACKNOWLEDGE = NotificationType(Severity.CRITICAL, persisted=True, must_acknowledge=True)
 _INFO_LIVE = NotificationType(Severity.INFO, persisted=False)
 
 TYPES: Final[dict[str, NotificationType]] = {
@@ -43,12 +47,12 @@ TYPES: Final[dict[str, NotificationType]] = {
     "ORDER_DENIED": _WARNING,
     "ORDER_REJECTED": _WARNING,
     "ORDER_NOT_PLACED": _WARNING,
-    "ORDER_UNKNOWN": _CRITICAL,
+    "ORDER_UNKNOWN": _MUST_ACKNOWLEDGE,
     "STRATEGY_STARTED": _INFO,
     "STRATEGY_STOPPED": _INFO,
     "STRATEGY_MESSAGE": _INFO,
     "STRATEGY_CRASHED": _WARNING,
-    "STRATEGY_FAILED": _CRITICAL,
+    "STRATEGY_FAILED": _MUST_ACKNOWLEDGE,
     "ACCOUNT_GATE_OPEN": _INFO,
     "ACCOUNT_GATE_CLOSED": _WARNING,
     "BROKER_LOGIN_FAILED": _CRITICAL,

@@ -20,6 +20,8 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `nt:live:{shard}` | stream, MAXLEN ~ | NOTIFICATION_TTL_SECONDS by trimming | notifier | `b` = msgpack batch; `g` = some are missing |
 | `nt:epoch` | string | none | notifier | random name of this life of the store: gone with the streams |
 | `nt:dedupe:{user}:{key}` | string | 300 s | notifier | notification id of the first send; `~id`, 3 s: being sent |
+| `nt:group:{user}:{channel}:{type}` | string | the user's grouping window | notifier | messages of this type in this window |
+| `nt:limit:{user}:{channel}:{n}` | string | the user's n-th rate limit | notifier | messages in this window |
 | `fl:status` | hash | none | engine | config id -> JSON status (real-time view of PostgreSQL) |
 | channel `md:instruments:changed` | pub/sub | – | feed | new version |
 """
@@ -72,3 +74,13 @@ def notification_stream(shard: int) -> str:
 def notification_dedupe(user_id: str, key: str) -> str:
     """The key that remembers a dedupe key of one user."""
     return f"nt:dedupe:{user_id}:{key}"
+
+
+def notification_group(user_id: str, channel: str, type_: str) -> str:
+    """The counter of what one user was told of one type on one channel."""
+    return f"nt:group:{user_id}:{channel}:{type_}"
+
+
+def notification_limit(user_id: str, channel: str, index: int) -> str:
+    """The counter of a user's rate limit on one channel."""
+    return f"nt:limit:{user_id}:{channel}:{index}"

@@ -25,7 +25,7 @@ INSERT INTO outbox (topic, dedupe_key, payload)
 SELECT $1, $2, $3::jsonb || jsonb_build_object('user_id', owner.user_id)
 FROM (SELECT DISTINCT user_id FROM broker_accounts WHERE enabled) AS owner
 WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.dedupe_key = $2 AND o.payload ->> 'user_id' = owner.user_id)
-  AND NOT EXISTS (SELECT 1 FROM notifications n WHERE n.dedupe_key = $2 AND n.user_id = owner.user_id)
+  AND NOT EXISTS (SELECT 1 FROM notification_keys n WHERE n.dedupe_key = $2 AND n.user_id = owner.user_id)
 """
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('calendar.unknown_day', 0))"
 

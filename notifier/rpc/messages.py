@@ -7,10 +7,7 @@ from typing import Any
 from google.protobuf import struct_pb2, timestamp_pb2
 
 from notifier.notification import NewNotification, Notification
-from notifier.preferences import Preferences
 from notifier.sending import Outcome
-from notifier.types import Severity
-from tradewinds.errors import InvalidArgumentError
 from tradewinds.v1 import notifier_pb2
 
 
@@ -54,11 +51,15 @@ def notification_message(notification: Notification) -> notifier_pb2.Notificatio
         message=notification.message,
         created_at=_timestamp(notification.created_us),
         persisted=notification.persisted,
+        must_acknowledge=notification.must_acknowledge,
+        acknowledged_by=notification.acknowledged_by,
     )
     message.data.SetInParent()  # an empty object is there too
     message.data.update(notification.data)
     if notification.read_us is not None:
         message.read_at.CopyFrom(_timestamp(notification.read_us))
+    if notification.acknowledged_us is not None:
+        message.acknowledged_at.CopyFrom(_timestamp(notification.acknowledged_us))
     return message
 
 
@@ -71,26 +72,3 @@ def send_response(outcome: Outcome) -> notifier_pb2.SendNotificationResponse:
     return notifier_pb2.SendNotificationResponse(
         notification_id=outcome.notification_id, duplicate=outcome.duplicate, persisted=outcome.persisted
     )
-
-
-def settings_message(user_id: str, preferences: Preferences) -> notifier_pb2.NotificationSettings:
-    """A user's settings."""
-    return notifier_pb2.NotificationSettings(
-        user_id=user_id,
-        muted_types=sorted(preferences.muted_types),
-        minimum_severity=preferences.minimum_severity.value,  # type: ignore[arg-type] # the stubs want their own enum
-    )
-
-
-def preferences_of(message: notifier_pb2.NotificationSettings) -> Preferences:
-    """The preferences in a settings message; unspecified is INFO."""
-    if message.minimum_severity == notifier_pb2.SEVERITY_UNSPECIFIED:
-        severity = Severity.INFO
-    else:
-        try:
-            severity = Severity(message.minimum_severity)
-        except ValueError as e:
-            raise InvalidArgumentError.field(
-                "settings.minimum_severity", f"{message.minimum_severity} is not a severity; use 1, 2 or 3"
-            ) from e
-    return Preferences(frozenset(message.muted_types), severity)

@@ -15,19 +15,51 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class NotificationChannel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NOTIFICATION_CHANNEL_UNSPECIFIED: _ClassVar[NotificationChannel]
+    NOTIFICATION_CHANNEL_LIVE: _ClassVar[NotificationChannel]
+    NOTIFICATION_CHANNEL_EMAIL: _ClassVar[NotificationChannel]
+    NOTIFICATION_CHANNEL_SMS: _ClassVar[NotificationChannel]
+    NOTIFICATION_CHANNEL_TELEGRAM: _ClassVar[NotificationChannel]
+    NOTIFICATION_CHANNEL_WEB_PUSH: _ClassVar[NotificationChannel]
+    NOTIFICATION_CHANNEL_WEBHOOK: _ClassVar[NotificationChannel]
+    NOTIFICATION_CHANNEL_APPRISE: _ClassVar[NotificationChannel]
+
+class NotificationAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NOTIFICATION_ACTION_UNSPECIFIED: _ClassVar[NotificationAction]
+    NOTIFICATION_ACTION_SEND: _ClassVar[NotificationAction]
+    NOTIFICATION_ACTION_DEFER: _ClassVar[NotificationAction]
+    NOTIFICATION_ACTION_DIGEST: _ClassVar[NotificationAction]
+    NOTIFICATION_ACTION_SUPPRESS: _ClassVar[NotificationAction]
+
 class Severity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SEVERITY_UNSPECIFIED: _ClassVar[Severity]
     SEVERITY_INFO: _ClassVar[Severity]
     SEVERITY_WARNING: _ClassVar[Severity]
     SEVERITY_CRITICAL: _ClassVar[Severity]
+NOTIFICATION_CHANNEL_UNSPECIFIED: NotificationChannel
+NOTIFICATION_CHANNEL_LIVE: NotificationChannel
+NOTIFICATION_CHANNEL_EMAIL: NotificationChannel
+NOTIFICATION_CHANNEL_SMS: NotificationChannel
+NOTIFICATION_CHANNEL_TELEGRAM: NotificationChannel
+NOTIFICATION_CHANNEL_WEB_PUSH: NotificationChannel
+NOTIFICATION_CHANNEL_WEBHOOK: NotificationChannel
+NOTIFICATION_CHANNEL_APPRISE: NotificationChannel
+NOTIFICATION_ACTION_UNSPECIFIED: NotificationAction
+NOTIFICATION_ACTION_SEND: NotificationAction
+NOTIFICATION_ACTION_DEFER: NotificationAction
+NOTIFICATION_ACTION_DIGEST: NotificationAction
+NOTIFICATION_ACTION_SUPPRESS: NotificationAction
 SEVERITY_UNSPECIFIED: Severity
 SEVERITY_INFO: Severity
 SEVERITY_WARNING: Severity
 SEVERITY_CRITICAL: Severity
 
 class Notification(_message.Message):
-    __slots__ = ("notification_id", "user_id", "type", "severity", "title", "message", "data", "created_at", "read_at", "persisted")
+    __slots__ = ("notification_id", "user_id", "type", "severity", "title", "message", "data", "created_at", "read_at", "persisted", "must_acknowledge", "acknowledged_at", "acknowledged_by")
     NOTIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +70,9 @@ class Notification(_message.Message):
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     READ_AT_FIELD_NUMBER: _ClassVar[int]
     PERSISTED_FIELD_NUMBER: _ClassVar[int]
+    MUST_ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_AT_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_BY_FIELD_NUMBER: _ClassVar[int]
     notification_id: str
     user_id: str
     type: str
@@ -48,17 +83,198 @@ class Notification(_message.Message):
     created_at: _timestamp_pb2.Timestamp
     read_at: _timestamp_pb2.Timestamp
     persisted: bool
-    def __init__(self, notification_id: _Optional[str] = ..., user_id: _Optional[str] = ..., type: _Optional[str] = ..., severity: _Optional[_Union[Severity, str]] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., persisted: _Optional[bool] = ...) -> None: ...
+    must_acknowledge: bool
+    acknowledged_at: _timestamp_pb2.Timestamp
+    acknowledged_by: str
+    def __init__(self, notification_id: _Optional[str] = ..., user_id: _Optional[str] = ..., type: _Optional[str] = ..., severity: _Optional[_Union[Severity, str]] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., persisted: _Optional[bool] = ..., must_acknowledge: _Optional[bool] = ..., acknowledged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., acknowledged_by: _Optional[str] = ...) -> None: ...
 
 class NotificationSettings(_message.Message):
-    __slots__ = ("user_id", "muted_types", "minimum_severity")
+    __slots__ = ("user_id", "muted_types", "minimum_severity", "channels", "rules", "muted_instruments", "muted_config_ids", "thresholds", "quiet_hours", "digest", "rate_limits", "escalation", "locale", "grouping_seconds")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     MUTED_TYPES_FIELD_NUMBER: _ClassVar[int]
     MINIMUM_SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    MUTED_INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    MUTED_CONFIG_IDS_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
+    QUIET_HOURS_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    RATE_LIMITS_FIELD_NUMBER: _ClassVar[int]
+    ESCALATION_FIELD_NUMBER: _ClassVar[int]
+    LOCALE_FIELD_NUMBER: _ClassVar[int]
+    GROUPING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     muted_types: _containers.RepeatedScalarFieldContainer[str]
     minimum_severity: Severity
-    def __init__(self, user_id: _Optional[str] = ..., muted_types: _Optional[_Iterable[str]] = ..., minimum_severity: _Optional[_Union[Severity, str]] = ...) -> None: ...
+    channels: _containers.RepeatedCompositeFieldContainer[ChannelSettings]
+    rules: _containers.RepeatedCompositeFieldContainer[NotificationRule]
+    muted_instruments: _containers.RepeatedScalarFieldContainer[str]
+    muted_config_ids: _containers.RepeatedScalarFieldContainer[str]
+    thresholds: _containers.RepeatedCompositeFieldContainer[NotificationThreshold]
+    quiet_hours: QuietHours
+    digest: Digest
+    rate_limits: _containers.RepeatedCompositeFieldContainer[NotificationRateLimit]
+    escalation: _containers.RepeatedCompositeFieldContainer[EscalationStep]
+    locale: str
+    grouping_seconds: int
+    def __init__(self, user_id: _Optional[str] = ..., muted_types: _Optional[_Iterable[str]] = ..., minimum_severity: _Optional[_Union[Severity, str]] = ..., channels: _Optional[_Iterable[_Union[ChannelSettings, _Mapping]]] = ..., rules: _Optional[_Iterable[_Union[NotificationRule, _Mapping]]] = ..., muted_instruments: _Optional[_Iterable[str]] = ..., muted_config_ids: _Optional[_Iterable[str]] = ..., thresholds: _Optional[_Iterable[_Union[NotificationThreshold, _Mapping]]] = ..., quiet_hours: _Optional[_Union[QuietHours, _Mapping]] = ..., digest: _Optional[_Union[Digest, _Mapping]] = ..., rate_limits: _Optional[_Iterable[_Union[NotificationRateLimit, _Mapping]]] = ..., escalation: _Optional[_Iterable[_Union[EscalationStep, _Mapping]]] = ..., locale: _Optional[str] = ..., grouping_seconds: _Optional[int] = ...) -> None: ...
+
+class ChannelSettings(_message.Message):
+    __slots__ = ("channel", "off", "minimum_severity")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    OFF_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    channel: NotificationChannel
+    off: bool
+    minimum_severity: Severity
+    def __init__(self, channel: _Optional[_Union[NotificationChannel, str]] = ..., off: _Optional[bool] = ..., minimum_severity: _Optional[_Union[Severity, str]] = ...) -> None: ...
+
+class NotificationRule(_message.Message):
+    __slots__ = ("types", "channels", "action")
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    types: _containers.RepeatedScalarFieldContainer[str]
+    channels: _containers.RepeatedScalarFieldContainer[NotificationChannel]
+    action: NotificationAction
+    def __init__(self, types: _Optional[_Iterable[str]] = ..., channels: _Optional[_Iterable[_Union[NotificationChannel, str]]] = ..., action: _Optional[_Union[NotificationAction, str]] = ...) -> None: ...
+
+class NotificationThreshold(_message.Message):
+    __slots__ = ("type", "field", "minimum")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    field: str
+    minimum: str
+    def __init__(self, type: _Optional[str] = ..., field: _Optional[str] = ..., minimum: _Optional[str] = ...) -> None: ...
+
+class QuietHours(_message.Message):
+    __slots__ = ("time_zone", "windows", "hold_critical", "discard")
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    HOLD_CRITICAL_FIELD_NUMBER: _ClassVar[int]
+    DISCARD_FIELD_NUMBER: _ClassVar[int]
+    time_zone: str
+    windows: _containers.RepeatedCompositeFieldContainer[QuietWindow]
+    hold_critical: bool
+    discard: bool
+    def __init__(self, time_zone: _Optional[str] = ..., windows: _Optional[_Iterable[_Union[QuietWindow, _Mapping]]] = ..., hold_critical: _Optional[bool] = ..., discard: _Optional[bool] = ...) -> None: ...
+
+class QuietWindow(_message.Message):
+    __slots__ = ("weekdays", "start", "end")
+    WEEKDAYS_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    weekdays: _containers.RepeatedScalarFieldContainer[int]
+    start: str
+    end: str
+    def __init__(self, weekdays: _Optional[_Iterable[int]] = ..., start: _Optional[str] = ..., end: _Optional[str] = ...) -> None: ...
+
+class Digest(_message.Message):
+    __slots__ = ("every_minutes", "at", "time_zone")
+    EVERY_MINUTES_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    every_minutes: int
+    at: _containers.RepeatedScalarFieldContainer[str]
+    time_zone: str
+    def __init__(self, every_minutes: _Optional[int] = ..., at: _Optional[_Iterable[str]] = ..., time_zone: _Optional[str] = ...) -> None: ...
+
+class NotificationRateLimit(_message.Message):
+    __slots__ = ("channel", "count", "seconds")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    channel: NotificationChannel
+    count: int
+    seconds: int
+    def __init__(self, channel: _Optional[_Union[NotificationChannel, str]] = ..., count: _Optional[int] = ..., seconds: _Optional[int] = ...) -> None: ...
+
+class EscalationStep(_message.Message):
+    __slots__ = ("after_seconds", "user_id", "channels")
+    AFTER_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    after_seconds: int
+    user_id: str
+    channels: _containers.RepeatedScalarFieldContainer[NotificationChannel]
+    def __init__(self, after_seconds: _Optional[int] = ..., user_id: _Optional[str] = ..., channels: _Optional[_Iterable[_Union[NotificationChannel, str]]] = ...) -> None: ...
+
+class NotificationEndpoint(_message.Message):
+    __slots__ = ("endpoint_id", "user_id", "channel", "address", "label", "secret", "p256dh", "auth", "disabled_reason", "created_at")
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    P256DH_FIELD_NUMBER: _ClassVar[int]
+    AUTH_FIELD_NUMBER: _ClassVar[int]
+    DISABLED_REASON_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    endpoint_id: str
+    user_id: str
+    channel: NotificationChannel
+    address: str
+    label: str
+    secret: str
+    p256dh: str
+    auth: str
+    disabled_reason: str
+    created_at: _timestamp_pb2.Timestamp
+    def __init__(self, endpoint_id: _Optional[str] = ..., user_id: _Optional[str] = ..., channel: _Optional[_Union[NotificationChannel, str]] = ..., address: _Optional[str] = ..., label: _Optional[str] = ..., secret: _Optional[str] = ..., p256dh: _Optional[str] = ..., auth: _Optional[str] = ..., disabled_reason: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ChannelDecision(_message.Message):
+    __slots__ = ("channel", "action", "reason", "until", "delivery")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    channel: NotificationChannel
+    action: NotificationAction
+    reason: str
+    until: _timestamp_pb2.Timestamp
+    delivery: NotificationDelivery
+    def __init__(self, channel: _Optional[_Union[NotificationChannel, str]] = ..., action: _Optional[_Union[NotificationAction, str]] = ..., reason: _Optional[str] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delivery: _Optional[_Union[NotificationDelivery, _Mapping]] = ...) -> None: ...
+
+class NotificationDelivery(_message.Message):
+    __slots__ = ("delivery_id", "notification_id", "user_id", "channel", "endpoint_id", "state", "reason", "attempts", "detail", "provider", "provider_message_id", "due_at", "expires_at", "created_at", "updated_at", "merged_into")
+    DELIVERY_ID_FIELD_NUMBER: _ClassVar[int]
+    NOTIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    MERGED_INTO_FIELD_NUMBER: _ClassVar[int]
+    delivery_id: str
+    notification_id: str
+    user_id: str
+    channel: NotificationChannel
+    endpoint_id: str
+    state: str
+    reason: str
+    attempts: int
+    detail: str
+    provider: str
+    provider_message_id: str
+    due_at: _timestamp_pb2.Timestamp
+    expires_at: _timestamp_pb2.Timestamp
+    created_at: _timestamp_pb2.Timestamp
+    updated_at: _timestamp_pb2.Timestamp
+    merged_into: str
+    def __init__(self, delivery_id: _Optional[str] = ..., notification_id: _Optional[str] = ..., user_id: _Optional[str] = ..., channel: _Optional[_Union[NotificationChannel, str]] = ..., endpoint_id: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., attempts: _Optional[int] = ..., detail: _Optional[str] = ..., provider: _Optional[str] = ..., provider_message_id: _Optional[str] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., merged_into: _Optional[str] = ...) -> None: ...
 
 class SendNotificationRequest(_message.Message):
     __slots__ = ("user_id", "type", "title", "message", "data", "dedupe_key")
@@ -99,14 +315,24 @@ class BatchSendNotificationsResponse(_message.Message):
     def __init__(self, responses: _Optional[_Iterable[_Union[SendNotificationResponse, _Mapping]]] = ...) -> None: ...
 
 class ListNotificationsRequest(_message.Message):
-    __slots__ = ("unread_only", "page_size", "page_token")
+    __slots__ = ("unread_only", "page_size", "page_token", "types", "minimum_severity", "unacknowledged_only", "since", "until")
     UNREAD_ONLY_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    UNACKNOWLEDGED_ONLY_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
     unread_only: bool
     page_size: int
     page_token: str
-    def __init__(self, unread_only: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    types: _containers.RepeatedScalarFieldContainer[str]
+    minimum_severity: Severity
+    unacknowledged_only: bool
+    since: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
+    def __init__(self, unread_only: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., minimum_severity: _Optional[_Union[Severity, str]] = ..., unacknowledged_only: _Optional[bool] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListNotificationsResponse(_message.Message):
     __slots__ = ("notifications", "next_page_token")
@@ -121,6 +347,50 @@ class MarkNotificationReadRequest(_message.Message):
     NOTIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
     notification_id: str
     def __init__(self, notification_id: _Optional[str] = ...) -> None: ...
+
+class MarkAllNotificationsReadRequest(_message.Message):
+    __slots__ = ("until",)
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    until: _timestamp_pb2.Timestamp
+    def __init__(self, until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class MarkAllNotificationsReadResponse(_message.Message):
+    __slots__ = ("count",)
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    def __init__(self, count: _Optional[int] = ...) -> None: ...
+
+class AcknowledgeNotificationRequest(_message.Message):
+    __slots__ = ("notification_id",)
+    NOTIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
+    notification_id: str
+    def __init__(self, notification_id: _Optional[str] = ...) -> None: ...
+
+class CountUnreadNotificationsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CountUnreadNotificationsResponse(_message.Message):
+    __slots__ = ("count", "unacknowledged")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    UNACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    unacknowledged: int
+    def __init__(self, count: _Optional[int] = ..., unacknowledged: _Optional[int] = ...) -> None: ...
+
+class ExplainNotificationRequest(_message.Message):
+    __slots__ = ("notification_id",)
+    NOTIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
+    notification_id: str
+    def __init__(self, notification_id: _Optional[str] = ...) -> None: ...
+
+class ExplainNotificationResponse(_message.Message):
+    __slots__ = ("notification", "decisions")
+    NOTIFICATION_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    notification: Notification
+    decisions: _containers.RepeatedCompositeFieldContainer[ChannelDecision]
+    def __init__(self, notification: _Optional[_Union[Notification, _Mapping]] = ..., decisions: _Optional[_Iterable[_Union[ChannelDecision, _Mapping]]] = ...) -> None: ...
 
 class WatchNotificationsRequest(_message.Message):
     __slots__ = ("cursor",)
@@ -153,3 +423,35 @@ class UpdateNotificationSettingsRequest(_message.Message):
     user_id: str
     settings: NotificationSettings
     def __init__(self, user_id: _Optional[str] = ..., settings: _Optional[_Union[NotificationSettings, _Mapping]] = ...) -> None: ...
+
+class ListNotificationEndpointsRequest(_message.Message):
+    __slots__ = ("user_id",)
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    def __init__(self, user_id: _Optional[str] = ...) -> None: ...
+
+class ListNotificationEndpointsResponse(_message.Message):
+    __slots__ = ("endpoints",)
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    endpoints: _containers.RepeatedCompositeFieldContainer[NotificationEndpoint]
+    def __init__(self, endpoints: _Optional[_Iterable[_Union[NotificationEndpoint, _Mapping]]] = ...) -> None: ...
+
+class CreateNotificationEndpointRequest(_message.Message):
+    __slots__ = ("user_id", "endpoint")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    endpoint: NotificationEndpoint
+    def __init__(self, user_id: _Optional[str] = ..., endpoint: _Optional[_Union[NotificationEndpoint, _Mapping]] = ...) -> None: ...
+
+class DeleteNotificationEndpointRequest(_message.Message):
+    __slots__ = ("user_id", "endpoint_id")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    endpoint_id: str
+    def __init__(self, user_id: _Optional[str] = ..., endpoint_id: _Optional[str] = ...) -> None: ...
+
+class DeleteNotificationEndpointResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

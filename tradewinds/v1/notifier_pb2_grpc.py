@@ -56,6 +56,26 @@ class NotifierStub:
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.MarkNotificationReadRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.Notification.FromString,
                 _registered_method=True)
+        self.MarkAllNotificationsRead = channel.unary_unary(
+                '/tradewinds.v1.Notifier/MarkAllNotificationsRead',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.MarkAllNotificationsReadRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.MarkAllNotificationsReadResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeNotification = channel.unary_unary(
+                '/tradewinds.v1.Notifier/AcknowledgeNotification',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.AcknowledgeNotificationRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.Notification.FromString,
+                _registered_method=True)
+        self.CountUnreadNotifications = channel.unary_unary(
+                '/tradewinds.v1.Notifier/CountUnreadNotifications',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.CountUnreadNotificationsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.CountUnreadNotificationsResponse.FromString,
+                _registered_method=True)
+        self.ExplainNotification = channel.unary_unary(
+                '/tradewinds.v1.Notifier/ExplainNotification',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationResponse.FromString,
+                _registered_method=True)
         self.WatchNotifications = channel.unary_stream(
                 '/tradewinds.v1.Notifier/WatchNotifications',
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.WatchNotificationsRequest.SerializeToString,
@@ -111,6 +131,21 @@ class NotifierStub:
                 request_serializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresResponse.FromString,
                 _registered_method=True)
+        self.ListNotificationEndpoints = channel.unary_unary(
+                '/tradewinds.v1.Notifier/ListNotificationEndpoints',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.ListNotificationEndpointsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ListNotificationEndpointsResponse.FromString,
+                _registered_method=True)
+        self.CreateNotificationEndpoint = channel.unary_unary(
+                '/tradewinds.v1.Notifier/CreateNotificationEndpoint',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.CreateNotificationEndpointRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.NotificationEndpoint.FromString,
+                _registered_method=True)
+        self.DeleteNotificationEndpoint = channel.unary_unary(
+                '/tradewinds.v1.Notifier/DeleteNotificationEndpoint',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointResponse.FromString,
+                _registered_method=True)
 
 
 class NotifierServicer:
@@ -140,6 +175,36 @@ class NotifierServicer:
 
     def MarkNotificationRead(self, request, context):
         """Marks one as read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MarkAllNotificationsRead(self, request, context):
+        """Marks everything as read that was accepted until `until`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeNotification(self, request, context):
+        """Acknowledges one: somebody sees to it. It also counts as read, and its escalation ends. The recipient and everybody
+        whom its escalation has reached may do this; NOT_FOUND otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountUnreadNotifications(self, request, context):
+        """Counts the caller's unread notifications.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainNotification(self, request, context):
+        """Says for each channel what was decided about one notification, why, and what became of it. Only persisted ones have a
+        record; NOT_FOUND otherwise.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -224,6 +289,27 @@ class NotifierServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListNotificationEndpoints(self, request, context):
+        """Lists a user's endpoints: where the channels lead to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateNotificationEndpoint(self, request, context):
+        """Adds an endpoint. INVALID_ARGUMENT where the address is none of its channel, or (web push, webhook) leads into a private network.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteNotificationEndpoint(self, request, context):
+        """Removes an endpoint; what was still to be sent there is not sent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NotifierServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -246,6 +332,26 @@ def add_NotifierServicer_to_server(servicer, server):
                     servicer.MarkNotificationRead,
                     request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.MarkNotificationReadRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_notifier__pb2.Notification.SerializeToString,
+            ),
+            'MarkAllNotificationsRead': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkAllNotificationsRead,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.MarkAllNotificationsReadRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.MarkAllNotificationsReadResponse.SerializeToString,
+            ),
+            'AcknowledgeNotification': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeNotification,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.AcknowledgeNotificationRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.Notification.SerializeToString,
+            ),
+            'CountUnreadNotifications': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountUnreadNotifications,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.CountUnreadNotificationsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.CountUnreadNotificationsResponse.SerializeToString,
+            ),
+            'ExplainNotification': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainNotification,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationResponse.SerializeToString,
             ),
             'WatchNotifications': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchNotifications,
@@ -301,6 +407,21 @@ def add_NotifierServicer_to_server(servicer, server):
                     servicer.ListPriceAlertFires,
                     request_deserializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresResponse.SerializeToString,
+            ),
+            'ListNotificationEndpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNotificationEndpoints,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ListNotificationEndpointsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.ListNotificationEndpointsResponse.SerializeToString,
+            ),
+            'CreateNotificationEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateNotificationEndpoint,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.CreateNotificationEndpointRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.NotificationEndpoint.SerializeToString,
+            ),
+            'DeleteNotificationEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteNotificationEndpoint,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -412,6 +533,114 @@ class Notifier:
             '/tradewinds.v1.Notifier/MarkNotificationRead',
             tradewinds_dot_v1_dot_notifier__pb2.MarkNotificationReadRequest.SerializeToString,
             tradewinds_dot_v1_dot_notifier__pb2.Notification.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MarkAllNotificationsRead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/MarkAllNotificationsRead',
+            tradewinds_dot_v1_dot_notifier__pb2.MarkAllNotificationsReadRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.MarkAllNotificationsReadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeNotification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/AcknowledgeNotification',
+            tradewinds_dot_v1_dot_notifier__pb2.AcknowledgeNotificationRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.Notification.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountUnreadNotifications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/CountUnreadNotifications',
+            tradewinds_dot_v1_dot_notifier__pb2.CountUnreadNotificationsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.CountUnreadNotificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainNotification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/ExplainNotification',
+            tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -709,6 +938,87 @@ class Notifier:
             '/tradewinds.v1.Notifier/ListPriceAlertFires',
             tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresRequest.SerializeToString,
             tradewinds_dot_v1_dot_price__alert__pb2.ListPriceAlertFiresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNotificationEndpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/ListNotificationEndpoints',
+            tradewinds_dot_v1_dot_notifier__pb2.ListNotificationEndpointsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.ListNotificationEndpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateNotificationEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/CreateNotificationEndpoint',
+            tradewinds_dot_v1_dot_notifier__pb2.CreateNotificationEndpointRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.NotificationEndpoint.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteNotificationEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/DeleteNotificationEndpoint',
+            tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -141,7 +141,9 @@ async def test_an_unknown_type_is_refused_with_the_near_ones(alice: Caller) -> N
 
 async def test_settings_begin_with_the_defaults_and_take_effect_at_once(shared: SharedNotifier, alice: Caller) -> None:
     settings = await alice("GetNotificationSettings", pb.GetNotificationSettingsRequest(user_id="me"))
-    assert settings == pb.NotificationSettings(user_id=alice.user, minimum_severity=pb.SEVERITY_INFO)
+    assert settings == pb.NotificationSettings(
+        user_id=alice.user, minimum_severity=pb.SEVERITY_INFO, grouping_seconds=60
+    )
     async with event_stream(shared.http, alice.header) as events:
         await events.comment()
         await alice("SendNotification", a_request())

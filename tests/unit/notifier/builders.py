@@ -18,5 +18,6 @@ def a_notification(notification_id: str = "ntf-1", user_id: str = "alice", **fie
         "created_us": 1_795_000_000_000_000,
         "severity": type_of(kind).severity,
         "persisted": type_of(kind).persisted,
+        "must_acknowledge": type_of(kind).must_acknowledge,
     }
     return Notification(notification_id=notification_id, user_id=user_id, type=kind, **(values | fields))

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from notifier import preferences as preference_rules
+from notifier import preference_limits
 from notifier.access import recipient, settings_owner
 from notifier.notification import NewNotification, check
-from notifier.preferences import DEFAULTS, Preferences, is_told_live
+from notifier.preferences import DEFAULTS, Preferences
+from notifier.resolver import is_told_live
 from notifier.types import Severity
 from tests.unit.notifier.builders import a_notification
 from tradewinds.auth import Principal
@@ -29,6 +30,7 @@ def test_a_good_one_passes() -> None:
         ("title", ""),
         ("title", " "),
         ("title", "x" * 201),
+        ("title", "bought\r\nBcc: mallory@example.com"),
         ("message", "x" * 4001),
         ("message", "a\x00b"),
         ("dedupe_key", "x" * 201),
@@ -63,9 +65,9 @@ def test_nothing_below_the_minimum_severity_is_told() -> None:
 
 
 def test_a_misspelt_type_cannot_be_muted() -> None:
-    preference_rules.check(["ORDER_EXECUTED", "CUSTOM_LUNCH"])
+    preference_limits.check_muted(["ORDER_EXECUTED", "CUSTOM_LUNCH"])
     with pytest.raises(InvalidArgumentError) as refused:
-        preference_rules.check(["ORDER_EXECUTED", "ORDER_EXECUTE"])
+        preference_limits.check_muted(["ORDER_EXECUTED", "ORDER_EXECUTE"])
     assert refused.value.violations[0].field == "settings.muted_types[1]"
 
 

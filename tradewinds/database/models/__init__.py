@@ -24,7 +24,15 @@ from tradewinds.database.models.market import (
     MinuteBar,
     ScripMasterCopy,
 )
-from tradewinds.database.models.notifications import Notification, NotificationSettings, OutboxEvent
+from tradewinds.database.models.notifications import (
+    Notification,
+    NotificationDelivery,
+    NotificationEndpoint,
+    NotificationEscalation,
+    NotificationKey,
+    NotificationSettings,
+    OutboxEvent,
+)
 from tradewinds.database.models.orders import Order, OrderEvent
 from tradewinds.database.models.requests import ApiRequest
 from tradewinds.database.models.runs import StrategyCheckpoint, StrategyMetric, StrategyRun
@@ -46,6 +54,10 @@ __all__ = [
     "MarketSubscription",
     "MinuteBar",
     "Notification",
+    "NotificationDelivery",
+    "NotificationEndpoint",
+    "NotificationEscalation",
+    "NotificationKey",
     "NotificationSettings",
     "Order",
     "OrderEvent",

@@ -1,0 +1,162 @@
+"""From a notification to what is to be done about it outside: the decisions, the deliveries, the escalation. Nothing is written here."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from notifier.channels import EXTERNAL, Action, Channel
+from notifier.escalation_steps import after, opening_channels, steps_of
+from notifier.notification import Notification
+from notifier.preference_store import UNKNOWN, Profile
+from notifier.preferences import Preferences, Step
+from notifier.resolver import Decision, Reason, Situation, Usage, resolve
+from tradewinds.clock import Clock
+from tradewinds.ids import IdFactory
+
+DELIVERY_TTL: Final = timedelta(hours=24)
+# Quiet hours end for many at once: they are not all called in the same second.
+_STAGGER_SECONDS: Final = 30
+
+
+@dataclass(frozen=True)
+class NewDelivery:
+    """A message to one endpoint; with a `gather_key` it waits for others until `due_at`."""
+
+    delivery_id: str
+    notification_id: str
+    user_id: str
+    channel: Channel
+    endpoint_id: str
+    reason: Reason
+    gather_key: str
+    created_at: datetime
+    due_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class NewEscalation:
+    """A ladder whose first step is among the deliveries."""
+
+    notification_id: str
+    user_id: str
+    steps: tuple[Step, ...]
+    next_step: int
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`decisions` is empty where nothing was to decide: told live, and nowhere else to send."""
+
+    decisions: tuple[Decision, ...] = ()
+    deliveries: tuple[NewDelivery, ...] = ()
+    escalation: NewEscalation | None = None
+
+
+NOTHING: Final = Plan()
+
+
+class Profiles(Protocol):
+    """Knows users."""
+
+    async def profiles_of(self, user_ids: set[str]) -> dict[str, Profile]:
+        """Never raises; defaults where it does not know."""
+        ...
+
+
+class Counting(Protocol):
+    """Counts messages."""
+
+    async def take(
+        self, user_id: str, type_: str, preferences: Preferences, channels: Sequence[Channel], now: datetime
+    ) -> Mapping[Channel, Usage]:
+        """What the counters say of one more message on each channel. Never raises."""
+        ...
+
+
+class Planner:
+    """Decides for a batch of notifications."""
+
+    def __init__(self, profiles: Profiles, counting: Counting, clock: Clock, new_id: IdFactory) -> None:
+        self._profiles = profiles
+        self._counting = counting
+        self._clock = clock
+        self._new_id = new_id
+
+    async def plan(self, notifications: Sequence[Notification]) -> list[Plan]:
+        """One plan each, in order."""
+        profiles = await self._profiles.profiles_of({n.user_id for n in notifications})
+        return [await self._one(n, profiles[n.user_id]) for n in notifications]
+
+    async def _one(self, notification: Notification, profile: Profile) -> Plan:
+        if profile is UNKNOWN and not notification.must_acknowledge:
+            return NOTHING
+        now = self._clock.now()
+        decisions = await self._decide(notification, profile, now)
+        deliveries = [
+            self._delivery(notification, decision, endpoint_id, now)
+            for decision in decisions
+            for endpoint_id, channel in profile.endpoints
+            if channel is decision.channel and decision.action is not Action.SUPPRESS and _is_now(decision)
+        ]
+        return Plan(tuple(decisions), tuple(deliveries), _escalation(notification, profile, now))
+
+    async def _decide(self, notification: Notification, profile: Profile, now: datetime) -> list[Decision]:
+        preferences = profile.preferences
+        channels = {channel for _, channel in profile.endpoints}
+        opening = opening_channels(steps_of(preferences)) if notification.must_acknowledge else EXTERNAL
+        situation = Situation(now, channels, opening=opening)
+        decisions = resolve(notification, preferences, situation)
+        # Only what would be sent is counted.
+        sent = [d.channel for d in decisions if d.action is Action.SEND and d.channel is not Channel.LIVE]
+        if not sent:
+            return decisions
+        usage = await self._counting.take(notification.user_id, notification.type, preferences, sent, now)
+        return resolve(notification, preferences, replace(situation, usage=usage))
+
+    def _delivery(self, notification: Notification, decision: Decision, endpoint_id: str, now: datetime) -> NewDelivery:
+        due_at = now if decision.until is None else decision.until + _stagger(endpoint_id, decision)
+        return NewDelivery(
+            delivery_id=self._new_id("dlv"),
+            notification_id=notification.notification_id,
+            user_id=notification.user_id,
+            channel=decision.channel,
+            endpoint_id=endpoint_id,
+            reason=decision.reason,
+            gather_key=_gather_key(notification, decision),
+            created_at=now,
+            due_at=due_at,
+            expires_at=due_at + DELIVERY_TTL,
+        )
+
+
+def _is_now(decision: Decision) -> bool:
+    """A later step of an escalation makes its own deliveries."""
+    return decision.reason is not Reason.ESCALATION
+
+
+def _gather_key(notification: Notification, decision: Decision) -> str:
+    if decision.action is Action.SEND:
+        return ""
+    return f"{decision.reason}:{notification.type}" if decision.reason is Reason.GROUPED else decision.reason
+
+
+def _stagger(endpoint_id: str, decision: Decision) -> timedelta:
+    if decision.reason is not Reason.QUIET_HOURS:
+        return timedelta(0)
+    return timedelta(seconds=zlib.crc32(endpoint_id.encode()) % _STAGGER_SECONDS)
+
+
+def _escalation(notification: Notification, profile: Profile, now: datetime) -> NewEscalation | None:
+    if not notification.must_acknowledge:
+        return None
+    steps = steps_of(profile.preferences)
+    progress = after(steps, 0, now, now)
+    if progress.due_at is None:
+        return None
+    return NewEscalation(notification.notification_id, notification.user_id, steps, progress.next_step, progress.due_at)
