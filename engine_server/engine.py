@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +17,7 @@ from engine_server.broker.angel_one.rates import RateSettings
 from engine_server.broker.angel_one.sessions import PostgresSessionStore
 from engine_server.broker.fence import EgressFence
 from engine_server.broker.port import Broker
+from engine_server.fleet.domain.crashes import CrashBudget
 from engine_server.fleet.fleet import Fleet
 from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.market.feed_status import FeedStatusReader
@@ -129,7 +130,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     following = QuoteService(parts.redis.client, parts.database)
     quotes = QuoteReader(parts.redis.client, parts.clock, lambda key: following.quotes([key], "orders"))
     registry = _registry(service, parts, event_log, catalog, quotes)
-    fleet = _fleet(service, parts, event_log, catalog, queries)
+    fleet = _fleet(service, parts, event_log, catalog, queries, registry.strategies.forget)
     watch = OrderWatch(event_log, queries, service.stopping)
     health = HealthCheck(parts.database, parts.redis.client)
     server = GrpcServer(verifier, is_passing)
@@ -183,9 +184,15 @@ def _registry(
 
 
 def _fleet(
-    service: Service, parts: Parts, event_log: OrderEventLog, catalog: InstrumentCatalog, queries: OrderQueries
+    service: Service,
+    parts: Parts,
+    event_log: OrderEventLog,
+    catalog: InstrumentCatalog,
+    queries: OrderQueries,
+    strategy_facts_changed: Callable[[str | None], None],
 ) -> Fleet:
     """Commands, assignment and the sessions of the runners that connect here."""
+    engine = parts.configuration.engine
     return Fleet(
         database=parts.database,
         redis=parts.redis.client,
@@ -197,6 +204,8 @@ def _fleet(
         outbox_wake=parts.relay.wake,
         clock=parts.clock,
         ids=new_id,
+        crash_budget=CrashBudget(engine.quarantine_crashes, engine.quarantine_window_seconds),
+        strategy_facts_changed=strategy_facts_changed,
     )
 
 

@@ -20,3 +20,13 @@ class EngineSettings(Settings):
     notifier_address: str = Field(
         validation_alias="NOTIFIER_ADDRESS", description="the notifier's gRPC address, host:port"
     )
+    quarantine_crashes: int = Field(
+        default=6,
+        ge=1,
+        le=1000,
+        validation_alias="QUARANTINE_CRASHES",
+        description="so many crashes of a strategy within the window, on whatever runner, and it is quarantined",
+    )
+    quarantine_window_seconds: float = Field(
+        default=600.0, gt=0, le=86_400, validation_alias="QUARANTINE_WINDOW_SECONDS"
+    )

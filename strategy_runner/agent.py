@@ -118,6 +118,7 @@ class Agent:
         session = service.spawn("session", self._session.run())
         service.spawn("gate", self._session.watch_gate())
         service.spawn("superseded", self._stop_when_superseded())
+        service.spawn("drain", self._stop_when_drained())
         service.spawn("ready", self._tell_ready(server))
         await service.run_until_stopped()
         await self._leave(session)
@@ -133,6 +134,11 @@ class Agent:
 
     async def _stop_when_superseded(self) -> None:
         await self._session.superseded.wait()
+        self._service.stopping.set()
+
+    async def _stop_when_drained(self) -> None:
+        """An operator empties this runner: it leaves as on SIGTERM."""
+        await self._session.drain_asked.wait()
         self._service.stopping.set()
 
     async def _leave(self, session: asyncio.Task[None]) -> None:

@@ -33,6 +33,9 @@ class Assignment:
     saved: SavedState = field(default_factory=SavedState)
     positions: tuple[HeldPosition, ...] = ()
     working_orders: tuple[OrderReport, ...] = ()
+    process_revision: int = 0
+    entries_denied_because: str = ""
+    kill: bool = False
 
     @property
     def version(self) -> tuple[int, int]:

@@ -59,6 +59,7 @@ class HostedStrategy:
             answer=self._send,
             is_followed=lambda: self.events.is_caught_up,
         )
+        self._lane.pause(assignment.entries_denied_because)
         self.events = EventForwarding(assignment.config_id, self._lane.note_event)
         self._process: StrategyProcess | None = None
         self._following: Following | None = None
@@ -82,6 +83,26 @@ class HostedStrategy:
             self._process.send(protocol.Stop(reason))
             loop = asyncio.get_running_loop()
             self._kill_timer = loop.call_later(self._hosting.stop_seconds, self._process.child.kill)
+
+    def can_follow(self, wanted: Assignment) -> bool:
+        """Whether the present process satisfies a newer directive: nobody has asked for a new one since it was wanted."""
+        ours = self.assignment
+        return self._stopping is None and wanted.epoch == ours.epoch and 0 < wanted.process_revision <= ours.revision
+
+    def follow(self, wanted: Assignment) -> None:
+        """Take what changed without a new process, and say so by saying again where it is."""
+        if wanted.config_json != self.assignment.config_json:
+            self._send(protocol.NewParams(wanted.config_json))
+        self.assignment = wanted
+        self._lane.pause(wanted.entries_denied_because)
+        if self.last_report is not None:
+            self.last_report = replace(self.last_report, revision=wanted.revision)
+            self._hosting.upstream.report(self.last_report)
+
+    def kill(self) -> None:
+        """End the present process now; `stop` has said why."""
+        if self._process is not None:
+            self._process.child.kill()
 
     def abandon(self) -> None:
         """Somebody else holds it now: kill it, report nothing."""

@@ -55,16 +55,25 @@ class OrderLane:
         self._order_ids: OrderedDict[str, str] = OrderedDict()
         self._unresolved: dict[str, float] = {}
         self._no_entries_because = ""
+        self._paused_because = ""
 
     def deny_entries(self, reason: str) -> None:
         """From now on only orders that reduce a position, and cancels; with an empty reason all of them again."""
         self._no_entries_because = reason
 
+    def pause(self, reason: str) -> None:
+        """As `deny_entries`, because a person said so: the strategy's health does not undo it."""
+        self._paused_because = reason
+
     def submit(self, command: PlaceOrder | CancelOrder) -> None:
         """Queue a command; its outcome comes through `answer`."""
-        if isinstance(command, PlaceOrder) and self._no_entries_because and not command.reduces:
-            self._refuse(command, "STRATEGY_UNWELL", f"no entries: {self._no_entries_because}")
-            return
+        if isinstance(command, PlaceOrder) and not command.reduces:
+            if self._paused_because:
+                self._refuse(command, "STRATEGY_PAUSED", f"no entries: {self._paused_because}")
+                return
+            if self._no_entries_because:
+                self._refuse(command, "STRATEGY_UNWELL", f"no entries: {self._no_entries_because}")
+                return
         try:
             self._queue.put_nowait(command)
         except asyncio.QueueFull:

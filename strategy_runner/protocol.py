@@ -140,6 +140,12 @@ class FeedState(msgspec.Struct, frozen=True, tag=True):
     is_stale: bool
 
 
+class NewParams(msgspec.Struct, frozen=True, tag=True):
+    """Parameters that have changed while it runs."""
+
+    config_json: str
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True):
     """Call `on_stop`, save, end."""
 
@@ -159,6 +165,7 @@ RunnerMessage = (
     | InstrumentsKnown
     | FeedState
     | Clock
+    | NewParams
     | Stop
 )
 

@@ -55,12 +55,16 @@ class Roster:
             self._direct_absent(wanted)
         elif wanted.version <= max(hosted.assignment.version, self._version_of_next(wanted.config_id)):
             return
+        elif wanted.run and hosted.can_follow(wanted):
+            hosted.follow(wanted)
         elif wanted.run:
             self._next[wanted.config_id] = wanted
             hosted.stop(StopReason.MOVE)
         else:
             self._next.pop(wanted.config_id, None)
             hosted.stop(StopReason.STOP, revision=wanted.revision)
+            if wanted.kill:
+                hosted.kill()
 
     def supersede(self, config_id: str, reason: str) -> None:
         """Somebody else holds it: kill it without a word."""

@@ -68,6 +68,7 @@ class RunnerSession:
         self.registered = asyncio.Event()
         self.superseded = asyncio.Event()
         self.said_goodbye = asyncio.Event()
+        self.drain_asked = asyncio.Event()
 
     async def run(self) -> None:
         """Keep a session until Goodbye has been said or this process is superseded."""
@@ -191,6 +192,9 @@ class RunnerSession:
                 self._inspector.ask(message.inspect)
             case "superseded":
                 self._supersede(message.superseded)
+            case "drain":
+                log.info("drain", reason=message.drain.reason)
+                self.drain_asked.set()
             case other:
                 log.warning("unexpected", message=other)
 

@@ -40,6 +40,9 @@ def assignment(directive: strategy_runner_pb2.Directive) -> Assignment:
         saved=SavedState(directive.state_json, directive.last_event_sequence),
         positions=tuple(map(_position, directive.positions)),
         working_orders=tuple(map(order_report, directive.working_orders)),
+        process_revision=directive.process_revision,
+        entries_denied_because=directive.entries_denied_because,
+        kill=directive.kill,
     )
 
 

@@ -167,6 +167,8 @@ class StrategyWorker:
                 await driver.take_feed_state(is_stale=is_stale)
             case protocol.Clock():
                 self._set_clock(message)
+            case protocol.NewParams(config_json):
+                driver.take_params(config_json)
             case protocol.Stop(reason):
                 await driver.stop(reason)
                 driver.save_if_changed()

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine_server.fleet.configs import not_found
+from tradewinds.database.connecting import to_json
 from tradewinds.errors import NotFoundError
 
 _COLUMNS = """k.command_id::text AS command_id, k.config_id, k.verb, k.issuer, k.reason, k.status, k.result,
-    k.created_at, k.completed_at"""
+    k.created_at, k.claimed_at, k.completed_at, k.expires_at, k.attempts"""
 _GIVE = text(
     f"""
-    INSERT INTO strategy_commands AS k (config_id, verb, issuer, reason)
-    SELECT c.config_id, :verb, :issuer, :reason FROM strategy_configs c
+    INSERT INTO strategy_commands AS k (config_id, verb, issuer, reason, payload)
+    SELECT c.config_id, :verb, :issuer, :reason, CAST(:payload AS jsonb) FROM strategy_configs c
     WHERE c.config_id = :config_id AND (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)
     RETURNING {_COLUMNS}
     """  # noqa: S608 - constant columns
@@ -38,10 +39,18 @@ _LIST = text(
 
 
 async def give(
-    session: AsyncSession, config_id: str, verb: str, *, issuer: str, reason: str, user_id: str | None
+    session: AsyncSession,
+    config_id: str,
+    verb: str,
+    *,
+    issuer: str,
+    reason: str,
+    user_id: str | None,
+    payload: Mapping[str, object] | None = None,
 ) -> Row[Any]:
     """Insert a command, which notifies the engines at the commit. Raises `NotFoundError`."""
     values = {"config_id": config_id, "verb": verb, "issuer": issuer, "reason": reason, "user_id": user_id}
+    values["payload"] = to_json(payload or {})
     row = (await session.execute(_GIVE, values)).one_or_none()
     if row is None:
         raise not_found(config_id)

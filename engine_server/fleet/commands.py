@@ -1,7 +1,7 @@
 """Commands: rows of strategy_commands, written by the API or by anybody's plain SQL, claimed and applied one by one.
 
-One transaction takes the command, changes what is wanted, ends the older command of the same strategy, and writes the
-audit row. The strategy's runner ends the command (reports.py), or time does.
+One transaction takes the command, changes what is wanted, ends the older command that it replaces, and writes the audit
+row. The strategy's runner ends the command (reports.py), or time does.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine_server.fleet import market_wishes
-from engine_server.fleet.domain.command import STOPPED, Verdict, Wish, judge
+from engine_server.fleet.config_update import Examined
+from engine_server.fleet.domain.command import STOPPED, Verdict, Wish, judge, judge_update
 from tradewinds import audit
+from tradewinds.database.connecting import to_json
 from tradewinds.database.session import Database
 from tradewinds.telemetry import get_logger
 
 log = get_logger("fleet.command")
 
 # The oldest of each strategy first: were a younger one taken beside it (by another engine), the older could win.
+# Parameters that no runner has looked at yet hold nothing back: a stop does not wait for them.
 _CLAIM = text(
     """
-    SELECT k.command_id::text AS command_id, k.config_id, k.verb, k.issuer, k.reason
+    SELECT k.command_id::text AS command_id, k.config_id, k.verb, k.issuer, k.reason, k.payload
     FROM strategy_commands k
-    WHERE k.status = 'PENDING' AND k.expires_at >= now()
+    WHERE k.status = 'PENDING' AND k.expires_at >= now() AND (k.verb <> 'UPDATE_CONFIG' OR k.payload ? 'examined')
       AND NOT EXISTS (
         SELECT 1 FROM strategy_commands older
         WHERE older.config_id = k.config_id AND older.status = 'PENDING' AND older.expires_at >= now()
+          AND (older.verb <> 'UPDATE_CONFIG' OR older.payload ? 'examined')
           AND (older.created_at, older.command_id) < (k.created_at, k.command_id))
     ORDER BY k.created_at, k.command_id
     LIMIT 1
@@ -37,7 +41,8 @@ _CLAIM = text(
 )
 _LOCK_CONFIG = text(
     """
-    SELECT c.desired_state, c.state, c.state_reason, c.generation, a.instance_id IS NOT NULL AS is_held
+    SELECT c.desired_state, c.state, c.state_reason, c.generation, a.instance_id IS NOT NULL AS is_held,
+           c.process_generation, c.is_paused, c.is_killed, c.config
     FROM strategy_configs c LEFT JOIN assignments a ON a.config_id = c.config_id
     WHERE c.config_id = :config_id
     FOR UPDATE OF c
@@ -47,9 +52,15 @@ _CHANGE_CONFIG = text(
     """
     UPDATE strategy_configs
     SET desired_state = :desired_state, state = :state, state_reason = :state_reason, generation = :generation,
-        updated_at = now()
+        process_generation = :process_generation, is_paused = :is_paused, is_killed = :is_killed, updated_at = now()
     WHERE config_id = :config_id
     """
+)
+_CHANGE_PARAMETERS = text(
+    "UPDATE strategy_configs SET config = CAST(:config AS jsonb), updated_at = now() WHERE config_id = :config_id"
+)
+_EXAMINE_AGAIN = text(
+    "UPDATE strategy_commands SET payload = payload - 'examined' WHERE command_id = CAST(:command_id AS uuid)"
 )
 # NOTIFYs the engine that has the holder's session.
 _TELL_HOLDER = text(
@@ -108,10 +119,23 @@ class CommandDesk:
     async def _apply(self, session: AsyncSession, command: Row[Any]) -> None:
         key = {"config_id": command.config_id}
         row = (await session.execute(_LOCK_CONFIG, key)).one()
-        before = Wish(row.desired_state, row.state, row.state_reason, row.generation, row.is_held)
-        verdict = judge(command.verb, before)
+        before = Wish(
+            row.desired_state, row.state, row.state_reason, row.generation, row.is_held,
+            row.process_generation, row.is_paused, row.is_killed,
+        )  # fmt: skip
+        if command.verb == "UPDATE_CONFIG":
+            examined = Examined.of_payload(command.payload)
+            if examined.base != row.config:  # changed meanwhile: what was examined is not what it would become
+                await session.execute(_EXAMINE_AGAIN, {"command_id": command.command_id})
+                return
+            verdict = await _update(session, command.config_id, examined, before)
+        else:
+            verdict = judge(command.verb, before)
+        await self._conclude(session, command, before, verdict)
+
+    async def _conclude(self, session: AsyncSession, command: Row[Any], before: Wish, verdict: Verdict) -> None:
         after = verdict.wish
-        if verdict.status != "FAILED":
+        if verdict.status != "FAILED" and _replaces(command.verb, before, after):
             superseded = f"superseded by {command.verb} {command.command_id}"
             await finish(session, [command.config_id], "FAILED", superseded)
         if after != before:
@@ -144,8 +168,22 @@ class CommandDesk:
 
 
 async def finish(session: AsyncSession, config_ids: Sequence[str], status: str, result: str) -> None:
-    """End the unfinished commands of these strategies; there is one each at most."""
+    """End the unfinished commands of these strategies."""
     await session.execute(_FINISH, {"config_ids": list(config_ids), "status": status, "result": result})
+
+
+def _replaces(verb: str, before: Wish, after: Wish) -> bool:
+    """Whether what was asked before is over with this; a pause, say, leaves a start on its way."""
+    return verb in ("START", "STOP", "RESTART", "KILL") or after.process_generation != before.process_generation
+
+
+async def _update(session: AsyncSession, config_id: str, examined: Examined, wish: Wish) -> Verdict:
+    if examined.error:
+        return Verdict(wish, "FAILED", examined.error)
+    if examined.config == examined.base:
+        return Verdict(wish, "DONE", "it has these parameters already")
+    await session.execute(_CHANGE_PARAMETERS, {"config_id": config_id, "config": to_json(examined.config)})
+    return judge_update(wish, is_live=examined.is_live)
 
 
 async def _change(session: AsyncSession, config_id: str, wish: Wish) -> None:
@@ -157,6 +195,9 @@ async def _change(session: AsyncSession, config_id: str, wish: Wish) -> None:
             "state": wish.state,
             "state_reason": wish.state_reason,
             "generation": wish.generation,
+            "process_generation": wish.process_generation,
+            "is_paused": wish.is_paused,
+            "is_killed": wish.is_killed,
         },
     )
     await session.execute(_TELL_HOLDER, {"config_id": config_id, "generation": wish.generation})
@@ -165,4 +206,5 @@ async def _change(session: AsyncSession, config_id: str, wish: Wish) -> None:
 
 
 def _facts(wish: Wish) -> dict[str, object]:
-    return {"desired_state": wish.desired_state, "state": wish.state, "generation": wish.generation}
+    facts = {"desired_state": wish.desired_state, "state": wish.state, "generation": wish.generation}
+    return {**facts, "is_paused": True} if wish.is_paused else facts

@@ -55,13 +55,13 @@ _ACCOUNTS = text("SELECT account_id FROM broker_accounts WHERE user_id = :user_i
 
 _SHOWN = """
     SELECT c.config_id, c.user_id, c.account_id, c.module_path, c.class_name, c.config, c.desired_state, c.state,
-           c.state_reason, c.heartbeat_at, c.created_at, c.updated_at,
+           c.state_reason, c.is_paused, c.heartbeat_at, c.created_at, c.updated_at,
            coalesce(a.runner_id, '') AS runner_id, coalesce(a.epoch, 0) AS epoch,
            coalesce((SELECT r.pid FROM strategy_runs r WHERE r.config_id = c.config_id AND r.outcome = 'RUNNING'
                      ORDER BY r.started_at DESC LIMIT 1), 0) AS process_id,
            (SELECT count(*) FROM strategy_runs r WHERE r.config_id = c.config_id AND r.outcome = 'CRASHED'
               AND r.started_at >= coalesce((SELECT max(k.claimed_at) FROM strategy_commands k
-                    WHERE k.config_id = c.config_id AND k.verb IN ('START', 'RESTART')), '-infinity')) AS crash_count
+                    WHERE k.config_id = c.config_id AND k.verb IN ('START', 'RESTART', 'RELEASE')), '-infinity')) AS crash_count
     FROM strategy_configs c LEFT JOIN assignments a ON a.config_id = c.config_id
 """
 _GET = text(f"{_SHOWN} WHERE c.config_id = :config_id AND (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)")

@@ -18,13 +18,16 @@ from tradewinds.v1 import strategy_runner_pb2 as pb
 
 # Epoch and revision are checked here: between the decision to tell and this read the world may have moved on.
 _READ = """
-    SELECT c.user_id, c.account_id, c.module_path, c.class_name, c.config,
+    SELECT c.user_id, c.account_id, c.module_path, c.class_name, c.config, c.process_generation, c.is_paused,
            k.state, coalesce(k.last_event_sequence, 0) AS last_event_sequence
     FROM assignments a
     JOIN strategy_configs c ON c.config_id = a.config_id
     LEFT JOIN strategy_checkpoints k ON k.config_id = a.config_id
     WHERE a.config_id = $1 AND a.instance_id = $2 AND a.epoch = $3 AND a.generation = $4
 """
+
+
+PAUSED_BECAUSE = "the strategy is paused; `strategies resume` lets it enter again"
 
 
 class ScripMasterMissingError(PreconditionError):
@@ -50,7 +53,11 @@ class DirectiveWriter:
     async def write(self, desired: Desired) -> pb.Directive | None:
         """The directive; None when it is no longer what shall be. Raises `ScripMasterMissingError` or `InstrumentGoneError`."""
         directive = pb.Directive(
-            config_id=desired.config_id, epoch=desired.epoch, revision=desired.revision, run=desired.run
+            config_id=desired.config_id,
+            epoch=desired.epoch,
+            revision=desired.revision,
+            run=desired.run,
+            kill=desired.kill,
         )
         if not desired.run:
             return directive
@@ -61,6 +68,8 @@ class DirectiveWriter:
             return None
         config: Mapping[str, object] = row["config"]
         directive.user_id, directive.account_id = row["user_id"], row["account_id"]
+        directive.process_revision = row["process_generation"]
+        directive.entries_denied_because = PAUSED_BECAUSE if row["is_paused"] else ""
         directive.module_path, directive.class_name = row["module_path"], row["class_name"]
         directive.config_json = msgspec.json.encode(config).decode()
         directive.state_json = msgspec.json.encode(row["state"]).decode() if row["state"] else ""

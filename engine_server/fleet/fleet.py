@@ -14,11 +14,14 @@ from redis.asyncio import Redis
 from engine_server.fleet.assignments import AssignmentDesk
 from engine_server.fleet.checkpoints import CheckpointStore
 from engine_server.fleet.commands import CommandDesk
+from engine_server.fleet.config_update import UpdateExaminer
 from engine_server.fleet.directives import DirectiveWriter
+from engine_server.fleet.domain.crashes import CrashBudget
 from engine_server.fleet.domain.patience import Patience
 from engine_server.fleet.faults import DATABASE_FAULTS, RETRY_SECONDS
 from engine_server.fleet.inspection import Inspected, Inspections
 from engine_server.fleet.leases import HeartbeatLedger
+from engine_server.fleet.parameters_check import ParameterCheck
 from engine_server.fleet.ports import Books, Instruments, OrderEvents
 from engine_server.fleet.reports import ReportDesk
 from engine_server.fleet.session.registry import SessionRegistry
@@ -55,6 +58,8 @@ class Fleet:
         outbox_wake: Callable[[], None],
         clock: Clock,
         ids: IdFactory,
+        crash_budget: CrashBudget,
+        strategy_facts_changed: Callable[[str | None], None],
     ) -> None:
         self.database = database
         self.leases = leases
@@ -68,8 +73,11 @@ class Fleet:
         self._board = StatusBoard(database, redis)
         self._ledger = HeartbeatLedger(database, leases, engine_id, clock, self._patience)
         self._inspections = Inspections(ids)
+        self._facts_changed = strategy_facts_changed
+        self.parameters = ParameterCheck(self.inspect, instruments)
+        self._updates = UpdateExaminer(database, self.parameters)
         checkpoints = CheckpointStore(database)
-        scribe = Scribe(database, ReportDesk(database), checkpoints, self._strategy_changed, outbox_wake)
+        scribe = Scribe(database, ReportDesk(database, crash_budget), checkpoints, self._strategy_changed, outbox_wake)
         parts = SessionParts(self._ledger, scribe, checkpoints, self._inspections, order_events, clock, ids)
         self.sessions = SessionRegistry(database, leases, engine_id, parts, self.changed)
         writer = DirectiveWriter(database, instruments, books)
@@ -83,6 +91,7 @@ class Fleet:
         service.spawn("fleet heartbeats", self._ledger.run())
         service.spawn("fleet control", self._control())
         service.spawn("fleet steering", self._steering.run())
+        service.spawn("fleet updates", self._updates.run())
         service.spawn("fleet status board", self._board.run())
 
     async def stop(self) -> None:
@@ -104,8 +113,10 @@ class Fleet:
 
     async def _notified(self, _payload: str | None) -> None:
         self._woken.set()
+        self._updates.wake()
 
     async def _assignments_notified(self, payload: str | None) -> None:
+        self._facts_changed(payload)
         self._board.touch([payload] if payload else ())
         self._steering.wake()
 

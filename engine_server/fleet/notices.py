@@ -12,6 +12,7 @@ _TITLES = {
     "STRATEGY_STARTED": "{config_id} is running",
     "STRATEGY_STOPPED": "{config_id} has stopped",
     "STRATEGY_CRASHED": "{config_id} crashed",
+    "STRATEGY_QUARANTINED": "{config_id} is quarantined",
     "STRATEGY_FAILED": "{config_id} cannot be started",
 }
 

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 from engine_server.fleet import configs
 from engine_server.fleet.configs import InspectedClass, NewConfig
-from engine_server.fleet.directives import ScripMasterMissingError
-from engine_server.fleet.domain.registration import check_names, resolve_symbols
+from engine_server.fleet.domain.registration import check_names
 from engine_server.fleet.fleet import Fleet
-from tradewinds.database.connecting import to_json
-from tradewinds.errors import InvalidArgumentError
 
 
 @dataclass(frozen=True)
@@ -34,14 +31,8 @@ async def examine(fleet: Fleet, draft: Draft) -> NewConfig:
     check_names(draft.config_id, draft.module_path, draft.class_name)
     async with fleet.database.session() as session:
         account_id = await configs.account_for(session, draft.user_id, draft.account_id)
-    inspected = await fleet.inspect(draft.module_path, draft.class_name, to_json(draft.config))
-    if inspected.error:
-        raise InvalidArgumentError.field(inspected.error_field or "config", inspected.error)
-    config = inspected.config
-    if (config.get("symbols") or config.get("symbol")) and not fleet.instruments.ready:
-        raise ScripMasterMissingError(
-            "config.symbols cannot be checked: the feed has not published a scrip master yet; try again"
-        )
+    checked = await fleet.parameters.check(draft.module_path, draft.class_name, draft.config)
+    inspected = checked.inspected
     return NewConfig(
         config_id=draft.config_id or fleet.ids("config"),
         user_id=draft.user_id,
@@ -53,5 +44,5 @@ async def examine(fleet: Fleet, draft: Draft) -> NewConfig:
             inspected.description,
             inspected.code_hash,
         ),
-        config=resolve_symbols(config, fleet.instruments.resolve),
+        config=checked.config,
     )

@@ -52,7 +52,7 @@ _END_RUNS = text(
 _WAIT_AGAIN = text(
     """
     UPDATE strategy_configs SET state = 'PENDING', state_reason = :reason, updated_at = now()
-    WHERE config_id = ANY(CAST(:config_ids AS text[])) AND desired_state = 'RUNNING' AND state <> 'FAILED'
+    WHERE config_id = ANY(CAST(:config_ids AS text[])) AND desired_state = 'RUNNING' AND state NOT IN ('FAILED', 'QUARANTINED')
     """
 )
 _STOPPED = text(

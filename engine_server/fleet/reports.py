@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine_server.fleet import commands, market_wishes, notices
 from engine_server.fleet.domain.command import Wish
+from engine_server.fleet.domain.crashes import CrashBudget, CrashRecord
 from engine_server.fleet.domain.lifecycle import (
     RUN_OUTCOME,
     Consequence,
@@ -22,6 +23,7 @@ from engine_server.fleet.domain.lifecycle import (
     summary_line,
 )
 from engine_server.fleet.leases import RunnerIdentity
+from tradewinds.clock import seconds
 from tradewinds.database.session import Database
 from tradewinds.telemetry import get_logger
 
@@ -32,7 +34,7 @@ _EVENTS = Counter("tradewinds_strategy_events_total", "What happened to strategy
 # The configuration's row before the assignment's, as everywhere.
 _LOCK = text(
     """
-    SELECT c.user_id, c.desired_state, c.state, c.state_reason, c.generation
+    SELECT c.user_id, c.desired_state, c.state, c.state_reason, c.generation, c.on_crash
     FROM strategy_configs c WHERE c.config_id = :config_id FOR UPDATE
     """
 )
@@ -71,6 +73,17 @@ _INSERT_ENDED_RUN = text(
 _END_RUN = text(
     "UPDATE strategy_runs SET outcome = :outcome, ended_at = now(), detail = :detail WHERE run_id = :run_id"
 )
+# On every runner and engine; a person's start or release begins the count anew.
+_CRASHES = text(
+    """
+    SELECT count(*) AS crashes FROM strategy_runs
+    WHERE config_id = :config_id AND outcome = 'CRASHED' AND ended_at > now() - CAST(:window AS interval)
+      AND started_at >= coalesce((
+        SELECT max(CASE WHEN k.verb = 'RELEASE' THEN k.completed_at ELSE k.claimed_at END) FROM strategy_commands k
+        WHERE k.config_id = :config_id AND (k.verb IN ('START', 'RESTART') OR k.verb = 'RELEASE' AND k.status = 'DONE')
+      ), '-infinity')
+    """
+)
 _SET_STATE = text(
     """
     UPDATE strategy_configs SET state = :state, state_reason = :state_reason, updated_at = now()
@@ -88,8 +101,9 @@ _RELEASE = text(
 class ReportDesk:
     """Applies reports for one engine."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, budget: CrashBudget) -> None:
         self._database = database
+        self._budget = budget
 
     async def apply(self, reporter: RunnerIdentity, report: StrategyReport) -> Consequence | None:
         """What followed; None when the reporter does not hold the strategy at that epoch."""
@@ -102,8 +116,8 @@ class ReportDesk:
                 )  # fmt: skip
                 return None
             wish = Wish(row.desired_state, row.state, row.state_reason, row.generation, is_held=True)
-            result = consequence(report, wish)
             is_news = await _note_run(session, reporter, report)
+            result = consequence(report, wish, await self._crashes(session, report, row.on_crash))
             await _carry_out(session, reporter, report, result)
             if result.notification is not None and is_news:
                 await _tell(session, row.user_id, report, result)
@@ -115,6 +129,13 @@ class ReportDesk:
             state=result.state, detail=summary_line(report.detail),
         )  # fmt: skip
         return result
+
+    async def _crashes(self, session: AsyncSession, report: StrategyReport, on_crash: str) -> CrashRecord:
+        if report.event is not Event.CRASHED:
+            return CrashRecord(0, self._budget, on_crash)
+        values = {"config_id": report.config_id, "window": seconds(self._budget.window_seconds)}
+        counted = (await session.execute(_CRASHES, values)).one().crashes
+        return CrashRecord(counted, self._budget, on_crash)
 
     async def _lock_held(
         self, session: AsyncSession, reporter: RunnerIdentity, report: StrategyReport

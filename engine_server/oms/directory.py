@@ -17,9 +17,7 @@ SELECT a.account_id, a.user_id, a.client_code, a.sealed_credentials, coalesce(l.
 FROM broker_accounts a LEFT JOIN account_leases l USING (account_id)
 WHERE a.enabled ORDER BY a.account_id
 """
-_STRATEGY = (
-    "SELECT account_id, user_id, config->>'capital_allocated' AS capital FROM strategy_configs WHERE config_id = $1"
-)
+_STRATEGY = "SELECT account_id, user_id, is_paused, config->>'capital_allocated' AS capital FROM strategy_configs WHERE config_id = $1"
 
 _STRATEGY_CACHE_LIMIT = 4_096
 _STRATEGY_CACHE_SECONDS = 10.0
@@ -44,6 +42,7 @@ class StrategyFacts:
     account_id: str
     user_id: str
     capital: Decimal | None
+    is_paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,30 +103,38 @@ class AccountDirectory:
 
 
 class StrategyDirectory:
-    """Facts of strategies, read again for every new epoch and every ten seconds: a configuration changes only while
-    nothing runs it, but it may be deleted and made anew."""
+    """Facts of strategies, read again for every new epoch, every ten seconds, and when the fleet says that they changed."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._known: dict[tuple[str, int], tuple[StrategyFacts, float]] = {}
+        self._changes = 0
 
     async def get(self, config_id: str, epoch: int) -> StrategyFacts:
         """Facts of a strategy; raises `NotFoundError`."""
         now = self._clock.monotonic()
         facts, read_at = self._known.get((config_id, epoch), (None, now))
         if facts is None or now - read_at > _STRATEGY_CACHE_SECONDS:
+            changes = self._changes
             facts = await self._load(config_id)
             if len(self._known) >= _STRATEGY_CACHE_LIMIT:
                 self._known.clear()
-            self._known[config_id, epoch] = (facts, now)
+            if changes == self._changes:  # else it may have been read before the change
+                self._known[config_id, epoch] = (facts, now)
         return facts
+
+    def forget(self, config_id: str | None) -> None:
+        """Something of this strategy has changed; None: of any."""
+        self._changes += 1
+        for key in [key for key in self._known if config_id is None or key[0] == config_id]:
+            del self._known[key]
 
     async def _load(self, config_id: str) -> StrategyFacts:
         row = await self._database.pool.fetchrow(_STRATEGY, config_id)
         if row is None:
             raise NotFoundError(f"strategy {config_id!r} does not exist")
-        return StrategyFacts(row["account_id"], row["user_id"], _capital(config_id, row["capital"]))
+        return StrategyFacts(row["account_id"], row["user_id"], _capital(config_id, row["capital"]), row["is_paused"])
 
 
 def _capital(config_id: str, text: str | None) -> Decimal | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
 
 from engine_server.broker.fence import FenceUnreachableError
 from engine_server.broker.port import Broker
 from engine_server.oms.account_lease import AccountLease, LeaseLostError, LeaseOwner, acquire
 from engine_server.oms.admission import repeated
-from engine_server.oms.directory import Account, AccountDirectory, Caller, StrategyDirectory
-from engine_server.oms.domain.commands import CancelOrder, OrderRequest, PlaceOrder
+from engine_server.oms.directory import Account, AccountDirectory, Caller, StrategyDirectory, StrategyFacts
+from engine_server.oms.domain.commands import CancelOrder, Denial, OrderRequest, PlaceOrder
 from engine_server.oms.domain.protection import NoFreshQuoteError, protection_price
 from engine_server.oms.domain.validation import check_order
 from engine_server.oms.fencing import AccountFence, Fence
@@ -88,7 +87,7 @@ class AccountRegistry:
         """The committed order (sent once, or DENIED). Raises `InvalidArgumentError`, `NotFoundError`,
         `PreconditionError` (GATE_CLOSED, SCRIP_MASTER_NOT_READY), `LeaseSupersededError`, `RequestIdReusedError`,
         `UnavailableError`."""
-        account, capital = await self._account_and_capital(request, caller)
+        account, facts = await self._account_and_facts(request, caller)
         instrument = self._resolved(request.instrument)
         check_order(request, instrument)
         command = PlaceOrder(
@@ -97,8 +96,8 @@ class AccountRegistry:
             user_id=account.user_id,
             instrument=instrument,
             price=request.price,
-            capital=capital,
-            no_entry=self._market.no_entry(instrument),
+            capital=facts.capital if facts is not None else None,
+            no_entry=_paused(facts) or self._market.no_entry(instrument),
         )
         if request.order_type == "MARKET":
             command = await self._protected(command)
@@ -191,7 +190,7 @@ class AccountRegistry:
         except PASSING_FAULTS as e:
             log.warning("lease.not_released", account_id=lease.account_id, error=repr(e))
 
-    async def _account_and_capital(self, request: OrderRequest, caller: Caller) -> tuple[Account, Decimal | None]:
+    async def _account_and_facts(self, request: OrderRequest, caller: Caller) -> tuple[Account, StrategyFacts | None]:
         if request.config_id is None:
             return await self.accounts.of_caller(caller, request.account_id), None
         facts = await self.strategies.get(request.config_id, request.epoch or 0)
@@ -199,7 +198,7 @@ class AccountRegistry:
             raise InvalidArgumentError.field(
                 "account_id", f"strategy {request.config_id!r} trades on {facts.account_id}; leave it empty"
             )
-        return await self.accounts.get(facts.account_id), facts.capital
+        return await self.accounts.get(facts.account_id), facts
 
     def _resolved(self, text: str) -> Instrument:
         if not self._instruments.ready:
@@ -233,6 +232,12 @@ class AccountRegistry:
             reason="ACCOUNT_ELSEWHERE",
             metadata={"account_id": account.account_id, "owner_id": account.owner_id},
         )
+
+
+def _paused(facts: StrategyFacts | None) -> Denial | None:
+    if facts is None or not facts.is_paused:
+        return None
+    return Denial("STRATEGY_PAUSED", "the strategy is paused: no entries until somebody resumes it")
 
 
 def _stop_others(running: dict[str, asyncio.Task[None]], enabled: set[str]) -> None:

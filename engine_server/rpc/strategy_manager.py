@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from engine_server.fleet import command_log, configs, metrics, registration
+from engine_server.fleet import command_log, config_update, configs, metrics, registration
 from engine_server.fleet.fleet import Fleet
 from engine_server.fleet.session.parameters import json_of
 from engine_server.rpc.strategy_messages import class_message, command_message, config_message
@@ -119,6 +120,44 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
         """RESTART."""
         return await self._command("RESTART", request, context)
 
+    async def PauseStrategy(self, request: pb.PauseStrategyRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
+        """PAUSE."""
+        return await self._command("PAUSE", request, context)
+
+    async def ResumeStrategy(self, request: pb.ResumeStrategyRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
+        """RESUME."""
+        return await self._command("RESUME", request, context)
+
+    async def KillStrategy(self, request: pb.KillStrategyRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
+        """KILL."""
+        return await self._command("KILL", request, context)
+
+    async def ReleaseStrategy(self, request: pb.ReleaseStrategyRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
+        """RELEASE."""
+        return await self._command("RELEASE", request, context)
+
+    async def UpdateStrategyConfig(self, request: pb.UpdateStrategyConfigRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
+        """UPDATE_CONFIG, with what a runner says of the new parameters."""
+        async with self._database.session() as session:
+            row = await configs.get(session, request.config_id, _visible_user())
+            first = await idempotency.first_answer(
+                session,
+                caller=auth.principal().subject,
+                method="UpdateStrategyConfig",
+                request_id=idempotency.request_id_of(request, context),
+                request=request,
+                response_type=pb.StrategyCommand,
+            )
+        if first is not None:
+            return first
+        changes, mask = json_of(request.config), list(request.update_mask)
+        if not changes and not mask:
+            raise InvalidArgumentError.field("config", "names no parameter to change")
+        target = config_update.Target(row.module_path, row.class_name, row.config)
+        examined = await config_update.examine(self._fleet.parameters, target, changes, mask)
+        payload = {"config": changes, "update_mask": mask, **examined.in_payload()}
+        return await self._command("UPDATE_CONFIG", request, context, method="UpdateStrategyConfig", payload=payload)
+
     async def GetCommand(self, request: pb.GetCommandRequest, _context: Any) -> pb.StrategyCommand:  # noqa: N802
         """One command."""
         async with self._database.session() as session:
@@ -134,7 +173,9 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
             commands=map(command_message, rows[:size]), next_page_token=_next_token(rows, size, "command_id")
         )
 
-    async def _command(self, verb: str, request: Any, context: Any) -> pb.StrategyCommand:
+    async def _command(
+        self, verb: str, request: Any, context: Any, *, method: str = "", payload: Mapping[str, object] | None = None
+    ) -> pb.StrategyCommand:
         caller = auth.principal()
         asked: _CommandRequest = request
         async with self._database.session() as session:
@@ -147,13 +188,14 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
                     issuer=caller.subject,
                     reason=asked.reason,
                     user_id=_visible_user(),
+                    payload=payload,
                 )
                 return command_message(row)
 
             response = await idempotency.once(
                 session,
                 caller=caller.subject,
-                method=f"{verb.title()}Strategy",
+                method=method or f"{verb.title()}Strategy",
                 request_id=idempotency.request_id_of(request, context),
                 request=request,
                 response_type=pb.StrategyCommand,

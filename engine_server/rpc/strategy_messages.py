@@ -32,22 +32,25 @@ def config_message(row: Any, metrics: Mapping[str, float]) -> pb.StrategyConfig:
         updated_at=timestamp(row.updated_at),
         metrics=metrics,
         crash_count=row.crash_count,
+        paused=row.is_paused,
     )
 
 
 def command_message(row: Any) -> pb.StrategyCommand:
-    """A command. The verbs that are not there yet have no name in the contract."""
-    verb = f"COMMAND_VERB_{row.verb}"
+    """A command."""
     return pb.StrategyCommand(
         command_id=row.command_id,
         config_id=row.config_id,
-        verb=verb if verb in pb.CommandVerb.keys() else pb.COMMAND_VERB_UNSPECIFIED,  # noqa: SIM118 - not a dict
+        verb=f"COMMAND_VERB_{row.verb}",
         issuer=row.issuer,
         reason=row.reason,
         status=f"COMMAND_STATUS_{row.status}",
         result=row.result,
         created_at=timestamp(row.created_at),
         completed_at=timestamp(row.completed_at),
+        claimed_at=timestamp(row.claimed_at),
+        expires_at=timestamp(row.expires_at),
+        attempts=row.attempts,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tradewinds.cli.output import ago, print_json, print_table, to_dict
+from tradewinds.cli.output import ago, print_json, print_table, short, to_dict, when
 from tradewinds.cli.running import AsJson, StateDir, with_connection
 from tradewinds.client import acts
 from tradewinds.client.connection import Connection
@@ -41,7 +42,7 @@ def print_strategies(configs: list[strategy_manager_pb2.StrategyConfig]) -> None
                 config.config_id,
                 f"{config.module_path}.{config.class_name}",
                 config.account_id,
-                status["status"],
+                f"{status['status']} (paused)" if config.paused else status["status"],
                 config.runner_id or "–",
                 str(config.process_id or "–"),
                 str(config.crash_count),
@@ -106,6 +107,74 @@ def restart(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None
     """Restart one in a new process, with its saved state."""
     with_connection(state_dir, lambda link: acts.restart_strategy(config_id, reason=reason, connection=link))
     typer.echo(f"{config_id} runs in a new process")
+
+
+@app.command()
+def pause(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
+    """Forbid entries; exits and guards go on. It stays so over stops and crashes, until `resume`."""
+    with_connection(state_dir, lambda link: acts.pause_strategy(config_id, reason=reason, connection=link))
+    typer.echo(f"{config_id} takes no entries")
+
+
+@app.command()
+def resume(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
+    """Allow entries again."""
+    with_connection(state_dir, lambda link: acts.resume_strategy(config_id, reason=reason, connection=link))
+    typer.echo(f"{config_id} may enter again")
+
+
+@app.command()
+def kill(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
+    """End its process at once, without its on_stop. Its positions stay open."""
+    with_connection(state_dir, lambda link: acts.kill_strategy(config_id, reason=reason, connection=link))
+    typer.echo(f"{config_id} is killed; its positions stay open")
+
+
+@app.command()
+def release(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
+    """Release one from quarantine; start it when it is mended."""
+    with_connection(state_dir, lambda link: acts.release_strategy(config_id, reason=reason, connection=link))
+    typer.echo(f"{config_id} is released; start it with `tradewinds strategies start {config_id}`")
+
+
+@app.command()
+def update(
+    config_id: ConfigId,
+    config: Annotated[str, typer.Option("--config", help="The changed parameters: JSON, or @FILE with JSON.")] = "{}",
+    unset: Annotated[list[str] | None, typer.Option("--unset", help="Back to its default; repeatable.")] = None,
+    reason: Reason = "",
+    state_dir: StateDir = None,
+) -> None:
+    """Change parameters: in the running process where they are live, with a new process otherwise."""
+    changes = _parameters(config)
+    mask = [*changes, *(unset or ())]
+
+    def act(link: Connection) -> Coroutine[Any, Any, str]:
+        return acts.update_strategy_config(config_id, changes, update_mask=mask, reason=reason, connection=link)
+
+    typer.echo(f"{config_id}: {with_connection(state_dir, act)}")
+
+
+@app.command()
+def commands(config_id: ConfigId, state_dir: StateDir = None, as_json: AsJson = False) -> None:
+    """Show what it was told, by whom and why, and what came of it; newest first."""
+    request = strategy_manager_pb2.ListCommandsRequest(config_id=config_id)
+    found = with_connection(state_dir, lambda link: link.call(link.strategies.ListCommands, request))
+    if as_json:
+        print_json(to_dict(found))
+        return
+    rows = [
+        (
+            when(command.created_at, date=True),
+            short(strategy_manager_pb2.CommandVerb, command.verb),
+            short(strategy_manager_pb2.CommandStatus, command.status),
+            command.issuer,
+            command.reason,
+            command.result,
+        )
+        for command in found.commands
+    ]
+    print_table("Commands", ("given IST", "verb", "status", "by", "why", "result"), rows, empty="It was told nothing.")
 
 
 @app.command()

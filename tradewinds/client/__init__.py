@@ -21,9 +21,14 @@ from typing import TYPE_CHECKING, Any
 from tradewinds.client.acts import (
     create_strategy_config,
     get_all_strategies_status,
+    kill_strategy,
+    pause_strategy,
+    release_strategy,
+    resume_strategy,
     send_notification,
     start_strategy,
     stop_strategy,
+    update_strategy_config,
 )
 from tradewinds.client.connection import Connection
 from tradewinds.client.target import Target, find_target
@@ -38,9 +43,14 @@ __all__ = [
     "db_manager",
     "find_target",
     "get_all_strategies_status",
+    "kill_strategy",
+    "pause_strategy",
+    "release_strategy",
+    "resume_strategy",
     "send_notification",
     "start_strategy",
     "stop_strategy",
+    "update_strategy_config",
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC
 from typing import Any
@@ -72,6 +72,53 @@ async def restart_strategy(config_id: str, *, reason: str = "", connection: Conn
         await _until_done(link, await link.call(link.strategies.RestartStrategy, request))
 
 
+async def pause_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
+    """Forbid entries and wait until its runner does so too; exits and guards go on."""
+    request = strategy_manager_pb2.PauseStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
+    async with _use(connection) as link:
+        await _until_done(link, await link.call(link.strategies.PauseStrategy, request))
+
+
+async def resume_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
+    """Allow entries again."""
+    request = strategy_manager_pb2.ResumeStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
+    async with _use(connection) as link:
+        await _until_done(link, await link.call(link.strategies.ResumeStrategy, request))
+
+
+async def kill_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
+    """End its process at once, without its on_stop; its positions stay open."""
+    request = strategy_manager_pb2.KillStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
+    async with _use(connection) as link:
+        await _until_done(link, await link.call(link.strategies.KillStrategy, request))
+
+
+async def release_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
+    """Out of quarantine: it is stopped then, and may be started."""
+    request = strategy_manager_pb2.ReleaseStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
+    async with _use(connection) as link:
+        await _until_done(link, await link.call(link.strategies.ReleaseStrategy, request))
+
+
+async def update_strategy_config(
+    config_id: str,
+    config: Mapping[str, Any],
+    *,
+    update_mask: Sequence[str] = (),
+    reason: str = "",
+    connection: Connection | None = None,
+) -> str:
+    """Change parameters, in the running process where they are live, with a new one otherwise; returns how that went."""
+    parameters = struct_pb2.Struct()
+    parameters.update(dict(config))
+    request = strategy_manager_pb2.UpdateStrategyConfigRequest(
+        config_id=config_id, config=parameters, update_mask=update_mask, reason=reason, request_id=new_id("req")
+    )
+    async with _use(connection) as link:
+        done = await _until_done(link, await link.call(link.strategies.UpdateStrategyConfig, request))
+    return str(done.result)
+
+
 async def list_strategy_configs(connection: Connection) -> list[strategy_manager_pb2.StrategyConfig]:
     """Every configured instance that the caller may see, all pages."""
     configs: list[strategy_manager_pb2.StrategyConfig] = []
@@ -86,7 +133,7 @@ async def list_strategy_configs(connection: Connection) -> list[strategy_manager
 
 
 async def get_all_strategies_status(*, connection: Connection | None = None) -> dict[str, dict[str, Any]]:
-    """`{config_id: {"status", "running", "heartbeat", "reason", "runner_id", "epoch", "process_id", "crash_count", "metrics"}}`.
+    """`{config_id: {"status", "running", "paused", "heartbeat", "reason", "runner_id", "epoch", "process_id", "crash_count", "metrics"}}`.
 
     `status` is the state's short name (RUNNING, STOPPED…), `heartbeat` an aware UTC datetime or None.
     """
@@ -101,6 +148,7 @@ def strategy_status(config: strategy_manager_pb2.StrategyConfig) -> dict[str, An
     return {
         "status": state,
         "running": state == "RUNNING",
+        "paused": config.paused,
         "heartbeat": config.heartbeat_at.ToDatetime(tzinfo=UTC) if config.HasField("heartbeat_at") else None,
         "reason": config.state_reason,
         "runner_id": config.runner_id,
@@ -132,8 +180,10 @@ async def send_notification(
     return str(response.notification_id)
 
 
-async def _until_done(connection: Connection, command: strategy_manager_pb2.StrategyCommand) -> None:
-    """Poll a command to its end; raises with its result where that is a failure."""
+async def _until_done(
+    connection: Connection, command: strategy_manager_pb2.StrategyCommand
+) -> strategy_manager_pb2.StrategyCommand:
+    """Poll a command to its end and return it; raises with its result where that is a failure."""
     status = strategy_manager_pb2.CommandStatus
     try:
         async with asyncio.timeout(_COMMAND_SECONDS):
@@ -148,6 +198,7 @@ async def _until_done(connection: Connection, command: strategy_manager_pb2.Stra
         ) from e
     if command.status != status.COMMAND_STATUS_DONE:
         raise PreconditionError(f"{command.config_id}: {command.result}", reason="COMMAND_FAILED")
+    return command
 
 
 @asynccontextmanager

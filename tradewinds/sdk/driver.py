@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from tradewinds.clock import IST
 from tradewinds.instruments import Instrument
+from tradewinds.sdk import params as parameters
 from tradewinds.sdk.checkpoint import Checkpoint, encode
 from tradewinds.sdk.commands import Command, SaveCheckpoint
 from tradewinds.sdk.desk import Desk
@@ -59,6 +60,10 @@ class StrategyDriver:
         for milliseconds, method in decorated(self.strategy):
             self.desk.timers.add(milliseconds / 1000, method, self.desk.now_ms())
         await self._call("on_start")
+
+    def take_params(self, config_json: str) -> None:
+        """Parameters that changed while it runs: `self.params` has them from the next callback on."""
+        self.strategy.params = parameters.validate(type(self.strategy.params), config_json)
 
     async def take_tick(self, tick: Tick) -> None:
         """A price."""

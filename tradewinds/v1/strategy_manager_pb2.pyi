@@ -29,6 +29,7 @@ class StrategyState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STRATEGY_STATE_STOPPING: _ClassVar[StrategyState]
     STRATEGY_STATE_BACKOFF: _ClassVar[StrategyState]
     STRATEGY_STATE_FAILED: _ClassVar[StrategyState]
+    STRATEGY_STATE_QUARANTINED: _ClassVar[StrategyState]
 
 class CommandVerb(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -36,6 +37,11 @@ class CommandVerb(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COMMAND_VERB_START: _ClassVar[CommandVerb]
     COMMAND_VERB_STOP: _ClassVar[CommandVerb]
     COMMAND_VERB_RESTART: _ClassVar[CommandVerb]
+    COMMAND_VERB_PAUSE: _ClassVar[CommandVerb]
+    COMMAND_VERB_RESUME: _ClassVar[CommandVerb]
+    COMMAND_VERB_UPDATE_CONFIG: _ClassVar[CommandVerb]
+    COMMAND_VERB_KILL: _ClassVar[CommandVerb]
+    COMMAND_VERB_RELEASE: _ClassVar[CommandVerb]
 
 class CommandStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -56,10 +62,16 @@ STRATEGY_STATE_RUNNING: StrategyState
 STRATEGY_STATE_STOPPING: StrategyState
 STRATEGY_STATE_BACKOFF: StrategyState
 STRATEGY_STATE_FAILED: StrategyState
+STRATEGY_STATE_QUARANTINED: StrategyState
 COMMAND_VERB_UNSPECIFIED: CommandVerb
 COMMAND_VERB_START: CommandVerb
 COMMAND_VERB_STOP: CommandVerb
 COMMAND_VERB_RESTART: CommandVerb
+COMMAND_VERB_PAUSE: CommandVerb
+COMMAND_VERB_RESUME: CommandVerb
+COMMAND_VERB_UPDATE_CONFIG: CommandVerb
+COMMAND_VERB_KILL: CommandVerb
+COMMAND_VERB_RELEASE: CommandVerb
 COMMAND_STATUS_UNSPECIFIED: CommandStatus
 COMMAND_STATUS_PENDING: CommandStatus
 COMMAND_STATUS_CLAIMED: CommandStatus
@@ -84,7 +96,7 @@ class Strategy(_message.Message):
     def __init__(self, module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., params_schema: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., description: _Optional[str] = ..., code_hash: _Optional[str] = ..., registered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StrategyConfig(_message.Message):
-    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "desired_state", "state", "state_reason", "runner_id", "epoch", "process_id", "heartbeat_at", "created_at", "updated_at", "metrics", "crash_count")
+    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "desired_state", "state", "state_reason", "runner_id", "epoch", "process_id", "heartbeat_at", "created_at", "updated_at", "metrics", "crash_count", "paused")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -109,6 +121,7 @@ class StrategyConfig(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
     CRASH_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     config_id: str
     user_id: str
     account_id: str
@@ -126,10 +139,11 @@ class StrategyConfig(_message.Message):
     updated_at: _timestamp_pb2.Timestamp
     metrics: _containers.ScalarMap[str, float]
     crash_count: int
-    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., state: _Optional[_Union[StrategyState, str]] = ..., state_reason: _Optional[str] = ..., runner_id: _Optional[str] = ..., epoch: _Optional[int] = ..., process_id: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., crash_count: _Optional[int] = ...) -> None: ...
+    paused: bool
+    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., state: _Optional[_Union[StrategyState, str]] = ..., state_reason: _Optional[str] = ..., runner_id: _Optional[str] = ..., epoch: _Optional[int] = ..., process_id: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., crash_count: _Optional[int] = ..., paused: _Optional[bool] = ...) -> None: ...
 
 class StrategyCommand(_message.Message):
-    __slots__ = ("command_id", "config_id", "verb", "issuer", "reason", "status", "result", "created_at", "completed_at")
+    __slots__ = ("command_id", "config_id", "verb", "issuer", "reason", "status", "result", "created_at", "completed_at", "claimed_at", "expires_at", "attempts")
     COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
     CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
     VERB_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +153,9 @@ class StrategyCommand(_message.Message):
     RESULT_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     COMPLETED_AT_FIELD_NUMBER: _ClassVar[int]
+    CLAIMED_AT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     command_id: str
     config_id: str
     verb: CommandVerb
@@ -148,7 +165,10 @@ class StrategyCommand(_message.Message):
     result: str
     created_at: _timestamp_pb2.Timestamp
     completed_at: _timestamp_pb2.Timestamp
-    def __init__(self, command_id: _Optional[str] = ..., config_id: _Optional[str] = ..., verb: _Optional[_Union[CommandVerb, str]] = ..., issuer: _Optional[str] = ..., reason: _Optional[str] = ..., status: _Optional[_Union[CommandStatus, str]] = ..., result: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    claimed_at: _timestamp_pb2.Timestamp
+    expires_at: _timestamp_pb2.Timestamp
+    attempts: int
+    def __init__(self, command_id: _Optional[str] = ..., config_id: _Optional[str] = ..., verb: _Optional[_Union[CommandVerb, str]] = ..., issuer: _Optional[str] = ..., reason: _Optional[str] = ..., status: _Optional[_Union[CommandStatus, str]] = ..., result: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., claimed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., attempts: _Optional[int] = ...) -> None: ...
 
 class ListStrategiesRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
@@ -245,6 +265,60 @@ class RestartStrategyRequest(_message.Message):
     reason: str
     request_id: str
     def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class PauseStrategyRequest(_message.Message):
+    __slots__ = ("config_id", "reason", "request_id")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    reason: str
+    request_id: str
+    def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ResumeStrategyRequest(_message.Message):
+    __slots__ = ("config_id", "reason", "request_id")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    reason: str
+    request_id: str
+    def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class KillStrategyRequest(_message.Message):
+    __slots__ = ("config_id", "reason", "request_id")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    reason: str
+    request_id: str
+    def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ReleaseStrategyRequest(_message.Message):
+    __slots__ = ("config_id", "reason", "request_id")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    reason: str
+    request_id: str
+    def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class UpdateStrategyConfigRequest(_message.Message):
+    __slots__ = ("config_id", "config", "update_mask", "reason", "request_id")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    config: _struct_pb2.Struct
+    update_mask: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    request_id: str
+    def __init__(self, config_id: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., update_mask: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetCommandRequest(_message.Message):
     __slots__ = ("command_id",)

@@ -75,6 +75,31 @@ class StrategyManagerStub:
                 request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.RestartStrategyRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
                 _registered_method=True)
+        self.PauseStrategy = channel.unary_unary(
+                '/tradewinds.v1.StrategyManager/PauseStrategy',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.PauseStrategyRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+                _registered_method=True)
+        self.ResumeStrategy = channel.unary_unary(
+                '/tradewinds.v1.StrategyManager/ResumeStrategy',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ResumeStrategyRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+                _registered_method=True)
+        self.KillStrategy = channel.unary_unary(
+                '/tradewinds.v1.StrategyManager/KillStrategy',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.KillStrategyRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+                _registered_method=True)
+        self.ReleaseStrategy = channel.unary_unary(
+                '/tradewinds.v1.StrategyManager/ReleaseStrategy',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ReleaseStrategyRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+                _registered_method=True)
+        self.UpdateStrategyConfig = channel.unary_unary(
+                '/tradewinds.v1.StrategyManager/UpdateStrategyConfig',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.UpdateStrategyConfigRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+                _registered_method=True)
         self.GetCommand = channel.unary_unary(
                 '/tradewinds.v1.StrategyManager/GetCommand',
                 request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.GetCommandRequest.SerializeToString,
@@ -149,6 +174,46 @@ class StrategyManagerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseStrategy(self, request, context):
+        """Forbids new entries: what would open or add to a position is denied, reason STRATEGY_PAUSED. The process goes on, and so do
+        exits, cancels and guards. It stays paused over stops, crashes and moves, until ResumeStrategy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeStrategy(self, request, context):
+        """Allows entries again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KillStrategy(self, request, context):
+        """Ends the instance's process at once, without its on_stop. Its positions and working orders stay. It does not run again until
+        somebody starts it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseStrategy(self, request, context):
+        """Releases a quarantined instance: it is STOPPED then, and may be started. Its crashes are counted from 0 again. The command
+        FAILED when it is not quarantined.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateStrategyConfig(self, request, context):
+        """Changes parameters. They are checked as at registration (INVALID_ARGUMENT names the field; UNAVAILABLE, reason NO_RUNNER). What the
+        class marks as live reaches the running process; anything else needs a new process, which the command starts. One that does not run
+        has them at its next start.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCommand(self, request, context):
         """Returns one command with its outcome.
         """
@@ -204,6 +269,31 @@ def add_StrategyManagerServicer_to_server(servicer, server):
             'RestartStrategy': grpc.unary_unary_rpc_method_handler(
                     servicer.RestartStrategy,
                     request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.RestartStrategyRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.SerializeToString,
+            ),
+            'PauseStrategy': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseStrategy,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.PauseStrategyRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.SerializeToString,
+            ),
+            'ResumeStrategy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeStrategy,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ResumeStrategyRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.SerializeToString,
+            ),
+            'KillStrategy': grpc.unary_unary_rpc_method_handler(
+                    servicer.KillStrategy,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.KillStrategyRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.SerializeToString,
+            ),
+            'ReleaseStrategy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseStrategy,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ReleaseStrategyRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.SerializeToString,
+            ),
+            'UpdateStrategyConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateStrategyConfig,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.UpdateStrategyConfigRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.SerializeToString,
             ),
             'GetCommand': grpc.unary_unary_rpc_method_handler(
@@ -433,6 +523,141 @@ class StrategyManager:
             target,
             '/tradewinds.v1.StrategyManager/RestartStrategy',
             tradewinds_dot_v1_dot_strategy__manager__pb2.RestartStrategyRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseStrategy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/PauseStrategy',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.PauseStrategyRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeStrategy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/ResumeStrategy',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.ResumeStrategyRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KillStrategy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/KillStrategy',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.KillStrategyRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseStrategy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/ReleaseStrategy',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.ReleaseStrategyRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateStrategyConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/UpdateStrategyConfig',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.UpdateStrategyConfigRequest.SerializeToString,
             tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
             options,
             channel_credentials,

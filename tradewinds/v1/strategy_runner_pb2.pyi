@@ -68,7 +68,7 @@ class SessionRequest(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., strategy_report: _Optional[_Union[StrategyReport, _Mapping]] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping]] = ..., inspect_result: _Optional[_Union[InspectResult, _Mapping]] = ..., notification: _Optional[_Union[StrategyNotification, _Mapping]] = ..., metrics: _Optional[_Union[MetricsBatch, _Mapping]] = ..., subscriptions: _Optional[_Union[Subscriptions, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
 
 class SessionResponse(_message.Message):
-    __slots__ = ("sequence", "welcome", "heartbeat_ack", "directive", "order_events", "inspect", "superseded")
+    __slots__ = ("sequence", "welcome", "heartbeat_ack", "directive", "order_events", "inspect", "superseded", "drain")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_ACK_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,7 @@ class SessionResponse(_message.Message):
     ORDER_EVENTS_FIELD_NUMBER: _ClassVar[int]
     INSPECT_FIELD_NUMBER: _ClassVar[int]
     SUPERSEDED_FIELD_NUMBER: _ClassVar[int]
+    DRAIN_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     welcome: Welcome
     heartbeat_ack: HeartbeatAck
@@ -83,7 +84,8 @@ class SessionResponse(_message.Message):
     order_events: OrderEvents
     inspect: Inspect
     superseded: Superseded
-    def __init__(self, sequence: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat_ack: _Optional[_Union[HeartbeatAck, _Mapping]] = ..., directive: _Optional[_Union[Directive, _Mapping]] = ..., order_events: _Optional[_Union[OrderEvents, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., superseded: _Optional[_Union[Superseded, _Mapping]] = ...) -> None: ...
+    drain: Drain
+    def __init__(self, sequence: _Optional[int] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., heartbeat_ack: _Optional[_Union[HeartbeatAck, _Mapping]] = ..., directive: _Optional[_Union[Directive, _Mapping]] = ..., order_events: _Optional[_Union[OrderEvents, _Mapping]] = ..., inspect: _Optional[_Union[Inspect, _Mapping]] = ..., superseded: _Optional[_Union[Superseded, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
     __slots__ = ("runner_id", "instance_id", "capacity", "build", "held")
@@ -260,7 +262,7 @@ class HeartbeatAck(_message.Message):
     def __init__(self, number: _Optional[int] = ...) -> None: ...
 
 class Directive(_message.Message):
-    __slots__ = ("config_id", "epoch", "revision", "run", "module_path", "class_name", "config_json", "instruments", "state_json", "last_event_sequence", "positions", "working_orders", "user_id", "account_id")
+    __slots__ = ("config_id", "epoch", "revision", "run", "module_path", "class_name", "config_json", "instruments", "state_json", "last_event_sequence", "positions", "working_orders", "user_id", "account_id", "process_revision", "entries_denied_because", "kill")
     CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -275,6 +277,9 @@ class Directive(_message.Message):
     WORKING_ORDERS_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_REVISION_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_DENIED_BECAUSE_FIELD_NUMBER: _ClassVar[int]
+    KILL_FIELD_NUMBER: _ClassVar[int]
     config_id: str
     epoch: int
     revision: int
@@ -289,7 +294,10 @@ class Directive(_message.Message):
     working_orders: _containers.RepeatedCompositeFieldContainer[_trading_pb2.Order]
     user_id: str
     account_id: str
-    def __init__(self, config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., revision: _Optional[int] = ..., run: _Optional[bool] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config_json: _Optional[str] = ..., instruments: _Optional[_Iterable[_Union[_market_data_pb2.Instrument, _Mapping]]] = ..., state_json: _Optional[str] = ..., last_event_sequence: _Optional[int] = ..., positions: _Optional[_Iterable[_Union[_trading_pb2.Position, _Mapping]]] = ..., working_orders: _Optional[_Iterable[_Union[_trading_pb2.Order, _Mapping]]] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ...) -> None: ...
+    process_revision: int
+    entries_denied_because: str
+    kill: bool
+    def __init__(self, config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., revision: _Optional[int] = ..., run: _Optional[bool] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config_json: _Optional[str] = ..., instruments: _Optional[_Iterable[_Union[_market_data_pb2.Instrument, _Mapping]]] = ..., state_json: _Optional[str] = ..., last_event_sequence: _Optional[int] = ..., positions: _Optional[_Iterable[_Union[_trading_pb2.Position, _Mapping]]] = ..., working_orders: _Optional[_Iterable[_Union[_trading_pb2.Order, _Mapping]]] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., process_revision: _Optional[int] = ..., entries_denied_because: _Optional[str] = ..., kill: _Optional[bool] = ...) -> None: ...
 
 class OrderEvents(_message.Message):
     __slots__ = ("config_id", "events")
@@ -328,3 +336,9 @@ class Superseded(_message.Message):
     config_id: str
     reason: str
     def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Drain(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...

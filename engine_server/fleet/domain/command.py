@@ -1,14 +1,15 @@
 """What a command does to a configuration: one pure verdict per verb.
 
-A generation is one wish: it grows with everything that must reach a process (start, stop, restart), and travels down as
-the directive's revision.
+A generation is one wish: it grows with everything that must reach a process, and travels down as the directive's revision. The
+process generation is the last of them that asked for a new process; what came after it reaches the one that runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-STOPPED, PENDING, STARTING, RUNNING, STOPPING, BACKOFF, FAILED = (
+STOPPED, PENDING, STARTING, RUNNING, STOPPING, BACKOFF, FAILED, QUARANTINED = (
     "STOPPED",
     "PENDING",
     "STARTING",
@@ -16,18 +17,22 @@ STOPPED, PENDING, STARTING, RUNNING, STOPPING, BACKOFF, FAILED = (
     "STOPPING",
     "BACKOFF",
     "FAILED",
+    "QUARANTINED",
 )
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wanted of a configuration and what it does; `is_held`: a runner has it."""
+    """What is wanted of a configuration and what it does; `is_held`: a runner has it. `is_killed`: its end may not wait for on_stop."""
 
     desired_state: str
     state: str
     state_reason: str
     generation: int
     is_held: bool
+    process_generation: int = 0
+    is_paused: bool = False
+    is_killed: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,19 @@ class Verdict:
 
 
 def judge(verb: str, wish: Wish) -> Verdict:
-    """Apply `verb`. A verb that is not there yet fails and changes nothing."""
-    if verb == "START":
-        return _start(wish)
-    if verb == "STOP":
-        return _stop(wish)
-    if verb == "RESTART":
-        return Verdict(_run_anew(wish), "CLAIMED")
-    return Verdict(wish, "FAILED", f"{verb} is not there yet; START, STOP and RESTART are")
+    """Apply `verb`. (UPDATE_CONFIG changes parameters too: `judge_update`.)"""
+    if verb in ("START", "RESTART") and wish.state == QUARANTINED:
+        return Verdict(wish, "FAILED", f"it is quarantined ({wish.state_reason}): release it first")
+    return _VERDICTS[verb](wish)
+
+
+def judge_update(wish: Wish, *, is_live: bool) -> Verdict:
+    """Other parameters: into the process that runs if all of them are live, with a new process otherwise."""
+    if wish.desired_state == STOPPED or not wish.is_held:
+        return Verdict(wish, "DONE", "it has them when it starts next")
+    if is_live:
+        return Verdict(replace(wish, generation=wish.generation + 1), "CLAIMED")
+    return Verdict(_run_anew(wish), "CLAIMED")
 
 
 def _start(wish: Wish) -> Verdict:
@@ -58,23 +68,84 @@ def _start(wish: Wish) -> Verdict:
     return Verdict(_run_anew(wish), "CLAIMED")
 
 
+def _restart(wish: Wish) -> Verdict:
+    return Verdict(_run_anew(wish), "CLAIMED")
+
+
 def _stop(wish: Wish) -> Verdict:
     if not wish.is_held:
-        was_stopped = wish.desired_state == STOPPED and wish.state == STOPPED
-        stopped = replace(wish, desired_state=STOPPED, state=STOPPED, state_reason="")
-        if was_stopped:
-            return Verdict(stopped, "DONE", "it was stopped already")
-        return Verdict(replace(stopped, generation=wish.generation + 1), "DONE", "it had no process")
+        return _without_process(wish)
     if wish.desired_state == STOPPED:
         return Verdict(wish, "CLAIMED")
-    return Verdict(
-        replace(
-            wish, desired_state=STOPPED, state=STOPPING, state_reason="asked to stop", generation=wish.generation + 1
-        ),
-        "CLAIMED",
-    )
+    return Verdict(_ending(wish, "asked to stop"), "CLAIMED")
+
+
+def _kill(wish: Wish) -> Verdict:
+    if not wish.is_held:
+        return _without_process(wish)
+    if wish.is_killed:
+        return Verdict(wish, "CLAIMED")
+    return Verdict(replace(_ending(wish, "being killed"), is_killed=True), "CLAIMED")
+
+
+def _pause(wish: Wish) -> Verdict:
+    if wish.is_paused:
+        return Verdict(wish, "DONE", "it was paused already")
+    return _with_entries(wish, is_paused=True, at_rest="it takes no entries when it runs")
+
+
+def _resume(wish: Wish) -> Verdict:
+    if not wish.is_paused:
+        return Verdict(wish, "DONE", "it was not paused")
+    return _with_entries(wish, is_paused=False, at_rest="it may enter when it runs")
+
+
+def _release(wish: Wish) -> Verdict:
+    if wish.state != QUARANTINED:
+        return Verdict(wish, "FAILED", f"it is not quarantined, it is {wish.state}")
+    freed = replace(wish, desired_state=STOPPED, state=STOPPED, state_reason="", generation=wish.generation + 1)
+    return Verdict(freed, "DONE", "released; start it when it is mended")
+
+
+_VERDICTS: dict[str, Callable[[Wish], Verdict]] = {
+    "START": _start,
+    "STOP": _stop,
+    "RESTART": _restart,
+    "PAUSE": _pause,
+    "RESUME": _resume,
+    "KILL": _kill,
+    "RELEASE": _release,
+}
+
+
+def _without_process(wish: Wish) -> Verdict:
+    if wish.state == QUARANTINED:
+        return Verdict(wish, "DONE", "it is quarantined and has no process")
+    was_stopped = wish.desired_state == STOPPED and wish.state == STOPPED
+    stopped = replace(wish, desired_state=STOPPED, state=STOPPED, state_reason="")
+    if was_stopped:
+        return Verdict(stopped, "DONE", "it was stopped already")
+    return Verdict(replace(stopped, generation=wish.generation + 1), "DONE", "it had no process")
+
+
+def _with_entries(wish: Wish, *, is_paused: bool, at_rest: str) -> Verdict:
+    """Entries are denied from the commit on; the command is done when the process's runner denies them too."""
+    changed = replace(wish, is_paused=is_paused)
+    if wish.desired_state == STOPPED or not wish.is_held:
+        return Verdict(changed, "DONE", at_rest)
+    return Verdict(replace(changed, generation=wish.generation + 1), "CLAIMED")
+
+
+def _ending(wish: Wish, reason: str) -> Wish:
+    return replace(
+        wish, desired_state=STOPPED, state=STOPPING, state_reason=reason, generation=wish.generation + 1
+    )  # fmt: skip
 
 
 def _run_anew(wish: Wish) -> Wish:
     state, reason = (STARTING, "its runner was told") if wish.is_held else (PENDING, "waits for a runner")
-    return replace(wish, desired_state=RUNNING, state=state, state_reason=reason, generation=wish.generation + 1)
+    generation = wish.generation + 1
+    return replace(
+        wish, desired_state=RUNNING, state=state, state_reason=reason, generation=generation,
+        process_generation=generation, is_killed=False,
+    )  # fmt: skip

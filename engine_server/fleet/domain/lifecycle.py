@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from engine_server.fleet.domain.command import BACKOFF, FAILED, PENDING, RUNNING, STARTING, STOPPED, Wish
+from engine_server.fleet.domain.command import BACKOFF, FAILED, PENDING, QUARANTINED, RUNNING, STARTING, STOPPED, Wish
+from engine_server.fleet.domain.crashes import CrashRecord, quarantine_reason
 from tradewinds.clock import ist
 
 
@@ -54,14 +55,15 @@ class Consequence:
 RUN_OUTCOME = {Event.STOPPED: "STOPPED", Event.CRASHED: "CRASHED", Event.FAILED: "CRASHED"}
 
 
-def consequence(report: StrategyReport, wish: Wish) -> Consequence:
-    """What `report` changes, given what is wanted now. A report on an older wish ends its process's run and no more."""
+def consequence(report: StrategyReport, wish: Wish, crashes: CrashRecord) -> Consequence:
+    """What `report` changes, given what is wanted now and how often it has crashed (this time counted). A report on an older wish ends
+    its process's run and no more."""
     is_stale = report.revision < wish.generation
     if is_stale:
         return Consequence(notification="STRATEGY_CRASHED" if report.event is Event.CRASHED else None)
     if wish.desired_state == STOPPED:
         return _while_stopping(report)
-    return _while_wanted(report, wish)
+    return _while_wanted(report, wish, crashes)
 
 
 def _while_stopping(report: StrategyReport) -> Consequence:
@@ -76,7 +78,7 @@ def _while_stopping(report: StrategyReport) -> Consequence:
     )
 
 
-def _while_wanted(report: StrategyReport, wish: Wish) -> Consequence:
+def _while_wanted(report: StrategyReport, wish: Wish, crashes: CrashRecord) -> Consequence:
     if report.event is Event.STARTING:
         return Consequence(STARTING, f"process {report.process_id} runs on_start")
     if report.event is Event.RUNNING:
@@ -87,7 +89,7 @@ def _while_wanted(report: StrategyReport, wish: Wish) -> Consequence:
         # Its runner is going: scaling is not a stop, nobody is told. Goodbye releases it; else it is started again there.
         return Consequence(PENDING, f"its process ended with its runner{_colon(report.detail)}")
     if report.event is Event.CRASHED:
-        return Consequence(BACKOFF, crash_reason(report), notification="STRATEGY_CRASHED")
+        return _after_crash(report, crashes)
     reason = report.detail or "its runner cannot start it"
     return Consequence(
         FAILED,
@@ -96,6 +98,21 @@ def _while_wanted(report: StrategyReport, wish: Wish) -> Consequence:
         command_status="FAILED",
         command_result=reason,
         notification="STRATEGY_FAILED",
+    )
+
+
+def _after_crash(report: StrategyReport, crashes: CrashRecord) -> Consequence:
+    why = quarantine_reason(crashes)
+    if not why:
+        return Consequence(BACKOFF, crash_reason(report), notification="STRATEGY_CRASHED")
+    reason = f"{why}; the last: {summary_line(report.detail) or 'no reason given'}"
+    return Consequence(
+        QUARANTINED,
+        reason,
+        is_released=True,
+        command_status="FAILED",
+        command_result=reason,
+        notification="STRATEGY_QUARANTINED",
     )
 
 

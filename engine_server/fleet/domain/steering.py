@@ -15,6 +15,7 @@ class Desired:
     epoch: int
     revision: int
     run: bool
+    kill: bool = False
 
 
 @dataclass

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from engine_server.fleet.checkpoints import CheckpointStore
+from engine_server.fleet.domain.command import QUARANTINED
 from engine_server.fleet.domain.lifecycle import Consequence, Event, StrategyReport
 from engine_server.fleet.domain.steering import ENDED, Desired, Held
 from engine_server.fleet.inspection import Inspections
@@ -210,7 +211,9 @@ class RunnerSession:
         if known is None or known.epoch != report.epoch:
             return
         if result.is_released:
-            self.drop(report.config_id)
+            # The runner of a quarantined one still means to start it again: steering tells it that it is superseded.
+            if result.state != QUARANTINED:
+                self.drop(report.config_id)
             return
         if report.event is Event.STARTING:
             if known.process_id != report.process_id:

@@ -28,7 +28,8 @@ def priced(order: PlaceOrder, _exposure: Exposure) -> Denial | None:
 
 
 def market_takes_it(order: PlaceOrder, exposure: Exposure) -> Denial | None:
-    """Entries wait for an open market, a known calendar and the day's scrip master; an exit goes to the broker, which queues it."""
+    """Entries wait for an open market, a known calendar, the day's scrip master, and a strategy that is not paused; an exit goes to the
+    broker, which queues it."""
     if order.no_entry is None or only_reduces(order, exposure):
         return None
     return Denial(order.no_entry.reason, order.no_entry.message)

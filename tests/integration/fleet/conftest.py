@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine_server.fleet.domain.crashes import CrashBudget
 from engine_server.fleet.fleet import Fleet
 from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.oms.event_log import OrderEventLog
@@ -93,7 +94,7 @@ async def start_engine(
     async def start(engine_id: str = "engine-0", *, url: str = "", instruments: Any = None) -> Engine:
         database = Database(database_settings(url or database_url))
         await database.connect()
-        orders, woken = OrderEventLog(database), list[None]()
+        orders, woken, facts_changed = OrderEventLog(database), list[None](), list[str | None]()
         fleet = Fleet(
             database=database,
             redis=redis.client,
@@ -105,6 +106,8 @@ async def start_engine(
             outbox_wake=lambda: woken.append(None),
             clock=SystemClock(),
             ids=new_id,
+            crash_budget=CrashBudget(crashes=4, window_seconds=60),
+            strategy_facts_changed=facts_changed.append,
         )
         server = GrpcServer(auth.TokenVerifier(installation.jwks_file))
         strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
@@ -183,11 +186,12 @@ class Rows:
             config if config is not None else {"symbols": ["NSE:RELIANCE-EQ"], "execution_interval": 5},
         )
 
-    async def command(self, config_id: str, verb: str) -> Any:
+    async def command(self, config_id: str, verb: str, payload: dict[str, object] | None = None) -> Any:
         """A plain INSERT; returns the command's id."""
         row = await self.one(
-            "INSERT INTO strategy_commands (config_id, verb) VALUES ($1, $2) RETURNING command_id", config_id, verb
-        )
+            "INSERT INTO strategy_commands (config_id, verb, payload) VALUES ($1, $2, $3) RETURNING command_id",
+            config_id, verb, payload or {},
+        )  # fmt: skip
         return row["command_id"]
 
     async def outcome(self, command_id: Any, *, status: str = "DONE", timeout: float = 5) -> Any:

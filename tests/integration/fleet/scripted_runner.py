@@ -236,6 +236,10 @@ class ScriptedRunner:
             return
         if known is not None and (known.epoch, known.revision) >= (directive.epoch, directive.revision):
             return
+        if known is not None and known.epoch == directive.epoch and 0 < directive.process_revision <= known.revision:
+            known.revision = directive.revision
+            await self.report(directive.config_id, pb.STRATEGY_EVENT_RUNNING)
+            return
         if known is not None:
             await self.report(directive.config_id, pb.STRATEGY_EVENT_STOPPED, process=known)
         self.processes[directive.config_id] = Process(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from tests.integration.fleet.conftest import Rows, StartRunner
 from tests.support.waiting import eventually
 from tradewinds.database.redis_connection import RedisConnection
@@ -159,18 +157,6 @@ async def test_the_last_of_many_commands_wins(rows: Rows, start_runner: StartRun
     await rows.state("a", "RUNNING")
     open_ones = await rows.all("SELECT 1 FROM strategy_commands WHERE status IN ('PENDING', 'CLAIMED')")
     assert open_ones == []
-
-
-@pytest.mark.parametrize("verb", ["PAUSE", "RESUME", "UPDATE_CONFIG", "KILL"])
-async def test_a_verb_that_is_not_there_yet_fails_and_stops_nothing(
-    rows: Rows, start_runner: StartRunner, verb: str
-) -> None:
-    await rows.add_config("a")
-    await start_runner()
-    await rows.outcome(await rows.command("a", "START"))
-    command = await rows.outcome(await rows.command("a", verb), status="FAILED")
-    assert command["result"].startswith(f"{verb} is not there yet")
-    assert (await rows.config("a"))["state"] == "RUNNING"
 
 
 async def test_a_command_that_has_expired_is_not_carried_out(rows: Rows, start_runner: StartRunner) -> None:

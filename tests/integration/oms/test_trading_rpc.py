@@ -135,6 +135,18 @@ async def test_an_operator_cancels_but_does_not_place(engine: Engine, trading: T
     assert (await failure(trading.stub.CancelOrder(wish, metadata=operator))).reason == "ORDER_ENDED"
 
 
+async def test_a_paused_strategy_may_not_enter_from_the_moment_it_is_told(engine: Engine, trading: Trading) -> None:
+    await add_strategy(engine.database, epoch=3)
+    runner = trading.as_("runner-0", auth.RUNNER)
+    await trading.stub.PlaceOrder(request(config_id="momo", epoch=3), metadata=runner)
+    await engine.database.pool.execute("UPDATE strategy_configs SET is_paused = true")
+    engine.registry.strategies.forget("momo")
+    denied = await trading.stub.PlaceOrder(request(config_id="momo", epoch=3), metadata=runner)
+    assert (denied.state, denied.reason) == (pb.ORDER_STATE_DENIED, "STRATEGY_PAUSED")
+    person = await trading.stub.PlaceOrder(request(), metadata=trading.as_("asha"))
+    assert person.state == pb.ORDER_STATE_SUBMITTING
+
+
 async def test_a_runner_speaks_for_its_strategy_under_its_epoch(engine: Engine, trading: Trading) -> None:
     await add_strategy(engine.database, epoch=3)
     runner = trading.as_("runner-0", auth.RUNNER)

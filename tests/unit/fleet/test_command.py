@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine_server.fleet.domain.command import Wish, judge
+from engine_server.fleet.domain.command import Verdict, Wish, judge, judge_update
 
 STATES = ["STOPPED", "PENDING", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED"]
 
@@ -74,17 +76,71 @@ def test_restart_is_a_new_generation_where_it_is() -> None:
     assert (verdict.status, verdict.wish.state, verdict.wish.generation) == ("CLAIMED", "STARTING", 4)
 
 
-@pytest.mark.parametrize("verb", ["PAUSE", "RESUME", "UPDATE_CONFIG", "KILL"])
-def test_a_verb_that_is_not_there_yet_fails_and_says_so(verb: str) -> None:
-    before = wish("RUNNING", "RUNNING", held=True)
+def test_restart_asks_for_a_new_process_and_pause_for_none() -> None:
+    assert judge("RESTART", wish("RUNNING", "RUNNING", held=True)).wish.process_generation == 4
+    paused = judge("PAUSE", replace(wish("RUNNING", "RUNNING", held=True), process_generation=3))
+    assert (paused.status, paused.wish.is_paused) == ("CLAIMED", True)
+    assert (paused.wish.generation, paused.wish.process_generation, paused.wish.state) == (4, 3, "RUNNING")
+
+
+def test_a_pause_outlives_a_stop_and_a_start() -> None:
+    paused = judge("PAUSE", wish("STOPPED", "STOPPED"))
+    assert (paused.status, paused.wish.is_paused) == ("DONE", True)
+    stopped = judge("STOP", judge("START", paused.wish).wish)
+    assert stopped.wish.is_paused
+    assert not judge("RESUME", stopped.wish).wish.is_paused
+
+
+@pytest.mark.parametrize(("verb", "is_paused"), [("PAUSE", True), ("RESUME", False)])
+def test_what_is_so_already_is_done_at_once(verb: str, is_paused: bool) -> None:
+    before = replace(wish("RUNNING", "RUNNING", held=True), is_paused=is_paused)
     verdict = judge(verb, before)
-    assert verdict.status == "FAILED"
-    assert verdict.result.startswith(f"{verb} is not there yet")
-    assert verdict.wish == before
+    assert (verdict.status, verdict.wish) == ("DONE", before)
+
+
+def test_kill_wins_over_a_stop_on_its_way_and_a_start_forgets_it() -> None:
+    stopping = judge("STOP", wish("RUNNING", "RUNNING", held=True)).wish
+    killed = judge("KILL", stopping)
+    assert (killed.status, killed.wish.is_killed, killed.wish.generation) == ("CLAIMED", True, 5)
+    assert judge("KILL", killed.wish).wish == killed.wish
+    assert not judge("START", killed.wish).wish.is_killed
+
+
+@pytest.mark.parametrize("verb", ["START", "RESTART"])
+def test_a_quarantined_one_is_released_before_it_is_started(verb: str) -> None:
+    quarantined = wish("RUNNING", "QUARANTINED")
+    verdict = judge(verb, quarantined)
+    assert (verdict.status, verdict.wish) == ("FAILED", quarantined)
+    released = judge("RELEASE", quarantined)
+    assert (released.status, released.wish.desired_state, released.wish.state) == ("DONE", "STOPPED", "STOPPED")
+    assert judge(verb, released.wish).status == "CLAIMED"
+
+
+@pytest.mark.parametrize("verb", ["STOP", "KILL"])
+def test_a_stop_does_not_lift_a_quarantine(verb: str) -> None:
+    quarantined = wish("RUNNING", "QUARANTINED")
+    verdict = judge(verb, quarantined)
+    assert (verdict.status, verdict.wish) == ("DONE", quarantined)
+
+
+def test_release_of_what_is_not_quarantined_fails() -> None:
+    assert judge("RELEASE", wish("RUNNING", "RUNNING", held=True)).status == "FAILED"
+
+
+@pytest.mark.parametrize(("live", "process_generation"), [(True, 0), (False, 4)])
+def test_parameters_reach_a_running_process_if_they_are_live(live: bool, process_generation: int) -> None:
+    verdict = judge_update(wish("RUNNING", "RUNNING", held=True), is_live=live)
+    assert (verdict.status, verdict.wish.generation) == ("CLAIMED", 4)
+    assert verdict.wish.process_generation == process_generation
+
+
+def test_parameters_of_one_that_does_not_run_wait_for_its_next_start() -> None:
+    before = wish("STOPPED", "STOPPED")
+    assert judge_update(before, is_live=False) == Verdict(before, "DONE", "it has them when it starts next")
 
 
 @given(
-    st.sampled_from(["START", "STOP", "RESTART", "PAUSE"]),
+    st.sampled_from(["START", "STOP", "RESTART", "PAUSE", "RESUME", "KILL"]),
     st.sampled_from(["STOPPED", "RUNNING"]),
     st.sampled_from(STATES),
     st.booleans(),
@@ -95,6 +151,6 @@ def test_generations_never_fall_and_what_is_wanted_is_what_was_asked(
     before = wish(desired, state, held=held)
     verdict = judge(verb, before)
     assert verdict.wish.generation >= before.generation
-    asked = {"START": "RUNNING", "RESTART": "RUNNING", "STOP": "STOPPED"}.get(verb, desired)
+    asked = {"START": "RUNNING", "RESTART": "RUNNING", "STOP": "STOPPED", "KILL": "STOPPED"}.get(verb, desired)
     assert verdict.wish.desired_state == asked
     assert verdict.wish.is_held == held

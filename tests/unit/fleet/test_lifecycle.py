@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from engine_server.fleet.domain.command import Wish
-from engine_server.fleet.domain.lifecycle import Event, StrategyReport, consequence, summary_line
+from engine_server.fleet.domain.crashes import CrashBudget, CrashRecord
+from engine_server.fleet.domain.lifecycle import Consequence, Event, StrategyReport, summary_line
+from engine_server.fleet.domain.lifecycle import consequence as consequence_of
 
 TRACEBACK = "Traceback (most recent call last):\n  File ...\nZeroDivisionError: division by zero\n"
 
@@ -18,6 +20,10 @@ def report(event: Event, *, revision: int = 3, detail: str = "", retry_at: datet
 
 def wish(desired: str = "RUNNING", state: str = "STARTING", generation: int = 3) -> Wish:
     return Wish(desired, state, "", generation, is_held=True)
+
+
+def consequence(report: StrategyReport, wish: Wish, *, crashes: int = 1, on_crash: str = "RESUME") -> Consequence:
+    return consequence_of(report, wish, CrashRecord(crashes, CrashBudget(crashes=3, window_seconds=600), on_crash))
 
 
 def test_running_ends_the_command_and_tells_the_user() -> None:
@@ -48,6 +54,22 @@ def test_a_crash_says_what_happened_and_when_it_starts_again() -> None:
     assert result.state_reason == "crashed: ZeroDivisionError: division by zero; starts again at 09:30:01 IST"
     assert result.notification == "STRATEGY_CRASHED"
     assert result.command_status is None
+
+
+def test_the_last_crash_of_the_budget_quarantines_it() -> None:
+    crashed = report(Event.CRASHED, detail=TRACEBACK)
+    assert consequence(crashed, wish(state="RUNNING"), crashes=2).state == "BACKOFF"
+    result = consequence(crashed, wish(state="RUNNING"), crashes=3)
+    assert (result.state, result.is_released, result.command_status) == ("QUARANTINED", True, "FAILED")
+    assert result.state_reason == ("crashed 3 times within 10 minutes; the last: ZeroDivisionError: division by zero")
+    assert result.notification == "STRATEGY_QUARANTINED"
+
+
+@pytest.mark.parametrize("on_crash", ["LEAVE_OPEN", "SQUARE_OFF"])
+def test_one_that_may_not_go_on_after_a_crash_is_quarantined_by_the_first(on_crash: str) -> None:
+    result = consequence(report(Event.CRASHED, detail="boom"), wish(state="RUNNING"), on_crash=on_crash)
+    assert (result.state, result.is_released) == ("QUARANTINED", True)
+    assert on_crash in result.state_reason
 
 
 @pytest.mark.parametrize("event", [Event.CRASHED, Event.FAILED])

@@ -13,8 +13,9 @@ from tradewinds.database.models.accounts import BrokerAccount, User
 from tradewinds.database.models.base import Base, BigInt, CreatedAt, UpdatedAt, one_of
 
 DESIRED_STATES = ("STOPPED", "RUNNING")
-CONFIG_STATES = ("STOPPED", "PENDING", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED")
-COMMAND_VERBS = ("START", "STOP", "RESTART", "PAUSE", "RESUME", "UPDATE_CONFIG", "KILL")
+CONFIG_STATES = ("STOPPED", "PENDING", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED", "QUARANTINED")
+ON_CRASH = ("RESUME", "LEAVE_OPEN", "SQUARE_OFF")
+COMMAND_VERBS = ("START", "STOP", "RESTART", "PAUSE", "RESUME", "UPDATE_CONFIG", "KILL", "RELEASE")
 COMMAND_STATUSES = ("PENDING", "CLAIMED", "DONE", "FAILED", "EXPIRED")
 
 
@@ -35,7 +36,11 @@ class StrategyConfig(Base):
     """A configured instance: what somebody wants (`desired_state`) and what is (`state`) are two columns."""
 
     __tablename__ = "strategy_configs"
-    __table_args__ = (one_of("desired_state", DESIRED_STATES), one_of("state", CONFIG_STATES))
+    __table_args__ = (
+        one_of("desired_state", DESIRED_STATES),
+        one_of("state", CONFIG_STATES),
+        one_of("on_crash", ON_CRASH),
+    )
 
     config_id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.user_id"), index=True)
@@ -47,6 +52,10 @@ class StrategyConfig(Base):
     state: Mapped[str] = mapped_column(server_default=text("'STOPPED'"))
     state_reason: Mapped[str] = mapped_column(server_default=text("''"))
     generation: Mapped[BigInt] = mapped_column(server_default=text("0"))
+    process_generation: Mapped[BigInt] = mapped_column(server_default=text("0"))
+    is_paused: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_killed: Mapped[bool] = mapped_column(server_default=text("false"))
+    on_crash: Mapped[str] = mapped_column(server_default=text("'RESUME'"))
     heartbeat_at: Mapped[dt.datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
@@ -74,6 +83,7 @@ class StrategyCommand(Base):
     verb: Mapped[str]
     issuer: Mapped[str] = mapped_column(server_default=text("CURRENT_USER"))
     reason: Mapped[str] = mapped_column(server_default=text("''"))
+    payload: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     status: Mapped[str] = mapped_column(server_default=text("'PENDING'"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[CreatedAt]
