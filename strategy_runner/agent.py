@@ -9,9 +9,13 @@ import secrets
 from redis.asyncio import Redis
 
 from strategy_runner import protocol
+from strategy_runner.bar_reader import BarReader
 from strategy_runner.broadcast_clock import BroadcastClock
+from strategy_runner.calendar_reader import CalendarReader
 from strategy_runner.confinement_check import check_confinement
 from strategy_runner.engine_calls import EngineCalls
+from strategy_runner.engine_market import EngineMarket
+from strategy_runner.feed_watch import FeedWatch
 from strategy_runner.gate import OrderGate
 from strategy_runner.host import ProcessHost
 from strategy_runner.hosting import Hosting
@@ -75,12 +79,19 @@ class Agent:
         self._gate = OrderGate(clock.monotonic)
         self._market_clock = BroadcastClock(clock, self._announce_clock)
         self._redis = redis
-        self._ticks = TickReader(redis, clock)
+        self._ticks = TickReader(redis)
+        self._bars = BarReader(redis)
+        self._feed_watch = FeedWatch(redis, self._ticks, clock)
+        market = EngineMarket(self._session_channel, token)
+        self._calendar = CalendarReader(market, self._market_clock, self._announce_phases)
         self._roster = Roster(
             Hosting(
                 host=host,
                 upstream=self._outbox,
                 ticks=self._ticks,
+                bars=self._bars,
+                market=market,
+                phases=lambda: self._calendar.phases,
                 redis=redis,
                 calls=EngineCalls(self._order_channel, token),
                 gate=self._gate,
@@ -113,7 +124,9 @@ class Agent:
         service = self._service
         service.spawn("market-clock", follow_market_clock(self._redis, self._market_clock))
         service.spawn("ticks", self._ticks.run())
-        service.spawn("ticks.stale", self._ticks.watch())
+        service.spawn("bars", self._bars.run())
+        service.spawn("feed-watch", self._feed_watch.run())
+        service.spawn("calendar", self._calendar.run())
         service.spawn("supervisor", self._supervisor.run())
         session = service.spawn("session", self._session.run())
         service.spawn("gate", self._session.watch_gate())
@@ -154,8 +167,12 @@ class Agent:
         except TimeoutError:
             log.warning("goodbye.unsaid")  # no engine there; the lease runs out
 
+    def _announce_phases(self, phases: protocol.Phases) -> None:
+        self._roster.tell_all(phases)
+
     def _announce_clock(self, reading: ClockReading) -> None:
-        self._roster.set_clock(protocol.Clock(reading.market_ms, reading.real_ms, reading.rate))
+        self._calendar.look_again()
+        self._roster.tell_all(protocol.Clock(reading.market_ms, reading.real_ms, reading.rate))
 
 
 def _build() -> str:

@@ -6,16 +6,21 @@ import asyncio
 
 from redis.exceptions import RedisError
 
+from strategy_runner import selection
 from strategy_runner.assignment import Assignment
+from strategy_runner.bar_supply import BarSupply
 from strategy_runner.hosting import Hosting
-from strategy_runner.protocol import InstrumentsKnown
+from strategy_runner.market_calls import MarketCallError
+from strategy_runner.protocol import InstrumentsKnown, Selected
 from strategy_runner.strategy_process import StrategyProcess
 from tradewinds.instrument_lookup import find_instrument
 from tradewinds.instruments import Instrument, UnknownInstrumentError, resolve
-from tradewinds.sdk.commands import ChangeSubscription, Notify
+from tradewinds.sdk.commands import ChangeSubscription, Notify, SelectInstrument, WantBars
 from tradewinds.telemetry import get_logger
 
 log = get_logger("subscription")
+
+Wish = ChangeSubscription | SelectInstrument | WantBars
 
 _ATTEMPTS = 5
 _MAX_WISHES = 1_000
@@ -28,7 +33,8 @@ class Following:
         self._hosting = hosting
         self._assignment = assignment
         self._process = process
-        self._wishes: asyncio.Queue[ChangeSubscription] = asyncio.Queue(_MAX_WISHES)
+        self._wishes: asyncio.Queue[Wish] = asyncio.Queue(_MAX_WISHES)
+        self._bars = BarSupply(assignment.config_id, process, hosting.bars, hosting.market)
         self._followed = {instrument.key: instrument for instrument in assignment.instruments}
 
     @property
@@ -44,14 +50,20 @@ class Following:
                 self._process.send(InstrumentsKnown([instrument]))
         await self._tell()
         while True:
-            await self._change(await self._wishes.get())
+            match await self._wishes.get():
+                case ChangeSubscription() as wish:
+                    await self._change(wish)
+                case SelectInstrument() as wish:
+                    await self._select(wish)
+                case WantBars(intervals=intervals):
+                    await self._bars.want(intervals, self.keys)
 
-    def wish(self, wish: ChangeSubscription) -> None:
+    def wish(self, wish: Wish) -> None:
         """Take a wish of the strategy; a thousand unanswered ones, and the rest are not served."""
         try:
             self._wishes.put_nowait(wish)
         except asyncio.QueueFull:
-            log.warning_throttled("wishes.full", config_id=self._assignment.config_id, symbol=wish.symbol)
+            log.warning_throttled("wishes.full", config_id=self._assignment.config_id)
 
     async def _change(self, wish: ChangeSubscription) -> None:
         if not wish.follow:
@@ -64,14 +76,31 @@ class Following:
             self._process.send(InstrumentsKnown([instrument]))
         await self._tell()
 
+    async def _select(self, wish: SelectInstrument) -> None:
+        """Answer, whatever happens: the strategy waits."""
+        try:
+            key = wish.key or await selection.key_of(wish.selector, self._hosting.market)
+            instrument = await find_instrument(self._hosting.redis, key)
+        except (UnknownInstrumentError, MarketCallError, RedisError, OSError, TimeoutError) as e:
+            log.warning("not_selected", config_id=self._assignment.config_id, selector=wish.selector.text, error=str(e))
+            self._process.send(Selected(number=wish.number, instrument=None, error=str(e) or repr(e)))
+            return
+        log.info("selected", config_id=self._assignment.config_id, selector=wish.selector.text, instrument=key)
+        self._process.send(Selected(number=wish.number, instrument=instrument, error=""))
+        if instrument.key not in self._followed:
+            self._followed[instrument.key] = instrument
+            await self._tell()
+
     def end(self) -> None:
         """The process has ended; the engine drops its subscriptions with the assignment."""
+        self._bars.end()
         self._hosting.ticks.forget(self._assignment.config_id, self._process)
 
     async def _tell(self) -> None:
         a = self._assignment
         self._hosting.upstream.subscriptions(a.config_id, a.epoch, self.keys)
         await self._hosting.ticks.follow(a.config_id, self._process, self._followed.values())
+        await self._bars.follow(self.keys)
 
     async def _find(self, symbol: str) -> Instrument | None:
         for attempt in range(1, _ATTEMPTS + 1):

@@ -21,7 +21,8 @@ from tradewinds.telemetry import get_logger
 log = get_logger("host")
 
 _BOOT: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
+    # The environment is cleared once numpy has seen this: its threads would make the fork server one that must not fork.
+    "import json, os, sys; os.environ['OPENBLAS_NUM_THREADS'] = '1'; sys.path[:] = json.loads(sys.argv[2]); "
     "from strategy_runner import fork_server; fork_server.main(int(sys.argv[1]))"
 )
 _MAX_MESSAGE_BYTES: Final = 4096

@@ -112,9 +112,9 @@ class HostedStrategy:
         if self._process is not None:
             self._process.child.kill()
 
-    def set_clock(self, clock: protocol.Clock) -> None:
-        """The market clock has jumped or changed its rate."""
-        self._send(clock)
+    def tell(self, news: protocol.Clock | protocol.Phases) -> None:
+        """The market clock has jumped or changed its rate; the calendar has changed."""
+        self._send(news)
 
     def repeat_report(self) -> None:
         """Say again where it is, to an engine that may have missed it; what happened there meanwhile is replayed."""
@@ -232,6 +232,7 @@ class HostedStrategy:
         self._hosting.upstream.checkpoint(a.config_id, a.epoch, self.saved)
         self._report(LifeEvent.STARTING)
         process.send(self._start_frame())
+        process.send(self._hosting.phases())
         self.events.begin(process.send, self.saved.last_event_sequence)
 
     def _start_frame(self) -> protocol.Start:
@@ -304,7 +305,7 @@ class HostedStrategy:
                 upstream.notify(a.config_id, a.epoch, message)
             case commands.RecordMetric():
                 upstream.metric(a.config_id, message)
-            case commands.ChangeSubscription():
+            case commands.ChangeSubscription() | commands.SelectInstrument() | commands.WantBars():
                 if self._following is not None:
                     self._following.wish(message)
             case commands.SaveCheckpoint(last_event_sequence=sequence, state_json=state_json):

@@ -9,11 +9,14 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from strategy_runner.bar_reader import BarReader
 from strategy_runner.confinement import Confinement
 from strategy_runner.gate import OrderGate
 from strategy_runner.health import Bounds
 from strategy_runner.host import ProcessHost
+from strategy_runner.market_calls import MarketCalls
 from strategy_runner.order_calls import OrderCalls
+from strategy_runner.protocol import Phases
 from strategy_runner.ticks import TickReader
 from strategy_runner.upstream import Upstream
 from tradewinds.clock import Clock, ClockReading
@@ -26,6 +29,9 @@ class Hosting:
     host: ProcessHost
     upstream: Upstream
     ticks: TickReader
+    bars: BarReader
+    market: MarketCalls
+    phases: Callable[[], Phases]
     redis: Redis
     calls: OrderCalls
     gate: OrderGate

@@ -13,6 +13,7 @@ import msgspec
 
 from strategy_runner.confinement import Confinement
 from strategy_runner.tick_rows import TickRow
+from tradewinds.bars import Bar
 from tradewinds.instruments import Instrument
 from tradewinds.sdk.commands import (
     CancelOrder,
@@ -21,8 +22,11 @@ from tradewinds.sdk.commands import (
     PlaceOrder,
     RecordMetric,
     SaveCheckpoint,
+    SelectInstrument,
+    WantBars,
 )
 from tradewinds.sdk.orders import OrderEvent, OrderReport
+from tradewinds.sdk.phases import KnownDay, PhaseSpan
 from tradewinds.sdk.vocabulary import OrderState, StopReason
 
 _LENGTH: Final = struct.Struct("<I")
@@ -135,9 +139,40 @@ class InstrumentsKnown(msgspec.Struct, frozen=True, tag=True):
 
 
 class FeedState(msgspec.Struct, frozen=True, tag=True):
-    """Prices have stopped coming, or come again."""
+    """Prices of these followed instruments are missing, and of no others."""
 
-    is_stale: bool
+    stale: list[str]
+
+
+class BarsClosed(msgspec.Struct, frozen=True, tag=True):
+    """Bars that have just closed, in order."""
+
+    bars: list[Bar]
+
+
+class PastBars(msgspec.Struct, frozen=True, tag=True):
+    """Bars of the past, of one instrument and interval."""
+
+    bars: list[Bar]
+
+
+class PastBarsSent(msgspec.Struct, frozen=True, tag=True):
+    """As many bars of the past as there are have been sent: `on_start` may be called."""
+
+
+class Selected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answer to `SelectInstrument`; `error` says why there is none."""
+
+    number: int
+    instrument: Instrument | None
+    error: str
+
+
+class Phases(msgspec.Struct, frozen=True, tag=True):
+    """The calendar of the days around now."""
+
+    spans: list[PhaseSpan]
+    days: list[KnownDay]
 
 
 class NewParams(msgspec.Struct, frozen=True, tag=True):
@@ -164,6 +199,11 @@ RunnerMessage = (
     | CancelFailed
     | InstrumentsKnown
     | FeedState
+    | BarsClosed
+    | PastBars
+    | PastBarsSent
+    | Selected
+    | Phases
     | Clock
     | NewParams
     | Stop
@@ -244,6 +284,8 @@ WorkerMessage = (
     | Notify
     | RecordMetric
     | ChangeSubscription
+    | SelectInstrument
+    | WantBars
     | SaveCheckpoint
 )
 

@@ -105,10 +105,10 @@ class Roster:
         for config_id in list(self._hosted):
             self.supersede(config_id, "another process has this runner's name")
 
-    def set_clock(self, clock: protocol.Clock) -> None:
-        """The market clock has jumped or changed its rate."""
+    def tell_all(self, news: protocol.Clock | protocol.Phases) -> None:
+        """The market clock has jumped or changed its rate; the calendar has changed."""
         for hosted in self._hosted.values():
-            hosted.set_clock(clock)
+            hosted.tell(news)
 
     def held(self) -> list[Held]:
         """Every strategy that has, or is about to have, a process."""

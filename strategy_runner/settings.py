@@ -34,7 +34,10 @@ class RunnerSettings(Settings):
         default=5.0, gt=0, le=60, validation_alias="STRATEGY_STOP_SECONDS", description="how long on_stop may take"
     )
     memory_mb: int = Field(
-        default=512, ge=64, validation_alias="STRATEGY_MEMORY_MB", description="the most that one strategy may write to"
+        default=512,
+        ge=128,
+        validation_alias="STRATEGY_MEMORY_MB",
+        description="the most that one strategy may write to",
     )
     open_files: int = Field(default=256, ge=32, validation_alias="STRATEGY_OPEN_FILES")
     file_mb: int = Field(

@@ -64,6 +64,8 @@ def _continue_from(start: Start) -> Checkpoint:
     return Checkpoint(
         last_event_sequence=saved.last_event_sequence,
         state=saved.state,
+        daily_due=saved.daily_due,
+        selections=saved.selections,
         positions=tuple(map(_position, start.positions)),
         working_orders=tuple(start.working_orders),
     )

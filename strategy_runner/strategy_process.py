@@ -9,6 +9,7 @@ from prometheus_client import Counter
 
 from strategy_runner.host import ChildProcess
 from strategy_runner.protocol import (
+    BarsClosed,
     FeedState,
     RunnerMessage,
     Ticks,
@@ -19,6 +20,7 @@ from strategy_runner.protocol import (
 )
 from strategy_runner.tick_rows import TickRow
 from strategy_runner.tick_window import TickWindow
+from tradewinds.bars import Bar
 from tradewinds.telemetry import get_logger
 
 log = get_logger("strategy")
@@ -67,9 +69,13 @@ class StrategyProcess:
         self._window.answered()
         self.flush_ticks()
 
-    def feed_changed(self, *, is_stale: bool) -> None:
-        """Prices have stopped coming, or come again."""
-        self.send(FeedState(is_stale))
+    def feed_changed(self, stale: list[str]) -> None:
+        """Prices of these are missing now, and of no others."""
+        self.send(FeedState(stale))
+
+    def bars_closed(self, bars: list[Bar]) -> None:
+        """Bars of instruments and intervals that it wants."""
+        self.send(BarsClosed(bars))
 
     async def messages(self) -> AsyncIterator[WorkerMessage]:
         """What it says, until its end of the pipe closes."""

@@ -14,14 +14,12 @@ from redis.exceptions import RedisError
 
 from strategy_runner.tick_rows import TickRow
 from tradewinds import redis_keys
-from tradewinds.clock import Clock
 from tradewinds.instruments import Instrument
 from tradewinds.telemetry import get_logger
 from tradewinds.ticks import TICK_DTYPE, unpack
 
 log = get_logger("ticks")
 
-STALE_SECONDS: Final = 5.0
 _BLOCK_MS: Final = 1_000
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 
@@ -41,8 +39,8 @@ class TickSink(Protocol):
         """The batch is over."""
         ...
 
-    def feed_changed(self, *, is_stale: bool) -> None:
-        """Prices have stopped coming, or come again."""
+    def feed_changed(self, stale: list[str]) -> None:
+        """Prices of these are missing now, and of no others."""
         ...
 
 
@@ -52,17 +50,15 @@ class Follower:
 
     sink: TickSink
     keys: dict[Token, str]
-    heard_at: float  # monotonic
-    is_stale: bool = False
+    stale: frozenset[str] = frozenset()
     told: set[str] = field(default_factory=set)  # instruments that have had a live price
 
 
 class TickReader:
     """One reader for all strategies of this runner. What a slow strategy misses, its sink decides."""
 
-    def __init__(self, redis: Redis, clock: Clock) -> None:
+    def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._clock = clock
         self._followers: dict[str, Follower] = {}
         self._routes: dict[Token, list[Follower]] = {}
 
@@ -73,7 +69,7 @@ class TickReader:
         if known is not None and known.sink is sink:
             known.keys, follower = keys, known
         else:
-            follower = self._followers[config_id] = Follower(sink, keys, self._clock.monotonic())
+            follower = self._followers[config_id] = Follower(sink, keys)
         self._rebuild_routes()
         await self._tell_last_prices(follower)
 
@@ -104,15 +100,15 @@ class TickReader:
                 payloads = [fields.get(b"t", b"") for _id, fields in entries]
                 self._route(b"".join(payload for payload in payloads if _is_whole(payload)))
 
-    async def watch(self) -> None:
-        """Tell strategies that their prices have stopped: nothing for five real seconds."""
-        while True:
-            await asyncio.sleep(STALE_SECONDS / 10)
-            now = self._clock.monotonic()
-            for follower in self._followers.values():
-                if follower.keys and not follower.is_stale and now - follower.heard_at >= STALE_SECONDS:
-                    follower.is_stale = True
-                    follower.sink.feed_changed(is_stale=True)
+    def set_stale(self, stale: frozenset[str]) -> None:
+        """Prices of these are missing, and of no others."""
+        for follower in self._followers.values():
+            _tell_stale(follower, stale.intersection(follower.keys.values()))
+
+    def all_stale(self) -> None:
+        """No prices come."""
+        for follower in self._followers.values():
+            _tell_stale(follower, frozenset(follower.keys.values()))
 
     async def _latest_positions(self) -> dict[Any, Any]:
         """Only what comes from now on. `$` would be looked up anew in each call, and lose what came in between."""
@@ -124,7 +120,6 @@ class TickReader:
         """Records of `tradewinds.ticks` to those who follow them."""
         records = unpack(payload)
         touched: set[Follower] = set()
-        now = self._clock.monotonic()
         for record in records.tolist():
             for follower in self._routes.get((record[0], record[2]), ()):
                 row = _row(follower.keys[record[0], record[2]], record)
@@ -133,10 +128,6 @@ class TickReader:
                 touched.add(follower)
                 _ROUTED.inc()
         for follower in touched:
-            follower.heard_at = now
-            if follower.is_stale:
-                follower.is_stale = False
-                follower.sink.feed_changed(is_stale=False)
             follower.sink.flush_ticks()
 
     async def _tell_last_prices(self, follower: Follower) -> None:
@@ -160,6 +151,12 @@ class TickReader:
             for token in follower.keys:
                 routes.setdefault(token, []).append(follower)
         self._routes = routes
+
+
+def _tell_stale(follower: Follower, stale: frozenset[str]) -> None:
+    if stale != follower.stale:
+        follower.stale = stale
+        follower.sink.feed_changed(sorted(stale))
 
 
 def _is_whole(payload: bytes) -> bool:

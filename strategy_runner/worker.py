@@ -32,6 +32,7 @@ _RUNNER_GONE: Final = 70
 
 _PROGRESS_SECONDS: Final = 1.0
 _CHECKPOINT_SECONDS: Final = 0.25
+_PAST_BARS_SECONDS: Final = 20.0
 _MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024
 _MAX_TRACEBACK: Final = 8_000
 
@@ -87,6 +88,7 @@ class StrategyWorker:
         self._progress_at = 0.0
         self._longest_seconds = 0.0
         self._saved_at = 0.0
+        self._has_past_bars = asyncio.Event()
         self._is_caught_up = False
         self._is_stopped = False
 
@@ -97,10 +99,13 @@ class StrategyWorker:
             self._set_clock(start.clock)
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         signal.signal(signal.SIGUSR1, self._interrupt)
-        reading = asyncio.create_task(self._read(), name="pipe")
         driver: StrategyDriver | None = None
+        reading: asyncio.Task[None] | None = None
         try:
             driver = build_driver(start, self._clock, self._send)
+            reading = asyncio.create_task(self._read(driver), name="pipe")
+            if driver.want_bars():
+                await self._wait_for_past_bars()
             await driver.start()
             self._send(protocol.Running(code_hash=loading.code_hash(type(driver.strategy))))
             while not self._is_stopped:
@@ -112,8 +117,16 @@ class StrategyWorker:
             self._send(_crash_report(driver, e))  # whatever a strategy raises ends this process, and is told
             return await self._end(_CRASHED)
         finally:
-            reading.cancel()
+            if reading is not None:
+                reading.cancel()
         return await self._end(0)
+
+    async def _wait_for_past_bars(self) -> None:
+        try:
+            async with asyncio.timeout(_PAST_BARS_SECONDS):
+                await self._has_past_bars.wait()
+        except TimeoutError:
+            print(f"no answer to bars() after {_PAST_BARS_SECONDS:g} s: beginning with what there is")  # noqa: T201 - its log
 
     def _interrupt(self, *_: object) -> None:
         """SIGUSR1: end the callback where it is, so that the report shows the line; one that only waits is cancelled there."""
@@ -150,46 +163,54 @@ class StrategyWorker:
 
     async def _handle(self, driver: StrategyDriver, message: RunnerMessage) -> None:
         match message:
-            case protocol.OrderEvents(events):
-                for event in events:
-                    await driver.take_order_event(event)
             case protocol.CaughtUp():
                 self._is_caught_up = True
-            case protocol.OrderPlaced(request_id=request_id, order_id=order_id):
-                driver.bind_order(request_id, order_id)
-            case protocol.PlaceFailed(request_id=request_id, state=state, reason=reason, message=text):
-                await driver.take_place_failure(request_id, state, reason, text)
-            case protocol.CancelFailed(request_id=request_id, reason=reason, message=text):
-                await driver.take_cancel_failure(request_id, reason, text)
             case protocol.InstrumentsKnown(instruments):
                 driver.desk.learn(instruments)
-            case protocol.FeedState(is_stale):
-                await driver.take_feed_state(is_stale=is_stale)
+            case protocol.FeedState(stale):
+                await driver.take_feed_state(stale)
+            case protocol.BarsClosed(bars):
+                for bar in bars:
+                    await driver.take_bar(bar)
+            case protocol.Phases(spans, days):
+                driver.learn_phases(spans, days)
             case protocol.Clock():
                 self._set_clock(message)
             case protocol.NewParams(config_json):
-                driver.take_params(config_json)
+                await driver.take_params(config_json)
             case protocol.Stop(reason):
                 await driver.stop(reason)
                 driver.save_if_changed()
                 self._is_stopped = True
                 self._send(protocol.Stopped())
             case _:
+                await self._handle_order(driver, message)
+
+    async def _handle_order(self, driver: StrategyDriver, message: RunnerMessage) -> None:
+        match message:
+            case protocol.OrderEvents(events):
+                for event in events:
+                    await driver.take_order_event(event)
+            case protocol.OrderPlaced(request_id=request_id, order_id=order_id):
+                driver.bind_order(request_id, order_id)
+            case protocol.PlaceFailed(request_id=request_id, state=state, reason=reason, message=text):
+                await driver.take_place_failure(request_id, state, reason, text)
+            case protocol.CancelFailed(request_id=request_id, reason=reason, message=text):
+                await driver.take_cancel_failure(request_id, reason, text)
+            case _:
                 raise TypeError(f"{type(message).__name__} makes no sense while a strategy runs")
 
     def _timer_is_due(self, driver: StrategyDriver) -> bool:
-        now_ms = self._clock.now_ms()
-        due = driver.desk.timers.next_due_ms(now_ms)
-        return due is not None and due <= now_ms
+        due = driver.next_due_ms()
+        return due is not None and due <= self._clock.now_ms()
 
     def _idle_seconds(self, driver: StrategyDriver) -> float:
         """Until a timer, the next checkpoint or the next sign of progress."""
         wait = _CHECKPOINT_SECONDS if driver.has_unsaved else _PROGRESS_SECONDS
-        now_ms = self._clock.now_ms()
-        due = driver.desk.timers.next_due_ms(now_ms)
+        due = driver.next_due_ms()
         if due is None or self._clock.rate <= 0:
             return wait
-        return min(wait, max(0.0, (due - now_ms) / 1000 / self._clock.rate))
+        return min(wait, max(0.0, (due - self._clock.now_ms()) / 1000 / self._clock.rate))
 
     def _keep_up(self, driver: StrategyDriver) -> None:
         self._loop_count += 1
@@ -205,9 +226,18 @@ class StrategyWorker:
     def _set_clock(self, reading: protocol.Clock) -> None:
         self._clock.set(ClockReading(reading.market_ms, reading.real_ms, reading.rate))
 
-    async def _read(self) -> None:
+    async def _read(self, driver: StrategyDriver) -> None:
+        """What a callback may be waiting for is taken at once; everything else in its turn."""
         while (body := await protocol.read_frame(self._reader)) is not None:
-            await self._inbox.put(protocol.runner_messages.decode(body))
+            match protocol.runner_messages.decode(body):
+                case protocol.Selected(number=number, instrument=instrument, error=error):
+                    driver.take_selected(number, instrument, error)
+                case protocol.PastBars(bars):
+                    driver.desk.bars.put(bars)
+                case protocol.PastBarsSent():
+                    self._has_past_bars.set()
+                case message:
+                    await self._inbox.put(message)
         os._exit(_RUNNER_GONE)  # at once: without its runner a strategy must not even finish its callback
 
     def _send(self, message: WorkerMessage) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from tradewinds.sdk.errors import StateError
 from tradewinds.sdk.orders import OrderReport
 from tradewinds.sdk.positions import Position
+from tradewinds.sdk.selectors import Selection
 from tradewinds.sdk.vocabulary import Product
 
 # It is sent to the engine after each change, in one message of a session that other strategies share (4 MiB at most).
@@ -27,9 +28,19 @@ class Checkpoint:
     state: dict[str, Any] = field(default_factory=dict)
     positions: tuple[Position, ...] = ()
     working_orders: tuple[OrderReport, ...] = ()
+    daily_due: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of `at` timers, by name: market time, epoch milliseconds
+    selections: Mapping[str, Selection] = field(default_factory=dict)  # by the selector's text
 
 
-def encode(state: Mapping[str, Any], positions: Iterable[Position], orders: Iterable[OrderReport]) -> str:
+def encode(
+    state: Mapping[str, Any],
+    positions: Iterable[Position],
+    orders: Iterable[OrderReport],
+    daily_due: Mapping[str, int],
+    selections: Mapping[str, Selection],
+) -> str:
     """The JSON object that is stored; raises `StateError` where the state is not JSON."""
     for key in state:
         if not isinstance(key, str):
@@ -39,6 +50,8 @@ def encode(state: Mapping[str, Any], positions: Iterable[Position], orders: Iter
             [p.instrument, p.product, p.net_quantity, _text(p.average_price), str(p.realised_pnl)] for p in positions
         ],
         "orders": [msgspec.to_builtins(order) for order in orders],
+        "daily": dict(daily_due),
+        "selections": msgspec.to_builtins(dict(selections)),
     }
     try:
         text = json.dumps({"state": dict(state), "book": book}, allow_nan=False)
@@ -64,6 +77,8 @@ def decode(state_json: str, last_event_sequence: int) -> Checkpoint:
             for instrument, product, net, average, realised in book.get("positions", ())
         ),
         working_orders=tuple(msgspec.convert(order, OrderReport) for order in book.get("orders", ())),
+        daily_due=book.get("daily", {}),
+        selections=msgspec.convert(book.get("selections", {}), dict[str, Selection]),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tradewinds.sdk.selectors import Selector
 from tradewinds.sdk.vocabulary import OrderType, Product, Side
 
 
@@ -51,6 +52,20 @@ class ChangeSubscription(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     follow: bool
 
 
+class SelectInstrument(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Say which instrument a selector means, and follow it; `key` is the answer already where it is pinned. Answered by `number`."""
+
+    number: int
+    selector: Selector
+    key: str
+
+
+class WantBars(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Send the closed bars of these intervals of whatever is followed, and first so many of the past."""
+
+    intervals: dict[str, int]
+
+
 class SaveCheckpoint(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """State and order events taken so far: one fact."""
 
@@ -58,4 +73,6 @@ class SaveCheckpoint(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     state_json: str
 
 
-Command = PlaceOrder | CancelOrder | Notify | RecordMetric | ChangeSubscription | SaveCheckpoint
+Command = (
+    PlaceOrder | CancelOrder | Notify | RecordMetric | ChangeSubscription | SelectInstrument | WantBars | SaveCheckpoint
+)

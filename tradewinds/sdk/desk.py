@@ -11,6 +11,7 @@ from typing import Any
 
 from tradewinds.clock import IST
 from tradewinds.instruments import Instrument, resolve
+from tradewinds.sdk.bars import BarShelf
 from tradewinds.sdk.checkpoint import Checkpoint
 from tradewinds.sdk.commands import (
     CancelOrder,
@@ -24,8 +25,10 @@ from tradewinds.sdk.errors import OrderArgumentError
 from tradewinds.sdk.market import Tick
 from tradewinds.sdk.order_book import OrderBook
 from tradewinds.sdk.orders import OrderHandle
+from tradewinds.sdk.phases import PhaseBook
 from tradewinds.sdk.positions import Position, PositionBook
 from tradewinds.sdk.request_ids import RequestIds
+from tradewinds.sdk.selecting import Selecting
 from tradewinds.sdk.timers import Timers
 from tradewinds.sdk.vocabulary import OrderState, OrderType, Product, Side, StopReason
 
@@ -80,7 +83,13 @@ class Desk:
         self.positions = PositionBook(checkpoint.positions)
         self.orders = OrderBook(checkpoint.working_orders)
         self.state: dict[str, Any] = dict(checkpoint.state)
-        self.timers = Timers()
+        self.timers = Timers(checkpoint.daily_due)
+        self.bars = BarShelf()
+        self.phases = PhaseBook()
+        self.selecting = Selecting(
+            checkpoint.selections, send=send, is_open=self._is_open, today=lambda: f"{self.now():%Y-%m-%d}"
+        )
+        self.stale: frozenset[str] = frozenset()
         self.stopping: StopReason | None = None
         self._now_ms = now_ms
         self._send = send
@@ -198,6 +207,10 @@ class Desk:
     def replace_quote(self, tick: Tick) -> None:
         """The last price of an instrument."""
         self.quotes[tick.symbol] = tick
+
+    def _is_open(self, key: str) -> bool:
+        held = any(position.instrument == key for position in self.positions.open())
+        return held or any(order.instrument == key for order in self.orders.working())
 
     def learn(self, instruments: Iterable[Instrument]) -> None:
         """Instruments that the strategy follows from now on."""

@@ -13,17 +13,19 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tradewinds.bars import Bar as StoredBar
 from tradewinds.clock import IST
 from tradewinds.instruments import Instrument
 from tradewinds.sdk import params as parameters
 from tradewinds.sdk.checkpoint import Checkpoint, encode
-from tradewinds.sdk.commands import Command, SaveCheckpoint
+from tradewinds.sdk.commands import Command, SaveCheckpoint, WantBars
 from tradewinds.sdk.desk import Desk
 from tradewinds.sdk.market import Tick
 from tradewinds.sdk.orders import FillReport, OrderEvent, OrderHandle, Trade
+from tradewinds.sdk.phases import KnownDay, PhaseSpan, segments_of
 from tradewinds.sdk.request_ids import RequestIds
 from tradewinds.sdk.strategy import BaseStrategy
-from tradewinds.sdk.timers import decorated
+from tradewinds.sdk.timers import add_decorated
 from tradewinds.sdk.vocabulary import OrderState, StopReason
 
 
@@ -48,6 +50,7 @@ class StrategyDriver:
         self._send = send
         self._sequence = checkpoint.last_event_sequence
         self._touched = False
+        self._phase_due_ms: int | None = None
         self._saved = self._encoded()
         # Before __init__, so that a strategy with a constructor of its own need not think of ours.
         self.strategy = strategy_class.__new__(strategy_class)
@@ -55,20 +58,40 @@ class StrategyDriver:
         self.strategy.params = params
         strategy_class.__init__(self.strategy)
 
+    def want_bars(self) -> bool:
+        """Ask for the bars that the strategy wants; whether there are any, so that their past is to be waited for."""
+        self.callback = "bars"
+        self.desk.bars.want(self.strategy.bars())
+        if self.desk.bars.wanted:
+            self._send(WantBars(intervals=dict(self.desk.bars.wanted)))
+        return bool(self.desk.bars.wanted)
+
     async def start(self) -> None:
         """Call `on_start`, and start the timers that methods were decorated with."""
-        for milliseconds, method in decorated(self.strategy):
-            self.desk.timers.add(milliseconds / 1000, method, self.desk.now_ms())
+        add_decorated(self.desk.timers, self.strategy, self.desk.now_ms())
         await self._call("on_start")
 
-    def take_params(self, config_json: str) -> None:
-        """Parameters that changed while it runs: `self.params` has them from the next callback on."""
-        self.strategy.params = parameters.validate(type(self.strategy.params), config_json)
+    async def take_params(self, config_json: str) -> None:
+        """Parameters that may change while the process runs have changed; raises `ParamsError` (the engine has had them checked)."""
+        before = self.strategy.params
+        self.strategy.params = parameters.validate(type(before), config_json)
+        await self._call("on_params", before)
 
     async def take_tick(self, tick: Tick) -> None:
         """A price."""
         self.desk.replace_quote(tick)
         await self._call("on_tick", tick)
+
+    async def take_bar(self, closed: StoredBar) -> None:
+        """A bar has closed; one that was told before is only corrected."""
+        if (bar := self.desk.bars.take(closed)) is not None:
+            await self._call("on_bar", bar)
+
+    def take_selected(self, number: int, instrument: Instrument | None, error: str) -> None:
+        """The answer to a `SelectInstrument`."""
+        if instrument is not None:
+            self.desk.learn([instrument])
+        self.desk.selecting.answer(number, instrument, error)
 
     async def take_order_event(self, event: OrderEvent) -> None:
         """An order event; one that was taken before is dropped."""
@@ -113,14 +136,30 @@ class StrategyDriver:
         await self._call("on_order", handle)
 
     async def fire_timers(self) -> None:
-        """Call what is due."""
+        """Call what is due, and tell of phases that have begun."""
         for timer in self.desk.timers.take_due(self.desk.now_ms()):
             if not timer.is_cancelled:
                 await self._run(getattr(timer.callback, "__name__", "timer"), timer.callback)
+        for phase in self.desk.phases.changes(segments_of(self.desk.instruments.values()), self.desk.now_ms()):
+            await self._call("on_phase", phase)
+        self._phase_due_ms = self.desk.phases.next_change_ms(self.desk.now_ms())
 
-    async def take_feed_state(self, *, is_stale: bool) -> None:
-        """Prices have stopped coming, or come again."""
-        await self._call("on_feed_stale" if is_stale else "on_feed_resumed")
+    def next_due_ms(self) -> int | None:
+        """When `fire_timers` has something to do (market time)."""
+        now_ms = self.desk.now_ms()
+        moments = (self.desk.timers.next_due_ms(now_ms), self._phase_due_ms)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def learn_phases(self, spans: Iterable[PhaseSpan], days: Iterable[KnownDay]) -> None:
+        """The calendar of the days around now."""
+        self.desk.phases.learn(spans, days)
+        self._phase_due_ms = self.desk.now_ms()
+
+    async def take_feed_state(self, stale: Iterable[str]) -> None:
+        """Prices of these instruments are missing now, and of no others."""
+        before, self.desk.stale = self.desk.stale, frozenset(stale)
+        if bool(before) != bool(self.desk.stale):
+            await self._call("on_feed_stale" if self.desk.stale else "on_feed_resumed")
 
     async def stop(self, reason: StopReason) -> None:
         """Call `on_stop`; from here on only what `reason` allows is sent."""
@@ -145,7 +184,13 @@ class StrategyDriver:
     def _encoded(self) -> tuple[int, str]:
         # An order that no event has told of is left out: the events after the checkpoint will tell, or it never was.
         told = [handle.report() for handle in self.desk.orders.working() if handle.has_event]
-        return self._sequence, encode(self.desk.state, self.desk.positions.all(), told)
+        return self._sequence, encode(
+            self.desk.state,
+            self.desk.positions.all(),
+            told,
+            self.desk.timers.daily_due(),
+            self.desk.selecting.selections,
+        )
 
     async def _call(self, name: str, *arguments: Any) -> None:
         await self._run(name, getattr(self.strategy, name), *arguments)

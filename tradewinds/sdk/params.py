@@ -6,7 +6,7 @@ import difflib
 import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tradewinds.sdk.errors import ParamsError
 
@@ -14,11 +14,17 @@ from tradewinds.sdk.errors import ParamsError
 class Params(BaseModel):
     """Base of a strategy's parameters.
 
-    A field `symbols: list[str]` or `symbol: str` names instruments: the engine resolves it to canonical keys at
+    A field declared with `live(...)` instead of `Field(...)` may change while the strategy runs; a change of any other needs a new
+    process. A field `symbols: list[str]` or `symbol: str` names instruments: the engine resolves it to canonical keys at
     registration, and the strategy gets their ticks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def live(default: Any = ..., **constraints: Any) -> Any:
+    """A parameter that may change while the strategy runs: like pydantic's `Field`, marked in the schema. See `on_params`."""
+    return Field(default, json_schema_extra={"live": True}, **constraints)
 
 
 def validate(model: type[BaseModel], config_json: str) -> BaseModel:

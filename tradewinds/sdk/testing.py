@@ -13,15 +13,18 @@ leaves the rest to the test, or with `fills_marketable=True` fills what crosses 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
 
+from tradewinds.bars import INTERVAL_MINUTES
+from tradewinds.bars import Bar as StoredBar
 from tradewinds.clock import IST
 from tradewinds.instruments import Instrument, resolve
+from tradewinds.money import to_e4
 from tradewinds.sdk.checkpoint import Checkpoint, decode
 from tradewinds.sdk.commands import (
     CancelOrder,
@@ -31,18 +34,25 @@ from tradewinds.sdk.commands import (
     PlaceOrder,
     RecordMetric,
     SaveCheckpoint,
+    SelectInstrument,
+    WantBars,
 )
 from tradewinds.sdk.driver import StrategyDriver
 from tradewinds.sdk.market import Tick
+from tradewinds.sdk.order_verbs import Rupees
 from tradewinds.sdk.orders import OrderReport
 from tradewinds.sdk.params import symbols_of, validate
+from tradewinds.sdk.phases import KnownDay, PhaseSpan
 from tradewinds.sdk.request_ids import RequestIds
 from tradewinds.sdk.scripted_broker import ScriptedBroker
-from tradewinds.sdk.strategy import BaseStrategy, Rupees
+from tradewinds.sdk.selectors import Selector
+from tradewinds.sdk.strategy import BaseStrategy
 from tradewinds.sdk.timers import Interval, interval_ms
 from tradewinds.sdk.vocabulary import OrderState, StopReason
 
 _CONFIG_ID = "test"
+_DAY_MS = 24 * 3_600_000
+_IST_OFFSET_MS = (5 * 60 + 30) * 60_000
 _OPENING = datetime(2026, 11, 20, 9, 15, tzinfo=IST)
 
 
@@ -82,6 +92,9 @@ class StrategyHarness:
         self.notifications: list[Notify] = []
         self.metrics: list[RecordMetric] = []
         self.checkpoint = Checkpoint()
+        self._past_bars: list[StoredBar] = []
+        self._meanings: dict[str, Instrument | None] = {}
+        self._spans: list[PhaseSpan] = []
         self._processes = 0
         self._driver = self._new_driver()
 
@@ -97,6 +110,8 @@ class StrategyHarness:
 
     async def start(self) -> None:
         """Call `on_start`."""
+        if self._driver.want_bars():
+            self._driver.desk.bars.put(self._past_bars)
         await self._driver.start()
         await self._settle()
 
@@ -126,7 +141,7 @@ class StrategyHarness:
     async def advance(self, interval: Interval) -> None:
         """Let market time pass; timers fire at their times."""
         end_ms = self.market_ms + interval_ms(interval)
-        while (due := self._driver.desk.timers.next_due_ms(self.market_ms)) is not None and due <= end_ms:
+        while (due := self._driver.next_due_ms()) is not None and due <= end_ms:
             self.market_ms = max(self.market_ms, due)
             await self._driver.fire_timers()
             await self._settle()
@@ -150,16 +165,60 @@ class StrategyHarness:
         self.broker.end(order.request_id, state, reason, message)
         await self._settle()
 
+    async def bar(
+        self,
+        symbol: str,
+        close: Rupees,
+        *,
+        interval: str = "1m",
+        open: Rupees | None = None,  # noqa: A002 - as bars are spoken of
+        high: Rupees | None = None,
+        low: Rupees | None = None,
+        volume: int = 0,
+    ) -> None:
+        """A bar closes now; open, high and low are the close unless given. Time does not pass by it: see `advance`."""
+        step_ms = 60_000 * (INTERVAL_MINUTES[interval] or 24 * 60)
+        bar = self._bar(symbol, interval, self.market_ms - step_ms, close, open, high, low, volume)
+        await self._driver.take_bar(bar)
+        await self._settle()
+
+    def past_bars(self, symbol: str, interval: str, closes: Sequence[Rupees]) -> None:
+        """Bars of the past, the last one ending now, for `history`: before `start`, as in a real warm-up."""
+        step_ms = 60_000 * (INTERVAL_MINUTES[interval] or 24 * 60)
+        first_ms = self.market_ms - step_ms * len(closes)
+        self._past_bars += [
+            self._bar(symbol, interval, first_ms + number * step_ms, close) for number, close in enumerate(closes)
+        ]
+
+    def means(self, selector: Selector, instrument: Instrument | None) -> None:
+        """What a selector means from now on; None where there is no such contract."""
+        self._meanings[selector.text] = instrument
+
+    async def phase(self, name: str, segment: str = "NSE_CM") -> None:
+        """A phase begins now, and lasts for the rest of the day."""
+        midnight_ms = self.market_ms - (self.market_ms + _IST_OFFSET_MS) % _DAY_MS
+        span = PhaseSpan(segment, "", name, self.market_ms, midnight_ms + _DAY_MS)
+        self._spans = [*(s for s in self._spans if s.segment != segment or s.end_ms <= self.market_ms), span]
+        self._driver.learn_phases(self._spans, [KnownDay(segment, midnight_ms, midnight_ms + _DAY_MS)])
+        await self._driver.fire_timers()
+        await self._settle()
+
+    async def change_params(self, **changes: Any) -> None:
+        """Change parameters that are declared with `live`."""
+        self._params = _with_keys(self._params.model_copy(update=changes), self.instruments)
+        await self._driver.take_params(self._params.model_dump_json())
+        await self._settle()
+
     async def feed(self, *, is_stale: bool) -> None:
         """The prices stop coming, or come again."""
-        await self._driver.take_feed_state(is_stale=is_stale)
+        await self._driver.take_feed_state(self.instruments if is_stale else ())
         await self._settle()
 
     async def crash_and_restart(self, *, from_checkpoint: Checkpoint | None = None) -> None:
         """The process dies; a new one continues from the last checkpoint (or an older one) and is replayed what followed."""
         self.checkpoint = from_checkpoint or self.checkpoint
         self._driver = self._new_driver()
-        await self._driver.start()
+        await self.start()
         for event in self.broker.events_after(self.checkpoint.last_event_sequence):
             await self._driver.take_order_event(event)
         await self._settle()
@@ -193,8 +252,34 @@ class StrategyHarness:
                 self.metrics.append(command)
             case SaveCheckpoint():
                 self.checkpoint = decode(command.state_json, command.last_event_sequence)
-            case ChangeSubscription():
+            case SelectInstrument():
+                self._answer(command)
+            case ChangeSubscription() | WantBars():
                 pass  # every instrument of the harness is followed
+
+    def _answer(self, asked: SelectInstrument) -> None:
+        meant = self._meanings.get(asked.selector.text)
+        instrument = self.instruments.get(asked.key) or meant
+        if instrument is not None:
+            self.instruments[instrument.key] = instrument
+        error = "" if instrument is not None else f"{asked.selector.text}: tell the harness what it means, see `means`"
+        self._driver.take_selected(asked.number, instrument, error)
+
+    def _bar(
+        self,
+        symbol: str,
+        interval: str,
+        start_ms: int,
+        close: Rupees,
+        open_: Rupees | None = None,
+        high: Rupees | None = None,
+        low: Rupees | None = None,
+        volume: int = 0,
+    ) -> StoredBar:
+        prices = [Decimal(close if price is None else price) for price in (open_, high, low, close)]
+        open_e4, high_e4, low_e4, close_e4 = map(to_e4, prices)
+        key = resolve(symbol, self.instruments).key
+        return StoredBar(key, interval, start_ms, open_e4, high_e4, low_e4, close_e4, volume)
 
     async def _settle(self) -> None:
         while event := self.broker.next_event():

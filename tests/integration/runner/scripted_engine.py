@@ -12,6 +12,7 @@ from tradewinds.auth import TokenVerifier
 from tradewinds.errors import TradewindsError
 from tradewinds.grpc_server import GrpcServer
 from tradewinds.v1 import common_pb2, market_data_pb2, strategy_runner_pb2, trading_pb2
+from tradewinds.v1 import market_data_pb2_grpc as market_grpc
 from tradewinds.v1 import strategy_runner_pb2_grpc as sessions_grpc
 from tradewinds.v1 import trading_pb2_grpc as trading_grpc
 
@@ -23,7 +24,9 @@ RELIANCE = market_data_pb2.Instrument(
 )
 
 
-class ScriptedEngine(sessions_grpc.StrategyRunnerServicer, trading_grpc.TradingServicer):
+class ScriptedEngine(
+    sessions_grpc.StrategyRunnerServicer, trading_grpc.TradingServicer, market_grpc.MarketDataServicer
+):
     """Remembers everything it is told. Orders are idempotent; each makes one event in its strategy's log."""
 
     def __init__(self, ttl_seconds: float = 1.2) -> None:
@@ -38,6 +41,10 @@ class ScriptedEngine(sessions_grpc.StrategyRunnerServicer, trading_grpc.TradingS
         self.place_calls: list[str] = []
         self.cancelled: list[str] = []
         self.log: dict[str, list[strategy_runner_pb2.OrderEvent]] = {}
+        self.past_bars: list[market_data_pb2.Bar] = []
+        self.asked_bars: list[tuple[str, str, int]] = []
+        self.calendar: list[market_data_pb2.CalendarDay] = []
+        self.chain = market_data_pb2.OptionChain()
         self._downstream: asyncio.Queue[Response | None] | None = None
         self._sent = 0
         self._server: GrpcServer | None = None
@@ -99,7 +106,8 @@ class ScriptedEngine(sessions_grpc.StrategyRunnerServicer, trading_grpc.TradingS
         self._server = server = GrpcServer(verifier)
         sessions_grpc.add_StrategyRunnerServicer_to_server(self, server.server)
         trading_grpc.add_TradingServicer_to_server(self, server.server)
-        services = ("tradewinds.v1.StrategyRunner", "tradewinds.v1.Trading")
+        market_grpc.add_MarketDataServicer_to_server(self, server.server)
+        services = ("tradewinds.v1.StrategyRunner", "tradewinds.v1.Trading", "tradewinds.v1.MarketData")
         self.address = await server.start("127.0.0.1", port, services)
 
     async def stop_serving(self) -> None:
@@ -195,6 +203,28 @@ class ScriptedEngine(sessions_grpc.StrategyRunnerServicer, trading_grpc.TradingS
     async def CancelOrder(self, request: trading_pb2.CancelOrderRequest, _context: Any) -> trading_pb2.Order:  # noqa: N802
         self.cancelled.append(request.order_id)
         return trading_pb2.Order(order_id=request.order_id, cancel_requested=True)
+
+    async def ListBars(  # noqa: N802
+        self, request: market_data_pb2.ListBarsRequest, _context: Any
+    ) -> market_data_pb2.ListBarsResponse:
+        self.asked_bars.append((request.instrument, request.interval, request.page_size))
+        return market_data_pb2.ListBarsResponse(bars=self.past_bars)
+
+    async def ListCalendarDays(  # noqa: N802
+        self, request: market_data_pb2.ListCalendarDaysRequest, _context: Any
+    ) -> market_data_pb2.ListCalendarDaysResponse:
+        return market_data_pb2.ListCalendarDaysResponse(days=self.calendar)
+
+    async def ListExpiries(  # noqa: N802
+        self, request: market_data_pb2.ListExpiriesRequest, _context: Any
+    ) -> market_data_pb2.ListExpiriesResponse:
+        expiry = market_data_pb2.Expiry(expiry="2026-11-24", exchange="NFO", kind=request.kind, monthly=True)
+        return market_data_pb2.ListExpiriesResponse(expiries=[expiry])
+
+    async def GetOptionChain(  # noqa: N802
+        self, request: market_data_pb2.GetOptionChainRequest, _context: Any
+    ) -> market_data_pb2.OptionChain:
+        return self.chain
 
     def _order(self, request: trading_pb2.PlaceOrderRequest, state: trading_pb2.OrderState) -> trading_pb2.Order:
         return trading_pb2.Order(

@@ -60,16 +60,26 @@ async def test_only_what_is_subscribed_arrives_and_subscribing_finds_more(
 RELIANCE_KEY = "NSE:RELIANCE-EQ"
 
 
-async def test_silence_is_told_and_so_is_its_end(
+async def test_what_the_feed_calls_stale_is_told_and_so_is_its_end(
     engine: ScriptedEngine, runner: ServiceProcess, redis: RedisConnection
 ) -> None:
     await running(engine, "one")
+    await redis.client.hset(redis_keys.STALE, TCS.key, "1")  # it does not follow that one
     await publish(redis.client, 1400.0)
-    began = time.monotonic()
-    await eventually(lambda: "stale" in engine.said("one"), timeout=8)
-    assert time.monotonic() - began > 4.5
-    await publish(redis.client, 1400.0)
+    await eventually(lambda: engine.state("one").get("ticks") == 1)
+    await redis.client.hset(redis_keys.STALE, RELIANCE_KEY, "1")
+    await eventually(lambda: engine.said("one") == ["started", "stale"])
+    await redis.client.delete(redis_keys.STALE)
     await eventually(lambda: engine.said("one") == ["started", "stale", "resumed"])
+
+
+async def test_a_feed_that_has_died_is_stale_whatever_it_said_last(
+    engine: ScriptedEngine, runner: ServiceProcess, redis: RedisConnection
+) -> None:
+    await redis.client.hset(redis_keys.FEED_STATE, "updated_ms", str(time.time_ns() // 1_000_000))
+    await running(engine, "one")
+    await redis.client.hset(redis_keys.FEED_STATE, "updated_ms", str(time.time_ns() // 1_000_000 - 11_000))
+    await eventually(lambda: engine.said("one") == ["started", "stale"])
 
 
 async def test_reading_goes_on_when_every_connection_is_cut_and_rubbish_is_stepped_over(

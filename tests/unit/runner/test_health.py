@@ -93,9 +93,9 @@ def settings(**values: str) -> RunnerSettings:
 
 
 def test_the_ladders_are_settings() -> None:
-    bounds = settings(STRATEGY_SILENCE_SECONDS="1,2,0,4", STRATEGY_MEMORY_MB="64").bounds
+    bounds = settings(STRATEGY_SILENCE_SECONDS="1,2,0,4", STRATEGY_MEMORY_MB="200").bounds
     assert bounds.silence_seconds == Ladder(1, 2, 0, 4)
-    assert bounds.memory_bytes == 64 * MB
+    assert bounds.memory_bytes == 200 * MB
 
 
 @pytest.mark.parametrize(

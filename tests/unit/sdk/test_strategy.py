@@ -139,8 +139,6 @@ async def test_what_the_engine_cannot_do_yet_says_so() -> None:
     calls: list[Callable[[], object]] = [
         lambda: strategy.modify(strategy.buy("RELIANCE", 1), price=1),
         lambda: strategy.protect("RELIANCE", stop=1),
-        lambda: strategy.history("RELIANCE"),
-        lambda: strategy.at("09:20", strategy.on_start),
     ]
     for call in calls:
         with pytest.raises(NotThereYetError, match="is not there yet"):

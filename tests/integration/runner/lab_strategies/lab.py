@@ -10,10 +10,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tradewinds.sdk import BaseStrategy, OrderHandle, Params, StopReason, Tick, Trade
+from tradewinds.sdk import (
+    Bar,
+    BaseStrategy,
+    OrderHandle,
+    Params,
+    Phase,
+    StopReason,
+    Tick,
+    Trade,
+    UnknownInstrumentError,
+    opt,
+)
 
 
 class Watcher(BaseStrategy):
@@ -78,7 +89,7 @@ class Growing(Watcher):
     """Holds most of what it may, and goes on."""
 
     def on_tick(self, tick: Tick) -> None:
-        self.kept = b"x" * (220 << 20)
+        self.kept = b"x" * (140 << 20)
 
 
 class Stubborn(Watcher):
@@ -236,3 +247,29 @@ class Caller(Watcher):
 
     def on_tick(self, tick: Tick) -> None:
         socket.create_connection(("127.0.0.1", 1))
+
+
+class BarReader(BaseStrategy):
+    """Tells what it sees of bars, phases and a selection."""
+
+    def bars(self) -> Mapping[str, int]:
+        return {"1m": 10}
+
+    async def on_start(self) -> None:
+        self.notify(f"history {self.history('RELIANCE').close.tolist()}")
+        try:
+            self.call = await self.select(opt("NIFTY", "weekly", "ATM+1", "CE"))
+        except UnknownInstrumentError as e:
+            self.notify("not selected", str(e))
+        else:
+            self.notify(f"selected {self.call.key}")
+            self.state["selected"] = self.call.key
+
+    def on_bar(self, bar: Bar) -> None:
+        self.notify(f"bar {bar.symbol} {bar.close} {len(self.history('RELIANCE'))}")
+
+    def on_phase(self, phase: Phase) -> None:
+        self.notify(f"phase {phase.segment} {phase.name}")
+
+    def on_tick(self, tick: Tick) -> None:
+        self.notify(f"{tick.symbol} {self.phase('RELIANCE').name}", dedupe_key="x")

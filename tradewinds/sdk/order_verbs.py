@@ -1,0 +1,99 @@
+"""The verbs of a strategy that place, change and end orders."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from tradewinds.sdk.desk import Desk, OrderTicket
+from tradewinds.sdk.errors import NotThereYetError, OrderArgumentError
+from tradewinds.sdk.orders import OrderHandle
+from tradewinds.sdk.positions import Position
+from tradewinds.sdk.vocabulary import Product, Side
+
+Rupees = Decimal | int | str
+
+
+class OrderVerbs:
+    """Each returns at once; what becomes of an order is told in `on_order`."""
+
+    _desk: Desk
+
+    def buy(
+        self,
+        symbol: str,
+        quantity: int,
+        price: Rupees | None = None,
+        *,
+        trigger_price: Rupees | None = None,
+        product: str = Product.MIS,
+    ) -> OrderHandle:
+        """Buy at `price` or better (LIMIT); without a price at the market, protected; with a trigger an SL order."""
+        return self._place(Side.BUY, symbol, quantity, price, trigger_price, product)
+
+    def sell(
+        self,
+        symbol: str,
+        quantity: int,
+        price: Rupees | None = None,
+        *,
+        trigger_price: Rupees | None = None,
+        product: str = Product.MIS,
+    ) -> OrderHandle:
+        """Sell; see `buy`."""
+        return self._place(Side.SELL, symbol, quantity, price, trigger_price, product)
+
+    def cancel(self, order: OrderHandle) -> OrderHandle:
+        """Ask the broker to cancel; a fill may be faster. Nothing happens to an order that has ended."""
+        self._desk.cancel(order)
+        return order
+
+    def square_off(self, symbol: str | None = None) -> list[OrderHandle]:
+        """Flatten one instrument, or everything: cancel entries and exit, at the market, what no order exits already."""
+        wanted = self._desk.instrument(symbol).key if symbol is not None else None
+        held = [p for p in self._desk.positions.open() if wanted in (None, p.instrument)]
+        return [order for position in held if (order := self._desk.square_off(position)) is not None]
+
+    def modify(self, order: OrderHandle, **_changes: Any) -> NoReturn:
+        """Change a working order."""
+        raise NotThereYetError(f"modify is not there yet: cancel order {order.id or order.request_id}, place a new one")
+
+    def protect(self, symbol: str, **_levels: Any) -> NoReturn:
+        """Guard a position with stop, target or trail."""
+        raise NotThereYetError(f"protect({symbol!r}) is not there yet: place an SL order and cancel it by hand")
+
+    def position(self, symbol: str, product: str = Product.MIS) -> Position:
+        """What this strategy holds of an instrument, flat when nothing."""
+        return self._desk.position(symbol, Product(product))
+
+    def positions(self) -> list[Position]:
+        """Everything that this strategy holds."""
+        return self._desk.positions.open()
+
+    def orders(self, symbol: str | None = None) -> list[OrderHandle]:
+        """This strategy's working orders, oldest first."""
+        working = self._desk.orders.working()
+        if symbol is None:
+            return working
+        key = self._desk.instrument(symbol).key
+        return [order for order in working if order.instrument == key]
+
+    def _place(
+        self,
+        side: Side,
+        symbol: str,
+        quantity: int,
+        price: Rupees | None,
+        trigger_price: Rupees | None,
+        product: str,
+    ) -> OrderHandle:
+        instrument = self._desk.instrument(symbol)
+        return self._desk.place(
+            OrderTicket(instrument, side, quantity, _rupees(price), _rupees(trigger_price), Product(product))
+        )
+
+
+def _rupees(value: Rupees | None) -> Decimal | None:
+    if isinstance(value, float):
+        raise OrderArgumentError(f"price: {value!r} is a float; prices are Decimal rupees (or a string, an int)")
+    return None if value is None else Decimal(value)
