@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from random import SystemRandom
 
 from redis.asyncio import Redis
 
+from notifier.channels import Channel
 from notifier.delivery.addresses import AddressGuard
+from notifier.delivery.claims import Claims
 from notifier.delivery.endpoint_store import EndpointStore, Sealing
+from notifier.delivery.gathering import Gatherer
 from notifier.delivery.records import DeliveryRecords
+from notifier.delivery.routes import Routes
+from notifier.delivery.worker import ChannelWorker
 from notifier.inbox import Inbox
 from notifier.keeping import PlannedKeeper
 from notifier.partitions import Partitions
 from notifier.planning import Planner
 from notifier.preference_store import PreferenceStore
+from notifier.provider_settings import ProviderSettings, routes
 from notifier.settings import OutsideSettings
 from notifier.store import NotificationStore
 from notifier.usage import UsageCounters
@@ -34,28 +42,59 @@ class Outside:
     guard: AddressGuard
     inbox: Inbox
     records: DeliveryRecords
+    reachable: frozenset[Channel]
+    wake: Callable[[], None]
 
 
 async def start_outside(
     running: service.Service, database: Database, redis: Redis, clock: Clock, retention_days: int
 ) -> Outside:
     """Make today's partitions, and run what works in the background."""
-    settings = load(OutsideSettings)
-    service.log_settings(settings)
+    settings, providers = load(OutsideSettings), load(ProviderSettings)
+    service.log_settings(settings, providers)
     partitions = Partitions(database, clock, retention_days)
     await partitions.keep()
     running.spawn("partitions", partitions.run())
     preferences = PreferenceStore(database)
     await preferences.start()
     planner = Planner(preferences, UsageCounters(redis), clock, ids.new_id)
+    guard, sealing = AddressGuard(settings.networks()), Sealing(_seal_key())
+    outward = routes(providers, guard, clock)
+    wake = _start_workers(running, database, sealing, clock, outward, providers.concurrency)
     return Outside(
-        keeper=PlannedKeeper(planner, NotificationStore(database), lambda: None),
+        keeper=PlannedKeeper(planner, NotificationStore(database), wake),
         preferences=preferences,
-        endpoints=EndpointStore(database, Sealing(_seal_key())),
-        guard=AddressGuard(settings.networks()),
+        endpoints=EndpointStore(database, sealing),
+        guard=guard,
         inbox=Inbox(database),
         records=DeliveryRecords(database),
+        reachable=frozenset(channel for channel, some in outward.items() if some.lead_somewhere),
+        wake=wake,
     )
+
+
+def _start_workers(
+    running: service.Service,
+    database: Database,
+    sealing: Sealing,
+    clock: Clock,
+    outward: Mapping[Channel, Routes],
+    concurrency: int,
+) -> Callable[[], None]:
+    """One worker for each channel, and what gathers; returns what wakes them."""
+    workers = []
+    for channel, some in outward.items():
+        claims = Claims(database, sealing, ids.new_id("wkr"))
+        worker = ChannelWorker(some, claims, clock, SystemRandom().random, concurrency)
+        running.spawn(f"deliver {channel}", worker.run())
+        workers.append(worker)
+
+    def wake() -> None:
+        for worker in workers:
+            worker.wake()
+
+    running.spawn("gather", Gatherer(database, wake).run())
+    return wake
 
 
 def _seal_key() -> bytes | None:

@@ -77,6 +77,8 @@ METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
     f"{_V1}Notifier/AcknowledgeNotification": _READ,
     f"{_V1}Notifier/CountUnreadNotifications": _READ,
     f"{_V1}Notifier/ExplainNotification": _READ,
+    f"{_V1}Notifier/ListNotificationDeliveries": _READ,
+    f"{_V1}Notifier/RedriveNotificationDeliveries": frozenset({OPERATOR, ADMIN}),
     f"{_V1}Notifier/WatchNotifications": _READ,
     f"{_V1}Notifier/GetNotificationSettings": _READ,
     f"{_V1}Notifier/UpdateNotificationSettings": _OPERATE,

@@ -9,11 +9,11 @@ from typing import Any
 
 from google.protobuf import timestamp_pb2
 
-from notifier.channels import Channel
 from notifier.delivery.records import DeliveryRecord, DeliveryRecords
 from notifier.inbox import Filter, Inbox
 from notifier.resolver import Decision
 from notifier.rpc import messages
+from notifier.rpc.deliveries import delivery_message, place_of
 from notifier.rpc.settings_messages import action_number, channel_number, moment, severity_of
 from notifier.store import timestamp
 from tradewinds import auth, paging
@@ -32,7 +32,7 @@ class InboxRpcs(notifier_pb2_grpc.NotifierServicer):
         self, request: pb.ListNotificationsRequest, context: Any
     ) -> pb.ListNotificationsResponse:
         size = paging.page_size(request.page_size)
-        after = _place(request.page_token)
+        after = place_of(request.page_token)
         found = await self._inbox.page(auth.principal().subject, _filter(request), after=after, limit=size + 1)
         response = pb.ListNotificationsResponse(notifications=map(messages.notification_message, found[:size]))
         if len(found) > size:
@@ -112,30 +112,6 @@ def _later(record: DeliveryRecord) -> pb.ChannelDecision:
     )
 
 
-def delivery_message(record: DeliveryRecord) -> pb.NotificationDelivery:
-    """A delivery as callers see it."""
-    message = pb.NotificationDelivery(
-        delivery_id=record.delivery_id,
-        notification_id=record.notification_id,
-        user_id=record.user_id,
-        channel=channel_number(Channel(record.channel)),
-        endpoint_id=record.endpoint_id,
-        state=record.state,
-        reason=record.reason,
-        attempts=record.attempts,
-        detail=record.detail,
-        provider=record.provider,
-        provider_message_id=record.provider_message_id,
-        expires_at=moment(record.expires_at),
-        created_at=moment(record.created_at),
-        updated_at=moment(record.updated_at),
-        merged_into=record.merged_into,
-    )
-    if record.is_waiting:
-        message.due_at.CopyFrom(moment(record.due_at))
-    return message
-
-
 def _filter(request: pb.ListNotificationsRequest) -> Filter:
     return Filter(
         unread_only=request.unread_only,
@@ -159,13 +135,3 @@ def _time(request: Any, name: str) -> datetime | None:
 
 def _unknown(notification_id: str) -> NotFoundError:
     return NotFoundError(f"you have no kept notification {notification_id!r}")
-
-
-def _place(page_token: str) -> tuple[datetime, str] | None:
-    keys = paging.decode_token(page_token, 2)
-    if keys is None:
-        return None
-    try:
-        return datetime.fromisoformat(keys[0]), keys[1]
-    except ValueError as e:
-        raise InvalidArgumentError.field("page_token", "is not a token of ours; start without one") from e

@@ -13,6 +13,7 @@ from notifier.following import Following
 from notifier.outside import Outside
 from notifier.realtime.subscription import Batch
 from notifier.rpc import messages
+from notifier.rpc.deliveries import DeliveryRpcs
 from notifier.rpc.inbox import InboxRpcs
 from notifier.rpc.settings import SettingsRpcs
 from notifier.sending import Sender
@@ -20,7 +21,7 @@ from tradewinds import auth
 from tradewinds.v1 import notifier_pb2
 
 
-class NotifierServicer(InboxRpcs, SettingsRpcs):
+class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs):
     """proto ⇄ domain; who may do what beyond the method table is `access.py`'s."""
 
     def __init__(self, sender: Sender, following: Following, outside: Outside) -> None:
@@ -31,6 +32,8 @@ class NotifierServicer(InboxRpcs, SettingsRpcs):
         self._preferences = outside.preferences
         self._endpoints = outside.endpoints
         self._guard = outside.guard
+        self._reachable = outside.reachable
+        self._wake = outside.wake
 
     async def SendNotification(
         self, request: notifier_pb2.SendNotificationRequest, context: Any

@@ -8,13 +8,15 @@ from typing import Any
 
 from notifier import preference_limits
 from notifier.access import settings_owner
+from notifier.channels import Channel
 from notifier.delivery.addresses import AddressGuard
 from notifier.delivery.endpoint_store import EndpointStore
 from notifier.delivery.endpoints import checked
 from notifier.preference_store import PreferenceStore
+from notifier.provider_settings import VARIABLES
 from notifier.rpc.settings_messages import endpoint_message, endpoint_of, preferences_of, settings_message
 from tradewinds import auth, ids
-from tradewinds.errors import InvalidArgumentError
+from tradewinds.errors import InvalidArgumentError, PreconditionError
 from tradewinds.v1 import notifier_pb2 as pb
 from tradewinds.v1 import notifier_pb2_grpc
 
@@ -25,6 +27,7 @@ class SettingsRpcs(notifier_pb2_grpc.NotifierServicer):
     _preferences: PreferenceStore
     _endpoints: EndpointStore
     _guard: AddressGuard
+    _reachable: frozenset[Channel]
 
     async def GetNotificationSettings(
         self, request: pb.GetNotificationSettingsRequest, context: Any
@@ -58,6 +61,10 @@ class SettingsRpcs(notifier_pb2_grpc.NotifierServicer):
         caller = auth.principal()
         user_id = settings_owner(caller, request.user_id)
         endpoint = checked(endpoint_of(request.endpoint, ids.new_id("nep"), user_id), self._guard)
+        if endpoint.channel not in self._reachable:
+            raise PreconditionError(
+                f"this installation has no provider for {endpoint.channel}; an operator sets {VARIABLES[endpoint.channel]}"
+            )
         stored = await self._endpoints.add(endpoint, actor=caller.subject)
         return endpoint_message(stored, secret=endpoint.secrets.get("secret", ""))
 

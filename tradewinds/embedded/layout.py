@@ -13,6 +13,17 @@ from tradewinds.embedded.installation import SERVICE_TOKEN_LIFETIME, Installatio
 from tradewinds.embedded.options import UpOptions
 from tradewinds.embedded.supervised import ProcessSpec, python
 
+# What of the caller's environment the notifier gets: where messages go.
+_NOTIFIER_SETTINGS = (
+    "EMAIL_PROVIDERS",
+    "SMS_PROVIDERS",
+    "TELEGRAM_PROVIDERS",
+    "VAPID_PRIVATE_KEY",
+    "VAPID_SUBJECT",
+    "WEBHOOK_NETWORKS",
+    "NOTIFICATION_RETENTION_DAYS",
+)
+
 
 @dataclass(frozen=True)
 class Addresses:
@@ -102,6 +113,8 @@ class Layout:
         """Notifications."""
         environment = {
             **self._stores(),
+            **{name: os.environ[name] for name in _NOTIFIER_SETTINGS if name in os.environ},
+            "SEAL_KEY": self.installation.secrets().seal_key,
             "JWKS_FILE": str(self.installation.jwks_file),
             "GRPC_PORT": str(self.addresses.notifier),
             "HTTP_PORT": str(self.addresses.notifier_http),

@@ -392,6 +392,44 @@ class ExplainNotificationResponse(_message.Message):
     decisions: _containers.RepeatedCompositeFieldContainer[ChannelDecision]
     def __init__(self, notification: _Optional[_Union[Notification, _Mapping]] = ..., decisions: _Optional[_Iterable[_Union[ChannelDecision, _Mapping]]] = ...) -> None: ...
 
+class ListNotificationDeliveriesRequest(_message.Message):
+    __slots__ = ("states", "channel", "user_id", "page_size", "page_token")
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedScalarFieldContainer[str]
+    channel: NotificationChannel
+    user_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, states: _Optional[_Iterable[str]] = ..., channel: _Optional[_Union[NotificationChannel, str]] = ..., user_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListNotificationDeliveriesResponse(_message.Message):
+    __slots__ = ("deliveries", "next_page_token")
+    DELIVERIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    deliveries: _containers.RepeatedCompositeFieldContainer[NotificationDelivery]
+    next_page_token: str
+    def __init__(self, deliveries: _Optional[_Iterable[_Union[NotificationDelivery, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class RedriveNotificationDeliveriesRequest(_message.Message):
+    __slots__ = ("delivery_ids", "channel", "reason")
+    DELIVERY_IDS_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    delivery_ids: _containers.RepeatedScalarFieldContainer[str]
+    channel: NotificationChannel
+    reason: str
+    def __init__(self, delivery_ids: _Optional[_Iterable[str]] = ..., channel: _Optional[_Union[NotificationChannel, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RedriveNotificationDeliveriesResponse(_message.Message):
+    __slots__ = ("count",)
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    def __init__(self, count: _Optional[int] = ...) -> None: ...
+
 class WatchNotificationsRequest(_message.Message):
     __slots__ = ("cursor",)
     CURSOR_FIELD_NUMBER: _ClassVar[int]

@@ -76,6 +76,16 @@ class NotifierStub:
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationResponse.FromString,
                 _registered_method=True)
+        self.ListNotificationDeliveries = channel.unary_unary(
+                '/tradewinds.v1.Notifier/ListNotificationDeliveries',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.ListNotificationDeliveriesRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ListNotificationDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.RedriveNotificationDeliveries = channel.unary_unary(
+                '/tradewinds.v1.Notifier/RedriveNotificationDeliveries',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.RedriveNotificationDeliveriesRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.RedriveNotificationDeliveriesResponse.FromString,
+                _registered_method=True)
         self.WatchNotifications = channel.unary_stream(
                 '/tradewinds.v1.Notifier/WatchNotifications',
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.WatchNotificationsRequest.SerializeToString,
@@ -205,6 +215,20 @@ class NotifierServicer:
     def ExplainNotification(self, request, context):
         """Says for each channel what was decided about one notification, why, and what became of it. Only persisted ones have a
         record; NOT_FOUND otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNotificationDeliveries(self, request, context):
+        """Lists deliveries, newest first: the caller's own, or everybody's for operators, admins and services.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedriveNotificationDeliveries(self, request, context):
+        """Sends again what is DEAD or EXPIRED, as if it had never been tried; it has another 24 hours.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -352,6 +376,16 @@ def add_NotifierServicer_to_server(servicer, server):
                     servicer.ExplainNotification,
                     request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationResponse.SerializeToString,
+            ),
+            'ListNotificationDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNotificationDeliveries,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ListNotificationDeliveriesRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.ListNotificationDeliveriesResponse.SerializeToString,
+            ),
+            'RedriveNotificationDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedriveNotificationDeliveries,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.RedriveNotificationDeliveriesRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.RedriveNotificationDeliveriesResponse.SerializeToString,
             ),
             'WatchNotifications': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchNotifications,
@@ -641,6 +675,60 @@ class Notifier:
             '/tradewinds.v1.Notifier/ExplainNotification',
             tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationRequest.SerializeToString,
             tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNotificationDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/ListNotificationDeliveries',
+            tradewinds_dot_v1_dot_notifier__pb2.ListNotificationDeliveriesRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.ListNotificationDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedriveNotificationDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/RedriveNotificationDeliveries',
+            tradewinds_dot_v1_dot_notifier__pb2.RedriveNotificationDeliveriesRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.RedriveNotificationDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,
