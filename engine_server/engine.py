@@ -17,9 +17,14 @@ from engine_server.broker.angel_one.rates import RateSettings
 from engine_server.broker.angel_one.sessions import PostgresSessionStore
 from engine_server.broker.fence import EgressFence
 from engine_server.broker.port import Broker
+from engine_server.calendar.store import CalendarStore
+from engine_server.calendar.trading_calendar import TradingCalendar
+from engine_server.calendar.unknown_day import UnknownDayAlarm
 from engine_server.fleet.domain.crashes import CrashBudget
 from engine_server.fleet.fleet import Fleet
 from engine_server.instruments.catalog import InstrumentCatalog
+from engine_server.instruments.master_gate import MasterGate
+from engine_server.market.entry_gate import EntryGate
 from engine_server.market.feed_status import FeedStatusReader
 from engine_server.market.quote_watch import QuoteWatch
 from engine_server.market.quotes import QuoteService
@@ -34,6 +39,7 @@ from engine_server.oms.registry import AccountRegistry, BrokerFactory
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import Listings
 from engine_server.outbox import OutboxRelay
+from engine_server.rpc.calendar_desk import CalendarDesk
 from engine_server.rpc.market_data import MarketDataServicer
 from engine_server.rpc.operations import OperationsServicer
 from engine_server.rpc.order_watch import OrderWatch
@@ -129,10 +135,14 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     event_log, queries = OrderEventLog(parts.database), OrderQueries(parts.database)
     following = QuoteService(parts.redis.client, parts.database)
     quotes = QuoteReader(parts.redis.client, parts.clock, lambda key: following.quotes([key], "orders"))
-    registry = _registry(service, parts, event_log, catalog, quotes)
+    calendar = TradingCalendar(CalendarStore(parts.database))
+    await calendar.start()
+    master = MasterGate(catalog, parts.market_clock, calendar.may_trade)
+    entries = EntryGate(calendar, master, parts.market_clock)
+    registry = _registry(service, parts, event_log, catalog, quotes, entries)
     fleet = _fleet(service, parts, event_log, catalog, queries, registry.strategies.forget)
     watch = OrderWatch(event_log, queries, service.stopping)
-    health = HealthCheck(parts.database, parts.redis.client)
+    health = HealthCheck(parts.database, parts.redis.client, master.problem)
     server = GrpcServer(verifier, is_passing)
     trading_pb2_grpc.add_TradingServicer_to_server(TradingServicer(registry, queries, watch, quotes), server.server)
     strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(StrategyManagerServicer(fleet), server.server)
@@ -142,12 +152,23 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     )
     feed_status = FeedStatusReader(parts.redis.client, parts.clock)
     market_data_pb2_grpc.add_MarketDataServicer_to_server(
-        MarketDataServicer(catalog, following, quote_watch, feed_status, parts.market_clock, parts.clock), server.server
+        MarketDataServicer(
+            catalog,
+            following,
+            quote_watch,
+            feed_status,
+            CalendarDesk(parts.database, calendar),
+            parts.market_clock,
+            parts.clock,
+        ),
+        server.server,
     )
     operations_pb2_grpc.add_OperationsServicer_to_server(
         OperationsServicer(health, Listings(parts.database)), server.server
     )
     service.spawn("instruments", catalog.follow())
+    service.spawn("calendar", calendar.follow(parts.database))
+    service.spawn("unknown day", UnknownDayAlarm(parts.database, calendar, parts.market_clock).run())
     service.spawn("quote watch", quote_watch.run())
     service.spawn("market clock", follow_market_clock(parts.redis.client, parts.market_clock))
     service.spawn("outbox relay", relay.run())
@@ -164,7 +185,12 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
 
 
 def _registry(
-    service: Service, parts: Parts, event_log: OrderEventLog, catalog: InstrumentCatalog, quotes: QuoteReader
+    service: Service,
+    parts: Parts,
+    event_log: OrderEventLog,
+    catalog: InstrumentCatalog,
+    quotes: QuoteReader,
+    entries: EntryGate,
 ) -> AccountRegistry:
     """The order management of the accounts that this engine owns."""
     oms = OmsParts(
@@ -180,7 +206,7 @@ def _registry(
     owner = LeaseOwner(service.settings.instance_id, parts.configuration.engine.advertised_address)
     make_broker = _broker_factory(parts.configuration, parts.database)
     fence = EgressFence(parts.configuration.engine.egress_url, owner.owner_id)
-    return AccountRegistry(oms, owner, parts.configuration.leases, fence, make_broker, catalog, quotes, _OpenMarket())
+    return AccountRegistry(oms, owner, parts.configuration.leases, fence, make_broker, catalog, quotes, entries)
 
 
 def _fleet(
@@ -252,10 +278,3 @@ async def _notifier_channel(configuration: Configuration) -> AsyncIterator[Any]:
         yield channel
     finally:
         await channel.close()
-
-
-class _OpenMarket:
-    """Until the calendar is wired (working tree only)."""
-
-    def no_entry(self, instrument: Any) -> None:
-        return None

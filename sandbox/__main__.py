@@ -13,7 +13,7 @@ import typer
 from sandbox import logs
 from sandbox.broker import prepare
 from sandbox.errors import BadInputError
-from sandbox.listing.layout import ScripLayout
+from sandbox.listing.layout import ScripLayout, ScripSize
 from sandbox.server import bind, serve
 from sandbox.settings import (
     DEFAULT_CASH_RUPEES,
@@ -70,6 +70,9 @@ def run(
     scrip_layout: Annotated[
         ScripLayout, typer.Option(help="Scrip master with (new) or without (old) freeze_qty and is_cas_enabled.")
     ] = ScripLayout.NEW,
+    scrip_size: Annotated[
+        ScripSize, typer.Option(help="Scrip master of everything listed, or (small) of the usual names alone.")
+    ] = ScripSize.FULL,
     scrip_rows: Annotated[
         Path | None,
         typer.Option(help="A real scrip master (.json or .json.gz): its rows take the place of invented ones."),
@@ -130,6 +133,7 @@ def run(
         ticks_per_second=ticks_per_second,
         tick_rate=tick_rate,
         scrip_layout=scrip_layout,
+        scrip_size=scrip_size,
         scrip_rows=scrip_rows,
         cash_rupees=cash,
         ready_file=ready_file,

@@ -86,7 +86,7 @@ class Broker:
         settings = prepared.settings
         self.settings = settings
         self.universe = prepared.universe
-        self.scrip_master = ScripMaster(prepared.listing.of_day, settings.scrip_layout)
+        self.scrip_master = ScripMaster(prepared.listing.of_day, settings.scrip_layout, settings.scrip_size)
         self._state_dir = prepared.state_dir
         memory = self._state_dir.market_memory()
         self.truth = TruthLog(self._state_dir.truth_file)

@@ -12,7 +12,7 @@ import pyotp
 
 from sandbox.errors import BadInputError
 from sandbox.latency import USUAL_LATENCY, Latency
-from sandbox.listing.layout import ScripLayout
+from sandbox.listing.layout import ScripLayout, ScripSize
 
 DEFAULT_TICKS_PER_SECOND_EACH = 3.5
 DEFAULT_CASH_RUPEES = 10_000_000
@@ -46,6 +46,7 @@ class SandboxSettings:
     ticks_per_second: float | None = None
     tick_rate: float = DEFAULT_TICKS_PER_SECOND_EACH
     scrip_layout: ScripLayout = ScripLayout.NEW
+    scrip_size: ScripSize = ScripSize.FULL
     scrip_rows: Path | None = None
     cash_rupees: int = DEFAULT_CASH_RUPEES
     ready_file: Path | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sandbox.clock import ist_day
 from sandbox.day_plan import square_off_ms
+from sandbox.listing.listing import TRADED_SEGMENTS
 from sandbox.phases import CASH_SEGMENTS, Market, Phase, TradingCalendar
 from sandbox.universe import Instrument, Universe
 
@@ -19,9 +20,9 @@ def market_of(instrument: Instrument) -> Market:
 
 
 def markets_of(universe: Universe) -> tuple[Market, ...]:
-    """Every market with something listed, NSE's own hours always among them: its days are everybody's days."""
-    listed = {market_of(instrument) for instrument in universe}
-    return tuple(sorted({Market("NSE"), *listed}))
+    """Every market that takes orders: contracts are traded as soon as somebody asks for one."""
+    usual = {market_of(instrument) for instrument in universe}
+    return tuple(sorted({*(Market(segment) for segment in TRADED_SEGMENTS), *usual}))
 
 
 class TradingHours:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import Final
 
 from engine_server.calendar.domain.calendar import Calendar
@@ -31,6 +32,10 @@ class TradingCalendar:
         if written:
             log.info("seeded", days=written)
         await self.load()
+
+    def may_trade(self, day: date) -> bool:
+        """False only where every segment is known not to trade on a day."""
+        return self.current.may_trade(day)
 
     async def load(self) -> bool:
         """Take what was written since the last load; whether anything was. Raises asyncpg's errors, OSError, TimeoutError."""

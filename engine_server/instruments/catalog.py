@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from engine_server.instruments.search import InstrumentSearch
+from engine_server.instruments.tokens import TokenIndex
 from tradewinds import instruments, redis_keys
 from tradewinds.instruments import Instrument, InstrumentKey, UnknownInstrumentError
 from tradewinds.telemetry import get_logger
@@ -21,7 +23,10 @@ _POLL_SECONDS = 5.0  # pub/sub forgets what it said while nobody listened
 _RETRY_SECONDS = 1.0
 _SUGGESTION_PREFIX = 2
 _SUGGESTION_CANDIDATES = 400
+_NAMES_NEAR = 8
 _CASH = ("EQ", "INDEX")
+
+Category = tuple[str, str, str]  # exchange, kind, underlying
 
 _decode = msgspec.msgpack.Decoder(Instrument).decode
 
@@ -30,8 +35,10 @@ _decode = msgspec.msgpack.Decoder(Instrument).decode
 class _Snapshot:
     version: str = ""
     by_key: Mapping[InstrumentKey, Instrument] = field(default_factory=dict)
-    by_token: Mapping[tuple[str, str], Instrument] = field(default_factory=dict)
+    tokens: TokenIndex = field(default_factory=lambda: TokenIndex([]))
     search: InstrumentSearch = field(default_factory=lambda: InstrumentSearch({}))
+    categories: Mapping[Category, int] = field(default_factory=dict)
+    trade_day: date | None = None
 
 
 class InstrumentCatalog:
@@ -53,13 +60,23 @@ class InstrumentCatalog:
         return self._snapshot.version
 
     @property
+    def trade_day(self) -> date | None:
+        """The market day that the scrip master in force was fetched for; None when that is not known."""
+        return self._snapshot.trade_day
+
+    @property
+    def categories(self) -> Mapping[Category, int]:
+        """How many instruments there are of each exchange, kind and underlying (empty for cash)."""
+        return self._snapshot.categories
+
+    @property
     def instruments(self) -> Mapping[InstrumentKey, Instrument]:
         """Every instrument by its canonical key."""
         return self._snapshot.by_key
 
     def by_token(self, exchange: str, token: str) -> Instrument | None:
         """The instrument that the broker calls `token` in the segment `exchange` (`NSE`)."""
-        return self._snapshot.by_token.get((exchange, token))
+        return self._snapshot.tokens.find(exchange, token)
 
     def resolve(self, text: str) -> Instrument:
         """The instrument meant by `text`; raises `UnknownInstrumentError` saying what is near.
@@ -82,25 +99,42 @@ class InstrumentCatalog:
         # The best last: of instruments that share a bare symbol the kernel suggests the last.
         return instruments.resolve(text, {i.key: i for i in reversed(near)})
 
-    def search(self, query: str, limit: int) -> list[Instrument]:
-        """At most `limit` instruments whose symbol, name or key begins like `query`, or that have all its words; best first."""
-        return self._snapshot.search.find(query, limit)
+    def search(self, query: str, limit: int, *, exchange: str = "", kind: str = "") -> list[Instrument]:
+        """At most `limit` instruments whose symbol, name or key begins like `query`, or that have all its words; best first.
+        `exchange` and `kind` let only theirs through."""
+        return self._snapshot.search.find(query, limit, exchange=exchange, kind=kind)
+
+    def contracts_of(self, underlying: str) -> list[Instrument]:
+        """Every future and option on `underlying` (a name, such as NIFTY): futures first, near expiries first, low strikes first."""
+        return self._snapshot.search.contracts_of(underlying)
+
+    def cash_of(self, underlying: str) -> Instrument | None:
+        """The index or share that an underlying's name means; None where there is none, as for commodities."""
+        return next((i for i in self._snapshot.search.named(underlying) if i.kind in _CASH), None)
+
+    def near(self, text: str) -> Sequence[str]:
+        """Names that somebody may have meant by `text`."""
+        return sorted({i.name for i in self.search(text[:_SUGGESTION_PREFIX], _NAMES_NEAR)})
 
     async def load(self) -> bool:
         """Take what is published now; False where nothing is or nothing new is. Raises redis' errors."""
         async with self._loading:
-            version = await self._redis.get(redis_keys.INSTRUMENTS_VERSION)
-            if version is None or _text(version) == self._snapshot.version:
+            version, day = await self._redis.mget(redis_keys.INSTRUMENTS_VERSION, redis_keys.INSTRUMENTS_DAY)
+            if version is None:
+                return False
+            if _text(version) == self._snapshot.version:
+                self._snapshot = replace(self._snapshot, trade_day=_day(day))
                 return False
             pipeline = self._redis.pipeline(transaction=True)
-            pipeline.get(redis_keys.INSTRUMENTS_VERSION)
+            pipeline.mget(redis_keys.INSTRUMENTS_VERSION, redis_keys.INSTRUMENTS_DAY)
             pipeline.hvals(redis_keys.INSTRUMENTS)
-            version, rows = await pipeline.execute()
+            pipeline.hgetall(redis_keys.CATEGORIES)
+            (version, day), rows, counted = await pipeline.execute()
             if version is None or not rows:
                 return False
-            # 150 K rows take a second: in a thread, so that heartbeats go on beating.
-            self._snapshot = await asyncio.to_thread(_build, _text(version), rows)
-            log.info("loaded", version=self.version, instruments=len(rows))
+            # 150 K rows take two seconds: in a thread, so that heartbeats go on beating.
+            self._snapshot = await asyncio.to_thread(_build, _text(version), _day(day), rows, counted)
+            log.info("loaded", version=self.version, day=str(self.trade_day), instruments=len(rows))
             return True
 
     async def follow(self) -> None:
@@ -126,10 +160,22 @@ class InstrumentCatalog:
             log.error("unreadable", key=redis_keys.INSTRUMENTS, error=str(e), exc_info=True)
 
 
-def _build(version: str, rows: list[bytes]) -> _Snapshot:
+def _build(version: str, trade_day: date | None, rows: list[bytes], counted: Mapping[bytes, bytes]) -> _Snapshot:
     decoded = [_decode(row) for row in rows]
     by_key = {i.key: i for i in decoded}
-    return _Snapshot(version, by_key, {(i.exchange, i.token): i for i in decoded}, InstrumentSearch(by_key))
+    categories = {_category(name.decode()): int(number) for name, number in counted.items()}
+    return _Snapshot(version, by_key, TokenIndex(decoded), InstrumentSearch(by_key), categories, trade_day)
+
+
+def _category(written: str) -> Category:
+    """`NFO|OPT|NIFTY`, as the feed writes it."""
+    exchange, kind, underlying = written.split("|", 2)
+    return exchange, kind, underlying
+
+
+def _day(value: bytes | str | None) -> date | None:
+    """Empty before a feed has said it."""
+    return date.fromisoformat(_text(value)) if value else None
 
 
 def _text(value: bytes | str) -> str:

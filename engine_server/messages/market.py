@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from engine_server.calendar.domain.days import SegmentDay
 from engine_server.market.feed_status import FeedStatus
 from tradewinds.bars import Bar
 from tradewinds.clock import Clock
@@ -70,6 +71,21 @@ def feed_status_message(status: FeedStatus) -> pb.FeedStatus:
         scrip_master_day=status.facts.get("scrip_master_day", ""),
         age_ms=status.age_ms,
         stale_instruments=status.stale_instruments,
+    )
+
+
+def calendar_day_message(day: SegmentDay) -> pb.CalendarDay:
+    """A day of the calendar as it is in force."""
+    spans = (span.as_texts() for span in day.spans)
+    return pb.CalendarDay(
+        day=day.day.isoformat(),
+        segment=day.segment,
+        instrument_class=day.instrument_class,
+        phases=[pb.CalendarPhase(phase=phase, start=start, end=end) for phase, start, end in spans],
+        note=day.note,
+        version=day.version,
+        known=day.known,
+        author=day.author,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine_server.oms.domain.commands import Denial
+from engine_server.oms.domain.commands import Denial, OrderRequest
 from engine_server.oms.domain.protection import Quote
 from tradewinds.instruments import Instrument
 
@@ -25,7 +25,7 @@ class Instruments(Protocol):
 class Market(Protocol):
     """Whether entries may go to the market now."""
 
-    def no_entry(self, instrument: Instrument) -> Denial | None:
+    def no_entry(self, request: OrderRequest, instrument: Instrument) -> Denial | None:
         """Why not; None when they may."""
         ...
 

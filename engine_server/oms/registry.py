@@ -97,7 +97,7 @@ class AccountRegistry:
             instrument=instrument,
             price=request.price,
             capital=facts.capital if facts is not None else None,
-            no_entry=_paused(facts) or self._market.no_entry(instrument),
+            no_entry=_paused(facts) or self._market.no_entry(request, instrument),
         )
         if request.order_type == "MARKET":
             command = await self._protected(command)

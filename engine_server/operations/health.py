@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import asyncpg
@@ -35,6 +35,7 @@ class Health:
     feed: bool
     runners: bool
     accounts: bool
+    instruments: bool
     problems: tuple[str, ...]
 
     @property
@@ -44,11 +45,12 @@ class Health:
 
 
 class HealthCheck:
-    """Asks PostgreSQL and Redis what they know."""
+    """Asks PostgreSQL and Redis what they know. `master_problem` says why the day's scrip master is not in, or nothing."""
 
-    def __init__(self, database: Database, redis: Redis) -> None:
+    def __init__(self, database: Database, redis: Redis, master_problem: Callable[[], str]) -> None:
         self._database = database
         self._redis = redis
+        self._master_problem = master_problem
 
     async def look(self) -> Health:
         """The health now."""
@@ -59,8 +61,9 @@ class HealthCheck:
             _piece("runners", self._runners_problem()),
             _piece("broker accounts", self._accounts_problem()),
         )
-        problems = tuple(problem for problem in (database, redis, feed, runners, accounts) if problem)
-        return Health(not database, not redis, not feed, not runners, not accounts, problems)
+        instruments = self._master_problem()
+        problems = tuple(filter(None, (database, redis, feed, runners, accounts, instruments)))
+        return Health(not database, not redis, not feed, not runners, not accounts, not instruments, problems)
 
     async def _database_problem(self) -> str:
         async with self._database.pool.acquire(timeout=_PIECE_SECONDS) as connection:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
+from engine_server.calendar.domain.edits import checked_day
 from engine_server.instruments.catalog import InstrumentCatalog
+from engine_server.market import option_chain
 from engine_server.market.feed_status import FeedStatusReader
+from engine_server.market.option_chain import Chain, ExpiryFacts, Strike
 from engine_server.market.quote_watch import QuoteWatch
 from engine_server.market.quotes import QuoteService
 from engine_server.messages.instruments import instrument_message
 from engine_server.messages.market import feed_status_message, quote_message, timestamp
+from engine_server.rpc.calendar_desk import CalendarDesk
 from engine_server.rpc.quote_stream import MAX_WATCHED, quote_stream
 from tradewinds import auth
 from tradewinds.clock import Clock, MarketClock
 from tradewinds.errors import InvalidArgumentError, NotFoundError, UnavailableError
-from tradewinds.instruments import InstrumentKey, UnknownInstrumentError
+from tradewinds.instruments import Instrument, InstrumentKey, UnknownInstrumentError
+from tradewinds.money import format_rupees, from_e4
 from tradewinds.v1 import market_data_pb2 as pb
 from tradewinds.v1 import market_data_pb2_grpc as pb_grpc
 
 _MAX_INSTRUMENTS = 100
 _MAX_TEXT = 64
 _DEFAULT_PAGE, _MAX_PAGE = 20, 100
+_DEFAULT_STRIKES, _MAX_STRIKES = 10, 50
 
 
 class MarketDataServicer(pb_grpc.MarketDataServicer):
@@ -33,6 +40,7 @@ class MarketDataServicer(pb_grpc.MarketDataServicer):
         quotes: QuoteService,
         watch: QuoteWatch,
         feed: FeedStatusReader,
+        calendar: CalendarDesk,
         market_clock: MarketClock,
         clock: Clock,
     ) -> None:
@@ -40,6 +48,7 @@ class MarketDataServicer(pb_grpc.MarketDataServicer):
         self._quotes = quotes
         self._watch = watch
         self._feed = feed
+        self._calendar = calendar
         self._market_clock = market_clock
         self._clock = clock
 
@@ -82,7 +91,9 @@ class MarketDataServicer(pb_grpc.MarketDataServicer):
         if not 0 <= request.page_size <= _MAX_PAGE:
             raise InvalidArgumentError.field("page_size", f"give 1 to {_MAX_PAGE}, or nothing for {_DEFAULT_PAGE}")
         self._require_catalog()
-        found = self._catalog.search(query, request.page_size or _DEFAULT_PAGE)
+        found = self._catalog.search(
+            query, request.page_size or _DEFAULT_PAGE, exchange=request.exchange, kind=request.kind
+        )
         return pb.SearchInstrumentsResponse(instruments=[instrument_message(i) for i in found])
 
     async def GetMarketClock(  # noqa: N802
@@ -90,6 +101,73 @@ class MarketDataServicer(pb_grpc.MarketDataServicer):
     ) -> pb.MarketClock:
         """The broker side's time."""
         return pb.MarketClock(market_time=timestamp(self._market_clock.now_ms()), rate=self._market_clock.rate)
+
+    async def ListCategories(  # noqa: N802
+        self, request: pb.ListCategoriesRequest, context: Any
+    ) -> pb.ListCategoriesResponse:
+        """How many instruments of which sort today's scrip master has."""
+        self._require_catalog()
+        return pb.ListCategoriesResponse(
+            categories=[
+                pb.Category(exchange=exchange, kind=kind, underlying=underlying, instruments=number)
+                for (exchange, kind, underlying), number in sorted(self._catalog.categories.items())
+            ],
+            scrip_master=self._catalog.version,
+        )
+
+    async def ListExpiries(self, request: pb.ListExpiriesRequest, context: Any) -> pb.ListExpiriesResponse:  # noqa: N802
+        """The expiries of an underlying, nearest first."""
+        self._require_catalog()
+        listed = option_chain.contracts(
+            self._catalog, _underlying(request.underlying), kind=request.kind, exchange=request.exchange
+        )
+        return pb.ListExpiriesResponse(expiries=[_expiry_message(one) for one in option_chain.expiries(listed)])
+
+    async def GetOptionChain(self, request: pb.GetOptionChainRequest, context: Any) -> pb.OptionChain:  # noqa: N802
+        """Calls and puts around the money, with their quotes."""
+        if not 0 <= request.strikes <= _MAX_STRIKES:
+            raise InvalidArgumentError.field("strikes", f"give 1 to {_MAX_STRIKES}, or nothing for {_DEFAULT_STRIKES}")
+        self._require_catalog()
+        chain = option_chain.chain_of(
+            self._catalog,
+            _underlying(request.underlying),
+            expiry=checked_day(request.expiry, "expiry") if request.expiry else None,
+            exchange=request.exchange,
+        )
+        return await self._chain_message(chain, request.strikes or _DEFAULT_STRIKES)
+
+    async def ListCalendarDays(  # noqa: N802
+        self, request: pb.ListCalendarDaysRequest, context: Any
+    ) -> pb.ListCalendarDaysResponse:
+        """Days of the calendar as they are in force."""
+        return self._calendar.days(request, self._market_clock.now())
+
+    async def UpdateCalendarDay(self, request: pb.UpdateCalendarDayRequest, context: Any) -> pb.CalendarDay:  # noqa: N802
+        """Replace one day."""
+        return await self._calendar.update(request, context)
+
+    async def _chain_message(self, chain: Chain, strikes: int) -> pb.OptionChain:
+        subject = auth.principal().subject
+        price: Decimal | None = None
+        if chain.money is not None:
+            quoted = (await self._quotes.quotes([chain.money.key], subject)).get(chain.money.key)
+            price = from_e4(int(quoted[-1]["last_price_e4"])) if quoted is not None and len(quoted) else None
+        rows = chain.around(price, strikes)
+        keys = [side.key for row in rows for side in (row.call, row.put) if side is not None]
+        found, stale = await self._quotes.quotes(keys, subject), await self._quotes.stale(keys)
+
+        def quote(side: Instrument | None) -> pb.Quote | None:
+            if side is None:
+                return None
+            return quote_message(side.key, found.get(side.key), self._clock, stale=side.key in stale)
+
+        return pb.OptionChain(
+            underlying=chain.underlying,
+            expiry=chain.expiry.isoformat(),
+            underlying_instrument=chain.money.key if chain.money is not None else "",
+            underlying_price=format_rupees(price) if price is not None else "",
+            rows=[_row_message(row, quote(row.call), quote(row.put)) for row in rows],
+        )
 
     def _resolve(self, texts: list[str], at_most: int) -> list[InstrumentKey]:
         if not 1 <= len(texts) <= at_most:
@@ -110,3 +188,24 @@ class MarketDataServicer(pb_grpc.MarketDataServicer):
     def _require_catalog(self) -> None:
         if not self._catalog.ready:
             raise UnavailableError("the scrip master has not been loaded yet; try again in some seconds")
+
+
+def _underlying(text: str) -> str:
+    name = text.strip().upper()
+    if not 1 <= len(name) <= _MAX_TEXT:
+        raise InvalidArgumentError.field("underlying", f"give a name of 1 to {_MAX_TEXT} characters, such as NIFTY")
+    return name
+
+
+def _expiry_message(facts: ExpiryFacts) -> pb.Expiry:
+    return pb.Expiry(
+        expiry=facts.day.isoformat(),
+        exchange=facts.exchange,
+        kind=facts.kind,
+        instruments=facts.contracts,
+        monthly=facts.monthly,
+    )
+
+
+def _row_message(row: Strike, call: pb.Quote | None, put: pb.Quote | None) -> pb.OptionChainRow:
+    return pb.OptionChainRow(strike=format_rupees(row.price), call=call, put=put)

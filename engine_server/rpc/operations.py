@@ -33,6 +33,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
             feed=health.feed,
             runners=health.runners,
             accounts=health.accounts,
+            instruments=health.instruments,
             problems=health.problems,
         )
 

@@ -1,4 +1,4 @@
-"""The two layouts of the scrip master."""
+"""The two layouts of the scrip master, and its two sizes."""
 
 from __future__ import annotations
 
@@ -10,3 +10,10 @@ class ScripLayout(StrEnum):
 
     OLD = "old"
     NEW = "new"
+
+
+class ScripSize(StrEnum):
+    """Everything that is listed; or what the demo's own names need, for tests that are not about size. All of it trades either way."""
+
+    FULL = "full"
+    SMALL = "small"

@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import islice
 
 from sandbox.listing.contracts import expiry_number, expiry_text, strike_number, symbol_end, symbol_stem
-from sandbox.listing.layout import ScripLayout
+from sandbox.listing.layout import ScripLayout, ScripSize
 from sandbox.listing.listing import MarketListing
 from sandbox.listing.underlyings import Sort, Underlying
 from sandbox.phases import CLOSING_AUCTION_FROM
 from sandbox.universe import Instrument, OptionType
 
+_SMALL_BLOCKS = 3
+"""Futures, and options of two expiries."""
 _CURRENCY_STRIKE_UNITS, _USUAL_STRIKE_UNITS = 100_000, 1
 _CURRENCY_TICK = "0.250000"
 """A quarter of a paisa."""
 
 
-def blocks(listing: MarketListing, on: date, layout: ScripLayout) -> Iterator[str]:
+def blocks(listing: MarketListing, on: date, layout: ScripLayout, size: ScripSize = ScripSize.FULL) -> Iterator[str]:
     """Comma-separated objects, some hundreds to some ten thousand characters at a time. All values but one are strings."""
+    if size is ScripSize.SMALL:
+        yield from _small(listing, on, layout)
+        return
     if listing.real is not None:
         yield from _real(listing, on, layout)
     cash = [i for i in listing.shares.values() if listing.real is None or i.key not in listing.real]
@@ -27,6 +33,14 @@ def blocks(listing: MarketListing, on: date, layout: ScripLayout) -> Iterator[st
         yield ",".join(share_row(i, on, layout) for i in cash[n : n + 200])
     for underlying in listing.contracts:
         yield from _contracts(listing, underlying, on, layout)
+
+
+def _small(listing: MarketListing, on: date, layout: ScripLayout) -> Iterator[str]:
+    yield ",".join(share_row(i, on, layout) for i in listing.core)
+    names = {i.name for i in listing.core}
+    for underlying in listing.contracts:
+        if underlying.segment == "NFO" and underlying.name in names:
+            yield from islice(_contracts(listing, underlying, on, layout), _SMALL_BLOCKS)
 
 
 def share_row(instrument: Instrument, on: date, layout: ScripLayout) -> str:

@@ -140,6 +140,8 @@ class SandboxProcess:
             *("--api-key", known.api_key, "--state-dir", str(self.state_dir), "--ready-file", str(ready_file)),
             # Tests of other rooms ask more often than the broker allows; the rates have tests of their own.
             *(() if "--rate-limits" in self.arguments else ("--rate-limits", "off")),
+            # The whole scrip master takes every reader seconds; who is about its size asks for it.
+            *(() if "--scrip-size" in self.arguments else ("--scrip-size", "small")),
             *self.arguments,
         ]
 

@@ -80,7 +80,7 @@ def health(state_dir: StateDir = None, as_json: AsJson = False) -> None:
 
 
 def _print_health(health_response: operations_pb2.GetHealthResponse) -> None:
-    parts = ("database", "redis", "feed", "runners", "accounts")
+    parts = ("database", "redis", "feed", "instruments", "runners", "accounts")
     marks = [f"{'[green]●[/green]' if getattr(health_response, part) else '[red]●[/red]'} {part}" for part in parts]
     console.print("  ".join(marks))
     for problem in health_response.problems:

@@ -81,7 +81,6 @@ class Layout:
             **self._stores(),
             **self._broker(),
             "SEAL_KEY": self.installation.secrets().seal_key,
-            "SCRIP_MASTER_MINIMUM_ROWS": "5",
         }
         return self._service("feed", ("-m", "engine_server", "feed"), environment)
 

@@ -17,6 +17,7 @@ from tradewinds.embedded.layout import Addresses, Layout
 from tradewinds.embedded.options import DEFAULT_REST_PORT, UpOptions
 from tradewinds.embedded.ports import free_ports, rest_port
 from tradewinds.embedded.postgres import EmbeddedPostgres
+from tradewinds.embedded.scrip_master import scrip_master_in
 from tradewinds.embedded.seeding import seed
 from tradewinds.embedded.server_process import EmbeddedServerError
 from tradewinds.embedded.state_dir import StateDir
@@ -92,6 +93,7 @@ class Stack:
             self._start(gateway(layout.gateway_environment(), self._installation.state_dir)),
             *(self._start(layout.runner(number)) for number in range(self._options.runners)),
         )
+        await self._named("instruments", scrip_master_in(self.facts().rest, self.facts().token))
         self._is_up = True
         self._tell()
 

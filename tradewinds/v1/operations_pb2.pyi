@@ -79,7 +79,7 @@ class GetHealthRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetHealthResponse(_message.Message):
-    __slots__ = ("healthy", "database", "redis", "feed", "runners", "accounts", "problems")
+    __slots__ = ("healthy", "database", "redis", "feed", "runners", "accounts", "problems", "instruments")
     HEALTHY_FIELD_NUMBER: _ClassVar[int]
     DATABASE_FIELD_NUMBER: _ClassVar[int]
     REDIS_FIELD_NUMBER: _ClassVar[int]
@@ -87,6 +87,7 @@ class GetHealthResponse(_message.Message):
     RUNNERS_FIELD_NUMBER: _ClassVar[int]
     ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
     healthy: bool
     database: bool
     redis: bool
@@ -94,7 +95,8 @@ class GetHealthResponse(_message.Message):
     runners: bool
     accounts: bool
     problems: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, healthy: _Optional[bool] = ..., database: _Optional[bool] = ..., redis: _Optional[bool] = ..., feed: _Optional[bool] = ..., runners: _Optional[bool] = ..., accounts: _Optional[bool] = ..., problems: _Optional[_Iterable[str]] = ...) -> None: ...
+    instruments: bool
+    def __init__(self, healthy: _Optional[bool] = ..., database: _Optional[bool] = ..., redis: _Optional[bool] = ..., feed: _Optional[bool] = ..., runners: _Optional[bool] = ..., accounts: _Optional[bool] = ..., problems: _Optional[_Iterable[str]] = ..., instruments: _Optional[bool] = ...) -> None: ...
 
 class ListRunnersRequest(_message.Message):
     __slots__ = ()

@@ -15,10 +15,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from engine_server.calendar.store import CalendarStore
+from engine_server.calendar.trading_calendar import TradingCalendar
 from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.market.feed_status import FeedStatusReader
 from engine_server.market.quote_watch import QuoteWatch
 from engine_server.market.quotes import QuoteService
+from engine_server.rpc.calendar_desk import CalendarDesk
 from engine_server.rpc.market_data import MarketDataServicer
 from tests.support.feed_process import FeedProcess, Valkey, quoted
 from tests.support.waiting import eventually
@@ -32,10 +35,11 @@ from tradewinds.v1 import market_data_pb2, market_data_pb2_grpc
 
 
 class Client:
-    """Calls with a viewer's token."""
+    """Calls with the token of an operator."""
 
-    def __init__(self, stub: Any, token: str, stopping: asyncio.Event) -> None:
+    def __init__(self, stub: Any, token: str, stopping: asyncio.Event, calendar: TradingCalendar) -> None:
         self._stub = stub
+        self.calendar = calendar
         self._metadata = auth.bearer(token)
         self.stopping = stopping  # of the server
 
@@ -63,19 +67,21 @@ async def call(feed: FeedProcess, database: Database, valkey: Valkey, tmp_path: 
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    token = auth.issue_token(pem, "k1", "u1", ["viewer"], timedelta(minutes=5))
+    token = auth.issue_token(pem, "k1", "u1", ["viewer", "operator"], timedelta(minutes=5))
     catalog, market_clock = InstrumentCatalog(valkey), MarketClock()
     await eventually(catalog.load, timeout=10)
     await eventually(lambda: read_market_clock(valkey, market_clock), timeout=10)
     server = GrpcServer(auth.TokenVerifier(jwks), is_passing)
     clock, quotes, stopping = SystemClock(), QuoteService(valkey, database), asyncio.Event()
     watch = QuoteWatch(valkey, partial(quotes.follow, subject="watch"), stopping)
-    servicer = MarketDataServicer(catalog, quotes, watch, FeedStatusReader(valkey, clock), market_clock, clock)
+    calendar = TradingCalendar(CalendarStore(database))
+    status, desk = FeedStatusReader(valkey, clock), CalendarDesk(database, calendar)
+    servicer = MarketDataServicer(catalog, quotes, watch, status, desk, market_clock, clock)
     watching = asyncio.create_task(watch.run())
     market_data_pb2_grpc.add_MarketDataServicer_to_server(servicer, server.server)
     address = await server.start("127.0.0.1", 0, ("tradewinds.v1.MarketData",))
     channel = open_channel(address)
-    yield Client(market_data_pb2_grpc.MarketDataStub(channel), token, stopping)
+    yield Client(market_data_pb2_grpc.MarketDataStub(channel), token, stopping, calendar)
     await channel.close()
     await server.stop(0)
     watching.cancel()
@@ -124,10 +130,78 @@ async def test_a_request_that_is_too_small_or_too_big_is_refused(call: Client, i
 
 async def test_instruments_are_found_by_their_beginning(call: Client) -> None:
     answer = await call("SearchInstruments", market_data_pb2.SearchInstrumentsRequest(query="rel", page_size=5))
-    [reliance] = answer.instruments
+    reliance = answer.instruments[0]
     assert (reliance.instrument, reliance.kind, reliance.tick_size) == ("NSE:RELIANCE-EQ", "EQ", "0.10")
     with pytest.raises(errors.InvalidArgumentError, match="query"):
         await call("SearchInstruments", market_data_pb2.SearchInstrumentsRequest(query=" "))
+
+
+async def test_a_search_is_narrowed_to_an_exchange_and_a_kind(call: Client) -> None:
+    request = market_data_pb2.SearchInstrumentsRequest(query="reliance", exchange="NFO", kind="FUT")
+    found = (await call("SearchInstruments", request)).instruments
+    assert found
+    assert {(i.exchange, i.kind, i.name) for i in found} == {("NFO", "FUT", "RELIANCE")}
+
+
+async def test_categories_count_what_todays_scrip_master_has(call: Client) -> None:
+    answer = await call("ListCategories", market_data_pb2.ListCategoriesRequest())
+    counted = {(c.exchange, c.kind, c.underlying): c.instruments for c in answer.categories}
+    assert counted["NSE", "EQ", ""] == 12
+    assert counted["NSE", "INDEX", ""] == 2
+    assert counted["NFO", "OPT", "NIFTY"] > 50
+    assert answer.scrip_master
+
+
+async def test_an_option_chain_is_centred_on_the_money_and_quoted(call: Client) -> None:
+    answer = await call("ListExpiries", market_data_pb2.ListExpiriesRequest(underlying="nifty", kind="OPT"))
+    days = [expiry.expiry for expiry in answer.expiries]
+    assert days == sorted(days)
+    assert len(days) == 2
+
+    async def quoted_chain() -> Any:
+        answer = await call("GetOptionChain", market_data_pb2.GetOptionChainRequest(underlying="NIFTY", strikes=3))
+        return answer if answer.rows and answer.rows[3].call.source == "STREAM" else None
+
+    chain = await eventually(quoted_chain, timeout=20)
+    assert (chain.underlying, chain.expiry, chain.underlying_instrument) == ("NIFTY", days[0], "NSE:NIFTY 50")
+    strikes = [float(row.strike) for row in chain.rows]
+    assert len(strikes) == 7
+    assert strikes == sorted(strikes)
+    assert abs(strikes[3] - float(chain.underlying_price)) <= (strikes[4] - strikes[3]) / 2 + 1
+    middle = chain.rows[3]
+    assert (middle.call.instrument[-2:], middle.put.instrument[-2:]) == ("CE", "PE")
+    assert float(middle.call.bid_price) < float(middle.call.ask_price)
+    assert middle.call.open_interest > 0
+
+
+async def test_what_has_no_options_and_an_expiry_that_is_none_are_refused_with_the_remedy(call: Client) -> None:
+    with pytest.raises(errors.NotFoundError, match=r"'RELIANC' has no futures or options; near it: .*RELIANCE"):
+        await call("GetOptionChain", market_data_pb2.GetOptionChainRequest(underlying="RELIANC"))
+    with pytest.raises(errors.InvalidArgumentError, match=r"2031-01-01 is no expiry of NIFTY; choose one of 20"):
+        await call("GetOptionChain", market_data_pb2.GetOptionChainRequest(underlying="NIFTY", expiry="2031-01-01"))
+    with pytest.raises(errors.InvalidArgumentError, match="strikes"):
+        await call("GetOptionChain", market_data_pb2.GetOptionChainRequest(underlying="NIFTY", strikes=51))
+
+
+async def test_a_calendar_day_is_shown_changed_and_audited_once(call: Client, database: Database) -> None:
+    await call.calendar.start()
+    asked = market_data_pb2.ListCalendarDaysRequest(start_day="2026-11-08", end_day="2026-11-09", segment="NSE_CM")
+    sunday, monday, *_ = (await call("ListCalendarDays", asked)).days
+    assert (sunday.day, sunday.known, monday.phases[0].phase) == ("2026-11-08", True, "PRE_OPEN")
+    muhurat = market_data_pb2.CalendarPhase(phase="CONTINUOUS", start="18:00", end="19:00")
+    wanted = market_data_pb2.UpdateCalendarDayRequest(
+        segment="NSE_CM", day="2026-11-08", phases=[muhurat], reason="Diwali", request_id="muhurat-1"
+    )
+    changed = await call("UpdateCalendarDay", wanted)
+    assert await call("UpdateCalendarDay", wanted) == changed
+    assert (await call("ListCalendarDays", asked)).days[0] == changed
+    assert (changed.author, changed.phases[0]) == ("u1", muhurat)
+    audited = await database.pool.fetch("SELECT reason, actor FROM audit_log WHERE action = 'calendar.update'")
+    assert [tuple(row) for row in audited] == [("Diwali", "u1")]
+    wanted.phases.append(market_data_pb2.CalendarPhase(phase="CONTINUOUS", start="18:30", end="19:30"))
+    wanted.request_id = ""
+    with pytest.raises(errors.InvalidArgumentError, match="phases"):
+        await call("UpdateCalendarDay", wanted)
 
 
 async def test_the_market_clock_is_the_brokers(call: Client, feed: FeedProcess) -> None:

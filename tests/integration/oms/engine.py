@@ -95,7 +95,7 @@ class FixedMarket:
 
     closed_because: Denial | None = None
 
-    def no_entry(self, instrument: Instrument) -> Denial | None:
+    def no_entry(self, request: OrderRequest, instrument: Instrument) -> Denial | None:
         return self.closed_because
 
 
