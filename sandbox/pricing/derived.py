@@ -189,7 +189,8 @@ class Follower:
             into = tick.at_ms % MINUTE_MS
             self._begin_minute(tick.at_ms - into)
         part = into if into < _COMPLETE_AFTER_MS else _COMPLETE_AFTER_MS
-        total = self._volume_at_start + self._volume_in_minute * part // _COMPLETE_AFTER_MS
+        lot = self.instrument.lot_size
+        total = self._volume_at_start + self._volume_in_minute * part // _COMPLETE_AFTER_MS // lot * lot
         traded, self._volume = total - self._volume, total
         return Tick(self.instrument.key, tick.at_ms, self._price(tick.ltp), traded if traded > 0 else 0, total)
 

@@ -37,7 +37,8 @@ def snap_quote_packet(quote: Quote) -> bytes:
     for flag, levels in ((_BUY_FLAG, buys), (_SELL_FLAG, sells)):
         for price, quantity, orders in levels:
             best_five += (flag, quantity, price, orders)
-    last_trade_seconds, open_interest, interest_change = quote.last_trade_ms // 1000, 0, 0.0
+    last_trade_seconds = quote.last_trade_ms // 1000
+    open_interest, interest_change = quote.open_interest, quote.open_interest_change_percent
     return _SNAP.pack(
         SNAP_QUOTE,
         *_head(quote),
