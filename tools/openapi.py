@@ -33,6 +33,7 @@ _SCALARS: Final[dict[int, dict[str, Any]]] = {
 _WELL_KNOWN: Final[dict[str, dict[str, Any]]] = {
     ".google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     ".google.protobuf.Struct": {"type": "object", "additionalProperties": True},
+    ".google.protobuf.FieldMask": {"type": "string", "description": "Paths of fields, with commas between them."},
 }
 _ERROR: Final = {
     "type": "object",
