@@ -29,6 +29,7 @@ log = get_logger("strategy")
 
 _EXIT_SECONDS: Final = 2.0
 _DRAIN_SECONDS: Final = 5.0
+_RESTART_DRAIN_SECONDS: Final = 12.0  # longer than an order is tried
 _CLOCK_SECONDS: Final = 3.0
 _crashes = Counter("tradewinds_strategy_crashes_total", "Strategy processes that ended by themselves")
 
@@ -151,6 +152,9 @@ class HostedStrategy:
         lane = self._hosting.spawn(f"orders:{self.assignment.config_id}", self._lane.run())
         try:
             while (end := await self._one_process()).event is LifeEvent.CRASHED:
+                # What the dead process asked for is answered first: its successor must find every order in the event log before its
+                # first price, or it would decide as if there were none.
+                await self._lane.drain(_RESTART_DRAIN_SECONDS)
                 await self._wait_to_restart(end)
             if not self._is_abandoned:
                 await self._lane.drain(_DRAIN_SECONDS)

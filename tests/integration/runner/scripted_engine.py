@@ -36,6 +36,7 @@ class ScriptedEngine(
         self.welcomes = True
         self.confirms_replay = True
         self.order_error: TradewindsError | None = None
+        self.order_seconds = 0.0
         self.received: list[Request] = []
         self.placed: dict[str, trading_pb2.PlaceOrderRequest] = {}
         self.place_calls: list[str] = []
@@ -191,6 +192,7 @@ class ScriptedEngine(
 
     async def PlaceOrder(self, request: trading_pb2.PlaceOrderRequest, _context: Any) -> trading_pb2.Order:  # noqa: N802
         self.place_calls.append(request.request_id)
+        await asyncio.sleep(self.order_seconds)
         if self.order_error is not None:
             raise self.order_error
         first = self.placed.setdefault(request.request_id, request)

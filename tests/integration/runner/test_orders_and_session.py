@@ -53,6 +53,20 @@ async def test_a_crash_between_an_order_and_its_checkpoint_makes_no_second_order
     assert len(engine.placed) == 2, "one buy, one sell, though the sell was asked for twice"
 
 
+async def test_an_order_that_is_on_its_way_when_its_process_dies_is_known_to_the_next_before_its_first_price(
+    engine: ScriptedEngine, runner: ServiceProcess, redis: RedisConnection, tmp_path: Path
+) -> None:
+    engine.order_seconds = 1.0
+    engine.start("once", "BuysOnceAndDies", {"marker": str(tmp_path / "died")})
+    await eventually(lambda: engine.life("once")[-1:] == ["RUNNING"])
+    await publish(redis.client, 1400.0)
+    await eventually(lambda: engine.life("once").count("RUNNING") == 2, timeout=15)
+    await publish(redis.client, 1401.0)
+    await eventually(lambda: len(engine.of_kind("metrics")) >= 1)
+    await eventually(lambda: 1.0 in [m.value for batch in engine.of_kind("metrics") for m in batch.metrics])
+    assert len(engine.placed) == 1
+
+
 async def test_a_refused_order_is_denied_to_its_strategy(
     engine: ScriptedEngine, runner: ServiceProcess, redis: RedisConnection
 ) -> None:

@@ -143,6 +143,21 @@ class DiesAfterSelling(Buyer):
         marker: str
 
 
+class BuysOnceAndDies(BaseStrategy):
+    """Buys where it has nothing and nothing is on its way; the first process dies in the same moment."""
+
+    class Params(Params):
+        marker: str
+
+    def on_tick(self, tick: Tick) -> None:
+        self.metric("saw_orders", len(self.orders()))
+        if not self.orders() and not self.positions():
+            self.buy(tick.symbol, 1, tick.last_price)
+            if not Path(self.params.marker).exists():
+                Path(self.params.marker).touch()
+                os.kill(os.getpid(), 9)
+
+
 class Latency(BaseStrategy):
     """Measures from the feed's clock to on_tick."""
 
