@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from tradewinds.cli.output import ago, print_json, print_table, short, to_dict, when
-from tradewinds.cli.running import AsJson, StateDir, with_connection
+from tradewinds.cli.running import AsJson, StateDir, say_error, with_connection
+from tradewinds.cli.strategy_template import class_name, write_strategy
 from tradewinds.client import acts
 from tradewinds.client.connection import Connection
 from tradewinds.errors import InvalidArgumentError
@@ -53,6 +54,28 @@ def print_strategies(configs: list[strategy_manager_pb2.StrategyConfig]) -> None
     columns = ("config", "strategy", "account", "state", "runner", ">pid", ">crashes", "heartbeat", "")
     print_table(
         "Strategies", columns, rows, empty="No strategies yet: create one with `tradewinds strategies create --help`."
+    )
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the module, such as my_breakout.")],
+    folder: Annotated[Path, typer.Option(help="Where it is written; `tradewinds up --strategies FOLDER`.")] = Path(
+        "my_strategies"
+    ),
+) -> None:
+    """Write a strategy that works, and a test that passes, to begin with."""
+    try:
+        module, test = write_strategy(name, folder)
+    except InvalidArgumentError as e:
+        say_error(e)
+        raise typer.Exit(1) from e
+    typer.echo(f"{module} and {test} written. Next:")
+    typer.echo(f"  python -m pytest {test}")
+    typer.echo(f"  tradewinds up --strategies {folder}")
+    typer.echo(
+        f"  tradewinds strategies create {folder.name}.{name}.{class_name(name)} --id {name.replace('_', '-')} "
+        """--config '{"symbols": ["TCS"]}' --start"""
     )
 
 

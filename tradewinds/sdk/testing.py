@@ -205,8 +205,9 @@ class StrategyHarness:
 
     async def change_params(self, **changes: Any) -> None:
         """Change parameters that are declared with `live`."""
-        self._params = _with_keys(self._params.model_copy(update=changes), self.instruments)
-        await self._driver.take_params(self._params.model_dump_json())
+        config_json = json.dumps({**self._params.model_dump(mode="json"), **changes})
+        self._params = validate(self._class.Params, config_json)
+        await self._driver.take_params(config_json)
         await self._settle()
 
     async def feed(self, *, is_stale: bool) -> None:

@@ -74,7 +74,7 @@ async def test_a_class_in_the_users_folder_is_found_under_the_folders_name(inspe
             "X",
             "{}",
             "module_path",
-            "there is no module 'strategies.nothing'; there are: momentum",
+            "there is no module 'strategies.nothing'; there are: mean_reversion, momentum",
         ),
         ("my_strategies.broken", "X", "{}", "module_path", "is not valid Python"),
         ("my_strategies.needs", "X", "{}", "module_path", "imports 'nosuchlibrary', which is not installed"),

@@ -1,0 +1,80 @@
+"""A short straddle: sell the call and the put at the money in the morning, with a stop on each, and buy back in the afternoon."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field
+
+from tradewinds.sdk import BaseStrategy, OrderHandle, UnknownInstrumentError, opt
+from tradewinds.sdk import Params as BaseParams
+
+
+class ShortStraddleStrategy(BaseStrategy):
+    """Sells one straddle a day. Each leg has an SL order at the exchange, so that it is guarded whatever happens to us."""
+
+    class Params(BaseParams):
+        """What can be set. Its worst case is not bounded by itself: `capital_allocated` and the risk limits bound it."""
+
+        underlying: str = Field(default="NIFTY", description="as its contracts name it")
+        expiry: Literal["weekly", "monthly"] = Field(default="weekly", description="the nearest one of its kind")
+        lots: int = Field(default=1, ge=1, description="of each leg")
+        stop_percent: Decimal = Field(
+            default=Decimal(30), gt=0, le=200, description="above the price that was received"
+        )
+        enter_at: str = Field(default="09:20", description="market time")
+        leave_at: str = Field(default="15:15", description="market time")
+        capital_allocated: Decimal = Field(gt=0, description="rupees")
+
+    params: Params
+
+    def on_start(self) -> None:
+        """The times of the day; a restart that falls on one of them makes up for it."""
+        self.at(self.params.enter_at, self.enter)
+        self.at(self.params.leave_at, self.leave)
+
+    async def enter(self) -> None:
+        """Which strike is at the money is decided now, and stays so for the day. Both legs or none."""
+        self.state["leaving"] = False
+        wanted = [opt(self.params.underlying, self.params.expiry, "ATM", option_type) for option_type in ("CE", "PE")]
+        try:
+            legs = [await self.select(selector) for selector in wanted]
+        except UnknownInstrumentError as e:
+            self.notify("No straddle today", str(e), dedupe_key=f"{self.now:%Y-%m-%d}")
+            return
+        for leg in legs:
+            if self.position(leg.key).net_quantity == 0 and not self.orders(leg.key):
+                self.sell(leg.key, self.params.lots * leg.lot_size)
+
+    def on_order(self, order: OrderHandle) -> None:
+        """A sold leg gets its stop; a stop that is gone because we leave frees its leg to be bought back."""
+        if order.is_working:
+            return
+        if self.state.get("leaving"):
+            self.square_off(order.instrument)
+        elif order.side == "SELL" and order.filled:
+            self.guard(order)
+        elif order.side == "SELL":
+            # Half a straddle is another trade than the one that was wanted.
+            self.notify(f"{order.instrument} was not sold: leaving", f"{order.reason} {order.message}")
+            self.leave()
+
+    def guard(self, sold: OrderHandle) -> None:
+        """An SL order above the price received; its limit leaves room for a market that jumps."""
+        assert sold.average_price is not None  # it has filled
+        trigger = sold.average_price * (1 + self.params.stop_percent / 100)
+        limit = trigger * Decimal("1.05")
+        self.buy(
+            sold.instrument,
+            sold.filled,
+            self.round_to_tick(sold.instrument, limit),
+            trigger_price=self.round_to_tick(sold.instrument, trigger),
+        )
+
+    def leave(self) -> None:
+        """Take the orders back first: what a stop would buy must not be bought twice. on_order goes on when they are gone."""
+        self.state["leaving"] = True
+        for order in self.orders():
+            self.cancel(order)
+        self.square_off()
