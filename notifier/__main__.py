@@ -9,6 +9,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from notifier.alerts.assembly import Alerts, start_alerts
 from notifier.following import Following
 from notifier.http_server import HttpServer
 from notifier.outside import start_outside
@@ -48,6 +49,7 @@ class _Parts:
     database: Database
     grpc: GrpcServer
     http: HttpServer
+    alerts: Alerts
 
 
 async def main(running: service.Service) -> None:
@@ -74,14 +76,15 @@ async def _assemble(
     publisher = Publisher(streams, hub)
     outside = await start_outside(running, database, redis, clock, settings.retention_days)
     sender = Sender(outside.keeper, publisher, Claims(streams), outside.preferences, clock, ids.new_id)
+    alerts = start_alerts(running, database, redis, clock, sender, settings.alerts_per_user)
     following = Following(LiveStreams(streams, hub), settings.heartbeat_seconds)
     grpc_server = GrpcServer(verifier)
-    add_NotifierServicer_to_server(NotifierServicer(sender, following, outside), grpc_server.server)
+    add_NotifierServicer_to_server(NotifierServicer(sender, following, outside, alerts), grpc_server.server)
     running.spawn("reader", Reader(streams, hub).run())
     running.spawn("publisher", publisher.run())
     running.spawn("gap marker", publisher.mark_gaps())
     running.spawn("trimmer", _trim(streams, settings.ttl_seconds))
-    return _Parts(settings, hub, streams, database, grpc_server, HttpServer(following, verifier))
+    return _Parts(settings, hub, streams, database, grpc_server, HttpServer(following, verifier), alerts)
 
 
 async def _serve(running: service.Service, parts: _Parts) -> None:
@@ -93,6 +96,7 @@ async def _serve(running: service.Service, parts: _Parts) -> None:
         metrics = f"{host}:{service.serve_metrics(running)}"
         running.ready(grpc=grpc_address, http=http_address, metrics=metrics)
         await running.run_until_stopped()
+        await _hand_over_alerts(parts.alerts)
         await _end_streams(parts.hub)
     finally:
         await parts.grpc.stop()
@@ -106,6 +110,15 @@ async def _reach_redis(hub: Hub) -> None:
             await hub.reached()
     except TimeoutError:
         log.warning("started.without_redis")
+
+
+async def _hand_over_alerts(alerts: Alerts) -> None:
+    """Another replica judges at once, where this one can still say that it stops."""
+    try:
+        async with asyncio.timeout(_LAST_WORD_SECONDS):
+            await alerts.evaluator.stop()
+    except TimeoutError:
+        log.warning("alerts.cut", after_seconds=_LAST_WORD_SECONDS)
 
 
 async def _end_streams(hub: Hub) -> None:

@@ -16,6 +16,7 @@ class NotifierSettings(Settings):
     grpc_port: int = Field(default=0, ge=0, le=65535, validation_alias="GRPC_PORT")
     http_port: int = Field(default=0, ge=0, le=65535, validation_alias="HTTP_PORT")
     ttl_seconds: float = Field(default=3600.0, gt=0, validation_alias="NOTIFICATION_TTL_SECONDS")
+    alerts_per_user: int = Field(default=500, ge=0, validation_alias="PRICE_ALERTS_PER_USER")
     heartbeat_seconds: float = Field(
         default=15.0, gt=0, le=15, validation_alias="NOTIFICATION_HEARTBEAT_SECONDS", description="the contract says 15"
     )

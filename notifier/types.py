@@ -59,6 +59,8 @@ TYPES: Final[dict[str, NotificationType]] = {
     "BROKER_LOGIN_FAILED": _CRITICAL,
     "CALENDAR_DAY_UNKNOWN": _CRITICAL,
     "INSTRUMENT_CHANGED": _WARNING,
+    "PRICE_ALERT": _INFO,
+    "PRICE_ALERT_BLIND": _WARNING,
 }
 # Callers' own types. Kept, so that the inbox has what somebody wrote on purpose.
 CUSTOM_PREFIX: Final = "CUSTOM_"

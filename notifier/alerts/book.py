@@ -29,16 +29,17 @@ _FOLLOWS_CLOSE: Final = int(Reference.PREVIOUS_CLOSE)
 _WAITS: Final = frozenset(int(condition) for condition in LEVEL | TRAILING)  # these fire when they open
 _NEVER_MS: Final = 1 << 62
 _FIRST_ROWS: Final = 1_024
+# A stream is behind the quotes by less; what seems older is from another life of the market clock.
+_OLD_NEWS_MS: Final = 600_000
 _LOADED_AT_ONCE: Final = 10_000
 
 Token = tuple[int, int]  # exchange type, broker's token
 
 
 class Fire(NamedTuple):
-    """An alert that fires, and what to keep of it. `tick` is the record of `tradewinds.ticks` as a tuple."""
+    """An alert that fires, as it was, and what to keep of it. `tick` is the record of `tradewinds.ticks` as a tuple."""
 
-    number: int
-    generation: int
+    row: Row
     direction: int
     value: int
     previous: int
@@ -62,6 +63,7 @@ class AlertBook:
         self._slots = len(tokens)
         self._levels = Levels(self._slots * _LINES)
         self._last: TickArray = np.zeros(self._slots, TICK_DTYPE)
+        self._floor_ms: Int64Array = np.zeros(self._slots, np.int64)
         self._alerts_on: Int64Array = np.zeros(self._slots, np.int64)
         self._followers: dict[int, set[int]] = defaultdict(set)
         self._dirty: set[int] = set()
@@ -75,14 +77,10 @@ class AlertBook:
     def __len__(self) -> int:
         return len(self._row_of)
 
-    @property
-    def slots(self) -> int:
-        """How many instruments have a place."""
-        return self._slots
-
-    def alerts_on(self, slot: int) -> int:
-        """How many alerts watch an instrument."""
-        return int(self._alerts_on[slot])
+    def alerts_on(self) -> list[int]:
+        """How many alerts watch each instrument, by slot."""
+        counts: list[int] = self._alerts_on.tolist()
+        return counts
 
     def set_tokens(self, tokens: Sequence[Token | None]) -> None:
         """The broker's numbers of the instruments, which a new scrip master may change; None for what it does not have. There may be
@@ -91,6 +89,7 @@ class AlertBook:
             self._slots = len(tokens)
             self._levels.widen(self._slots * _LINES)
             self._last = np.concatenate([self._last, np.zeros(more, TICK_DTYPE)])
+            self._floor_ms = np.concatenate([self._floor_ms, np.zeros(more, np.int64)])
             self._alerts_on = np.concatenate([self._alerts_on, np.zeros(more, np.int64)])
         coded = sorted((_code(*token), slot) for slot, token in enumerate(tokens) if token is not None)
         self._codes: Int64Array = np.array([code for code, _ in coded], np.int64)
@@ -117,9 +116,9 @@ class AlertBook:
         if row is not None:
             self._forget(row)
 
-    def take_dirty(self, at_most: int) -> list[Row]:
+    def take_dirty(self) -> list[Row]:
         """Alerts whose arms, mark or period have changed since; whoever takes them keeps them."""
-        taken = [self._dirty.pop() for _ in range(min(at_most, len(self._dirty)))]
+        taken, self._dirty = self._dirty, set()
         return [self._row(row) for row in taken]
 
     def give_back(self, taken: Iterable[Row]) -> None:
@@ -130,12 +129,21 @@ class AlertBook:
         """When (real time) the next cooldown or snooze ends."""
         return self._opens_real.next
 
+    def judge_late(self, quotes: TickArray, entry: int, now_us: int) -> list[Fire]:
+        """What fires on the last quotes, where they are newer than what was judged: nobody watched when it happened. Ticks that come
+        afterwards and are not newer than these are old news."""
+        quotes = self._newer(quotes)
+        fires = self.judge(quotes, np.full(len(quotes), entry, np.int64), now_us, late=True)
+        self._floor_ms[self._slots_of(quotes)] = quotes["exchange_ms"]
+        return fires
+
     def judge(self, ticks: TickArray, entries: Int64Array, now_us: int, *, late: bool = False) -> list[Fire]:
         """What fires on these ticks, each read from the stream entry beside it; in order for each instrument."""
         self._now_us = now_us
         self._open_real()
         slots = self._slots_of(ticks)
-        ours = (slots >= 0) & (ticks["last_price_e4"] > 0)
+        age_ms = self._floor_ms[slots] - ticks["exchange_ms"] if self._slots else np.zeros(len(ticks), np.int64)
+        ours = (slots >= 0) & (ticks["last_price_e4"] > 0) & ~((age_ms >= 0) & (age_ms < _OLD_NEWS_MS))
         if not ours.any():
             return []
         if not ours.all():
@@ -146,8 +154,7 @@ class AlertBook:
         self._last[slots] = ticks  # the last one of each stays
         return fires
 
-    def newer(self, ticks: TickArray) -> TickArray:
-        """Those that are newer than what was judged of their instrument."""
+    def _newer(self, ticks: TickArray) -> TickArray:
         slots = self._slots_of(ticks)
         known: TickArray = ticks[slots >= 0]
         return known[known["exchange_ms"] > self._last[slots[slots >= 0]]["exchange_ms"]]
@@ -230,8 +237,7 @@ class AlertBook:
             self._store(row, after)
             self._dirty.discard(row)  # the fire itself keeps it
         return Fire(
-            known.number,
-            known.generation,
+            known,
             verdict.direction,
             value,
             previous,

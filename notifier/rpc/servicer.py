@@ -9,22 +9,24 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from notifier.access import recipient
+from notifier.alerts.assembly import Alerts
 from notifier.following import Following
 from notifier.outside import Outside
 from notifier.realtime.subscription import Batch
 from notifier.rpc import messages
 from notifier.rpc.deliveries import DeliveryRpcs
 from notifier.rpc.inbox import InboxRpcs
+from notifier.rpc.price_alerts import PriceAlertRpcs
 from notifier.rpc.settings import SettingsRpcs
 from notifier.sending import Sender
 from tradewinds import auth
 from tradewinds.v1 import notifier_pb2
 
 
-class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs):
+class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, PriceAlertRpcs):
     """proto ⇄ domain; who may do what beyond the method table is `access.py`'s."""
 
-    def __init__(self, sender: Sender, following: Following, outside: Outside) -> None:
+    def __init__(self, sender: Sender, following: Following, outside: Outside, alerts: Alerts) -> None:
         self._sender = sender
         self._following = following
         self._inbox = outside.inbox
@@ -34,6 +36,7 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs):
         self._guard = outside.guard
         self._reachable = outside.reachable
         self._wake = outside.wake
+        self._alerts = alerts
 
     async def SendNotification(
         self, request: notifier_pb2.SendNotificationRequest, context: Any

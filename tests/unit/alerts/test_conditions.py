@@ -98,7 +98,7 @@ def test_volume_and_open_interest_have_lines_of_their_own() -> None:
     judging = Judging(volume, interest)
     assert judging(ticks([100], volume=4_999, open_interest=701)) == []
     fires = judging(ticks([100], volume=5_000, open_interest=700))
-    assert [(fire.number, fire.value) for fire in fires] == [(1, 5_000), (2, 700)]
+    assert [(fire.row.number, fire.value) for fire in fires] == [(1, 5_000), (2, 700)]
 
 
 def test_open_interest_that_is_not_told_is_not_zero() -> None:
@@ -109,7 +109,7 @@ def test_open_interest_that_is_not_told_is_not_zero() -> None:
 def test_a_gap_fires_every_level_in_it() -> None:
     rows = [a_row(UP, number=n, level=level, last=90) for n, level in enumerate([100, 110, 120, 130], 1)]
     fires = Judging(*rows)(ticks([125]))
-    assert sorted(fire.number for fire in fires) == [1, 2, 3]
+    assert sorted(fire.row.number for fire in fires) == [1, 2, 3]
     assert [fire.level for fire in fires] == [100, 110, 120]
 
 
@@ -119,7 +119,7 @@ def test_a_wick_within_one_batch_is_seen() -> None:
 
 def test_one_instruments_ticks_do_not_touch_another() -> None:
     judging = Judging(a_row(ABOVE, number=1, slot=0, level=100), a_row(ABOVE, number=2, slot=1, level=100))
-    assert [fire.number for fire in judging(ticks([120], slot=1))] == [2]
+    assert [fire.row.number for fire in judging(ticks([120], slot=1))] == [2]
 
 
 def once(condition: Condition, snoozed_us: int = 0) -> Row:

@@ -115,7 +115,7 @@ def test_a_book_fires_what_a_look_at_the_whole_history_says(kinds: list[Row], pr
     for start in range(0, len(prices), size):
         part = prices[start : start + size]
         for fire in judging(ticks(part, at_ms=OPENING_MS + start * 1_000)):
-            fired[fire.number].append((fire.tick[9] - OPENING_MS) // 1_000)
+            fired[fire.row.number].append((fire.tick[9] - OPENING_MS) // 1_000)
     assert {n: sorted(positions) for n, positions in fired.items()} == {
         n: expected(row, prices) for n, row in enumerate(kinds, 1)
     }
@@ -127,8 +127,8 @@ def test_a_restart_in_between_changes_nothing(row: Row, prices: list[int], cut: 
     first, kept, fired = Judging(row), row, []
     for fire in first(ticks(prices[:cut])):
         fired.append(fire.tick[9])
-        kept = kept._replace(generation=fire.generation + 1, arms=fire.arms, mark=fire.mark, seen=fire.entry)
-    for dirty in first.book.take_dirty(10):
+        kept = kept._replace(generation=fire.row.generation + 1, arms=fire.arms, mark=fire.mark, seen=fire.entry)
+    for dirty in first.book.take_dirty():
         kept = dirty
     second = Judging(kept)
     second.entry = first.entry
@@ -189,13 +189,11 @@ def test_the_index_stays_right_while_alerts_come_and_go(
                 judging.book.remove(number)
         slot = number % len(TOKENS)
         due = {n for n, row in waiting.items() if row.slot == slot and price >= row.upper}
-        assert {fire.number for fire in judging(ticks([price], slot=slot))} == due
+        assert {fire.row.number for fire in judging(ticks([price], slot=slot))} == due
         for n in due:
             del waiting[n]
         assert len(judging.book) == len(waiting)
-        assert [judging.book.alerts_on(s) for s in range(len(TOKENS))] == [
-            sum(row.slot == s for row in waiting.values()) for s in range(len(TOKENS))
-        ]
+        assert judging.book.alerts_on() == [sum(row.slot == s for row in waiting.values()) for s in range(len(TOKENS))]
 
 
 def test_a_line_that_has_moved_much_is_swept() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tradewinds.database.models.accounts import AccountLease, BrokerAccount, BrokerSession, User
+from tradewinds.database.models.alerts import PriceAlert, PriceAlertFire, PriceAlertLease
 from tradewinds.database.models.audit import AuditEntry
 from tradewinds.database.models.base import Base
 from tradewinds.database.models.books import Position, Trade
@@ -63,6 +64,9 @@ __all__ = [
     "OrderEvent",
     "OutboxEvent",
     "Position",
+    "PriceAlert",
+    "PriceAlertFire",
+    "PriceAlertLease",
     "RunnerLease",
     "ScripMasterCopy",
     "Strategy",

@@ -1,0 +1,46 @@
+"""What this process has for price alerts, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from notifier.alerts.desk import AlertDesk
+from notifier.alerts.evaluator import Evaluator
+from notifier.alerts.fire_store import FireStore
+from notifier.alerts.teller import Teller
+from notifier.notification import NewNotification
+from notifier.sending import Sender
+from tradewinds import ids, service
+from tradewinds.clock import Clock
+from tradewinds.database.session import Database
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """For the rpcs; `evaluator` is to be stopped in order."""
+
+    database: Database
+    desk: AlertDesk
+    fires: FireStore
+    evaluator: Evaluator
+
+
+def start_alerts(
+    running: service.Service, database: Database, redis: Redis, clock: Clock, sender: Sender, alerts_per_user: int
+) -> Alerts:
+    """Run what judges and what tells."""
+
+    async def send(news: Sequence[NewNotification]) -> object:
+        return await sender.send(news, lambda index: f"[{index}].")
+
+    fires = FireStore(database)
+    teller = Teller(fires, send, clock)
+    # Another life of this process is another holder: it must not go on with a lease whose memory is gone.
+    evaluator = Evaluator(database, redis, teller, clock, ids.new_id("judge"))
+    running.spawn("price alerts", evaluator.run())
+    running.spawn("price alert teller", teller.run())
+    running.spawn("price alert sweeper", teller.sweep())
+    return Alerts(database, AlertDesk(redis, clock, ids.new_id, alerts_per_user=alerts_per_user), fires, evaluator)

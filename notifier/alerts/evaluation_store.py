@@ -1,0 +1,290 @@
+"""What the evaluator says to PostgreSQL: the lease, the alerts, what fires, what it has seen. Every statement carries its own guard.
+
+A fire is one statement: it names the generation that it saw, so that of any number of evaluators, however frozen, restarted or slow,
+one ends a generation; the history row, from which the notification is told, is written by the same statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+from notifier.alerts.book import Fire
+from notifier.alerts.domain.vocabulary import Condition, Frequency, Measure, Reference
+from notifier.alerts.rows import Row, RowTable, from_copy
+from notifier.alerts.wording import describe, snapshot
+from tradewinds.database.session import Database
+
+LEASE: Final = "evaluator"
+SUBSCRIBER: Final = "price-alerts"
+STORM_BUDGET: Final = 20
+STORM_WINDOW: Final = timedelta(seconds=60)
+_SECONDS: Final = 5.0
+_LOAD_SECONDS: Final = 60.0
+
+
+def _number_of(column: str, names: Sequence[str], first: int) -> str:
+    listed = ", ".join(f"'{name}'" for name in names)
+    return f"(array_position(ARRAY[{listed}], {column}) + {first - 1})::int2"
+
+
+def _microseconds(column: str) -> str:
+    return f"coalesce((extract(epoch FROM {column}) * 1000000)::int8, 0)"
+
+
+# In the order of `Row`; the slot is where the instrument stands in $1.
+_COLUMNS: Final = f"""
+    a.alert_number, a.generation, (i.slot - 1)::int4,
+    {_number_of("a.measure", [m.name for m in Measure], 0)},
+    {_number_of("a.condition", [c.name for c in Condition], 1)},
+    {_number_of("a.reference", [r.name for r in Reference], 0)},
+    {_number_of("a.frequency", [f.name for f in Frequency], 1)},
+    a.bar_minutes, a.arms, a.cooldown_seconds, a.basis_points, a.lower, a.upper, a.distance, a.hysteresis, a.mark, a.seen,
+    a.not_before_ms, {_microseconds("a.cooling_until")}, {_microseconds("a.snoozed_until")}
+"""
+_FROM: Final = """
+    FROM price_alerts a JOIN unnest($1::text[]) WITH ORDINALITY AS i (instrument, slot) USING (instrument)
+    WHERE a.state = 'ACTIVE'
+"""
+_INSTRUMENTS: Final = "SELECT DISTINCT instrument FROM price_alerts WHERE state = 'ACTIVE' ORDER BY instrument"
+_LOAD: Final = f"SELECT {_COLUMNS} {_FROM}"
+_CHANGED: Final = f"SELECT {_COLUMNS} {_FROM} AND a.alert_number = ANY($2)"
+_INSTRUMENTS_OF: Final = (
+    "SELECT DISTINCT instrument FROM price_alerts WHERE state = 'ACTIVE' AND alert_number = ANY($1)"
+)
+
+_TAKE: Final = """
+INSERT INTO price_alert_leases AS l (lease_name, holder, epoch, expires_at)
+VALUES ($1, $2, 1, clock_timestamp() + $3::interval)
+ON CONFLICT (lease_name) DO UPDATE
+SET holder = excluded.holder, epoch = l.epoch + 1, expires_at = excluded.expires_at
+WHERE l.expires_at <= clock_timestamp() OR l.holder = excluded.holder
+RETURNING epoch, positions
+"""
+_RELEASE: Final = """
+UPDATE price_alert_leases SET expires_at = clock_timestamp() WHERE lease_name = $1 AND holder = $2 AND epoch = $3
+"""
+_RENEW: Final = """
+UPDATE price_alert_leases SET expires_at = clock_timestamp() + $4::interval, positions = $5
+WHERE lease_name = $1 AND holder = $2 AND epoch = $3 RETURNING epoch
+"""
+_KEEP: Final = """
+UPDATE price_alerts a SET arms = g.arms, mark = g.mark, not_before_ms = g.not_before_ms
+FROM unnest($1::int8[], $2::int4[], $3::int2[], $4::int8[], $5::int8[]) AS g (number, generation, arms, mark, not_before_ms)
+WHERE a.alert_number = g.number AND a.generation = g.generation
+"""
+_KEPT_AT_ONCE: Final = 10_000
+_FIRE: Final = """
+WITH given AS (
+    SELECT * FROM unnest($1::int8[], $2::int4[], $3::int2[], $4::int8[], $5::int8[], $6::int8[], $7::bool[], $8::jsonb[],
+        $9::text[], $10::int8[], $11::int2[], $12::int8[], $13::int8[]) WITH ORDINALITY
+        AS g (number, generation, direction, value, previous, level, late, snapshot, description, entry, arms, mark,
+              not_before_ms, place)
+), fired AS (
+    UPDATE price_alerts a
+    SET generation = a.generation + 1, fire_count = a.fire_count + 1, last_fired_at = clock_timestamp(),
+        arms = g.arms, mark = g.mark, seen = g.entry, not_before_ms = g.not_before_ms,
+        cooling_until = CASE a.frequency WHEN 'EVERY_TIME' THEN clock_timestamp() + make_interval(secs => a.cooldown_seconds) END,
+        state = CASE a.frequency WHEN 'ONCE' THEN 'TRIGGERED' ELSE a.state END
+    FROM given g
+    WHERE a.alert_number = g.number AND a.generation = g.generation AND a.state = 'ACTIVE'
+      AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
+      AND (a.snoozed_until IS NULL OR a.snoozed_until <= clock_timestamp())
+    RETURNING a.alert_number, a.alert_id, a.user_id, a.instrument, a.measure, a.note, g.generation AS fired_generation,
+        g.direction, g.value, g.previous, g.level, g.late, g.snapshot, g.description, g.place
+), recent AS (
+    SELECT u.user_id, (
+        SELECT count(*) FROM (
+            SELECT FROM price_alert_fires f
+            WHERE f.user_id = u.user_id AND NOT f.grouped AND f.fired_at > clock_timestamp() - $15::interval
+            LIMIT $14::int
+        ) AS told
+    ) AS told_alone
+    FROM (SELECT DISTINCT user_id FROM fired) AS u
+), judged AS (
+    SELECT fired.*,
+        told_alone + row_number() OVER (PARTITION BY user_id ORDER BY place) > $14::int AS grouped
+    FROM fired JOIN recent USING (user_id)
+), written AS (
+    INSERT INTO price_alert_fires (alert_id, generation, user_id, instrument, measure, description, note, value, previous, level,
+        direction, late, snapshot, grouped, message_key)
+    SELECT alert_id, fired_generation, user_id, instrument, measure, description, note, value, previous, level,
+        direction, late, snapshot, grouped,
+        CASE WHEN NOT grouped THEN 'price-alert:' || alert_id || ':' || fired_generation END
+    FROM judged ORDER BY place
+    RETURNING *
+)
+SELECT written.*, fired.alert_number FROM written
+JOIN fired ON fired.alert_id = written.alert_id AND fired.fired_generation = written.generation
+ORDER BY fire_number
+"""
+_EXPIRE: Final = """
+UPDATE price_alerts SET state = 'EXPIRED' WHERE state = 'ACTIVE' AND expires_at <= clock_timestamp() RETURNING alert_number
+"""
+# Guarded by the lease, so that one who lost it takes nothing away that its successor has asked for.
+_WANT: Final = """
+INSERT INTO market_subscriptions (subscriber, instrument, mode, priority)
+SELECT $4, instrument, 'SNAP_QUOTE', -1
+FROM unnest($5::text[]) AS instrument, price_alert_leases
+WHERE lease_name = $1 AND holder = $2 AND epoch = $3
+ON CONFLICT DO NOTHING
+"""
+_WANT_NO_MORE: Final = """
+DELETE FROM market_subscriptions s USING price_alert_leases
+WHERE lease_name = $1 AND holder = $2 AND epoch = $3 AND s.subscriber = $4 AND s.instrument = ANY($5)
+"""
+_WANTED: Final = "SELECT instrument FROM market_subscriptions WHERE subscriber = $1"
+_MARK_GONE: Final = """
+UPDATE price_alerts SET problem = $2 WHERE state = 'ACTIVE' AND instrument = ANY($1) AND problem = ''
+RETURNING user_id, instrument
+"""
+_MARK_BACK: Final = """
+UPDATE price_alerts SET problem = '' WHERE state = 'ACTIVE' AND instrument = ANY($1) AND problem <> ''
+"""
+_OWNERS: Final = """
+SELECT DISTINCT user_id, instrument FROM price_alerts WHERE state = 'ACTIVE' AND instrument = ANY($1)
+"""
+
+
+class Lease(NamedTuple):
+    """A turn at judging. `positions` are stream entries by shard, as the predecessor kept them."""
+
+    holder: str
+    epoch: int
+    positions: Mapping[str, str]
+
+
+class Watcher(NamedTuple):
+    """Somebody who has an alert on an instrument."""
+
+    user_id: str
+    instrument: str
+
+
+class EvaluationStore:
+    """Raises asyncpg's errors, OSError and TimeoutError while PostgreSQL is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take_lease(self, holder: str, ttl: timedelta) -> Lease | None:
+        """The lease, where nobody else holds it."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            row = await connection.fetchrow(_TAKE, LEASE, holder, ttl)
+        return Lease(holder, row["epoch"], row["positions"]) if row is not None else None
+
+    async def release_lease(self, lease: Lease) -> None:
+        """Somebody else may have it at once."""
+        await self._execute(_RELEASE, LEASE, lease.holder, lease.epoch)
+
+    async def keep(self, lease: Lease, ttl: timedelta, positions: Mapping[str, str], seen: Sequence[Row]) -> bool:
+        """Renew the lease, and keep what was seen up to `positions`, in one transaction; False when the lease is another's."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection, connection.transaction():
+            epoch = await connection.fetchval(
+                _RENEW, LEASE, lease.holder, lease.epoch, ttl, dict(positions), timeout=_SECONDS
+            )
+            if epoch is None:
+                return False
+            for start in range(0, len(seen), _KEPT_AT_ONCE):
+                await connection.execute(_KEEP, *_seen_columns(seen[start : start + _KEPT_AT_ONCE]))
+        return True
+
+    async def instruments(self) -> list[str]:
+        """Those that active alerts watch."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            return [row["instrument"] for row in await connection.fetch(_INSTRUMENTS, timeout=_LOAD_SECONDS)]
+
+    async def load(self, instruments: Sequence[str]) -> RowTable:
+        """Every active alert on `instruments`; an instrument's position is its slot. A million are 150 MB on the way."""
+        copied = BytesIO()
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            await connection.copy_from_query(
+                _LOAD, list(instruments), output=copied, format="binary", timeout=_LOAD_SECONDS
+            )
+        return from_copy(copied.getvalue())
+
+    async def instruments_of(self, numbers: Sequence[int]) -> list[str]:
+        """Those of these alerts, as far as they are active."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            return [row["instrument"] for row in await connection.fetch(_INSTRUMENTS_OF, list(numbers))]
+
+    async def changed(self, instruments: Sequence[str], numbers: Sequence[int]) -> list[Row]:
+        """These alerts as they are; those that are missing are not active."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            return [Row(*row.values()) for row in await connection.fetch(_CHANGED, list(instruments), list(numbers))]
+
+    async def fire(self, fires: Sequence[Fire]) -> list[Mapping[str, Any]]:
+        """The rows of those that were committed, each alert at most once in `fires`; all others were refused: somebody has fired,
+        changed, snoozed or deleted that generation, or it has expired."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            return list(await connection.fetch(_FIRE, *_fire_columns(fires), STORM_BUDGET, STORM_WINDOW))
+
+    async def expire(self) -> list[int]:
+        """End those whose time is over; their numbers."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            return [row["alert_number"] for row in await connection.fetch(_EXPIRE)]
+
+    async def wanted(self) -> set[str]:
+        """The instruments that the feed is asked for in the name of alerts."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            return {row["instrument"] for row in await connection.fetch(_WANTED, SUBSCRIBER)}
+
+    async def want(self, lease: Lease, instruments: Sequence[str]) -> None:
+        """Ask the feed for these too."""
+        await self._execute(_WANT, LEASE, lease.holder, lease.epoch, SUBSCRIBER, list(instruments))
+
+    async def want_no_more(self, lease: Lease, instruments: Sequence[str]) -> None:
+        """Nobody waits for these."""
+        await self._execute(_WANT_NO_MORE, LEASE, lease.holder, lease.epoch, SUBSCRIBER, list(instruments))
+
+    async def mark_gone(self, instruments: Sequence[str], problem: str) -> list[Watcher]:
+        """These are not in the scrip master any more; whom that is news for."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            return _watchers(await connection.fetch(_MARK_GONE, list(instruments), problem))
+
+    async def mark_back(self, instruments: Sequence[str]) -> None:
+        """These are."""
+        await self._execute(_MARK_BACK, list(instruments))
+
+    async def watchers(self, instruments: Sequence[str]) -> list[Watcher]:
+        """Who has alerts on these."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            return _watchers(await connection.fetch(_OWNERS, list(instruments)))
+
+    async def _execute(self, statement: str, *arguments: object) -> None:
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            await connection.execute(statement, *arguments)
+
+
+def _watchers(rows: Sequence[Mapping[str, Any]]) -> list[Watcher]:
+    return list(dict.fromkeys(Watcher(row["user_id"], row["instrument"]) for row in rows))
+
+
+def _seen_columns(seen: Sequence[Row]) -> list[list[int]]:
+    return [
+        [row.number for row in seen],
+        [row.generation for row in seen],
+        [row.arms for row in seen],
+        [row.mark for row in seen],
+        [row.not_before_ms for row in seen],
+    ]
+
+
+def _fire_columns(fires: Sequence[Fire]) -> list[list[Any]]:
+    return [
+        [fire.row.number for fire in fires],
+        [fire.row.generation for fire in fires],
+        [fire.direction for fire in fires],
+        [fire.value for fire in fires],
+        [fire.previous for fire in fires],
+        [fire.level for fire in fires],
+        [fire.late for fire in fires],
+        [snapshot(fire.tick) for fire in fires],
+        [describe(fire.row.shape, Measure(fire.row.measure), fire.row.mark) for fire in fires],
+        [fire.entry for fire in fires],
+        [fire.arms for fire in fires],
+        [fire.mark for fire in fires],
+        [fire.not_before_ms for fire in fires],
+    ]

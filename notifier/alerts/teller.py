@@ -1,0 +1,163 @@
+"""Hands fires on to the notifier's own sending, each under the key that its row names, so that a repeat is one notification.
+
+The fast way is from the evaluator's hands. Whatever was lost on it (a crash between the fire and its notification) is found in the
+table by whoever judges next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from prometheus_client import Counter, Histogram
+
+from notifier.alerts.domain.vocabulary import Measure
+from notifier.alerts.fire_store import Fired, FireStore
+from notifier.alerts.wording import amount, message, storm_message, storm_title, title
+from notifier.notification import MAXIMUM_MESSAGE, NewNotification
+from tradewinds.clock import Clock
+from tradewinds.database.faults import PASSING_FAULTS
+from tradewinds.database.reconnecting import Backoff, describe
+from tradewinds.errors import InvalidArgumentError, UnavailableError
+from tradewinds.telemetry import get_logger
+
+log = get_logger("notifier.alerts.telling")
+
+Send = Callable[[Sequence[NewNotification]], Awaitable[object]]
+
+TYPE: Final = "PRICE_ALERT"
+BLIND_TYPE: Final = "PRICE_ALERT_BLIND"
+_PASSING: Final[tuple[type[Exception], ...]] = (UnavailableError, *PASSING_FAULTS)
+_SWEEP_SECONDS: Final = 2.0
+_LOST_AFTER: Final = timedelta(seconds=3)
+_AT_ONCE: Final = 200
+_WAITING: Final = 5_000  # beyond this the table is the queue
+_NAMED_IDS: Final = 50
+_NAMED_INSTRUMENTS: Final = 10
+
+_TOLD: Final = Counter("tradewinds_price_alerts_told_total", "Fires handed on", ["how"])
+_LATENCY: Final = Histogram(
+    "tradewinds_price_alert_seconds",
+    "Tick off the market socket to notification handed on",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10),
+)
+
+
+class _Waiting(NamedTuple):
+    notification: NewNotification
+    fire: Fired | None
+
+
+class Teller:
+    """`run` hands on what `tell` was given; `sweep` what was not told in time, and storms. Both run in every replica."""
+
+    def __init__(self, store: FireStore, send: Send, clock: Clock) -> None:
+        self._store = store
+        self._send = send
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._given = asyncio.Event()
+
+    def tell(self, fires: Sequence[Fired]) -> None:
+        """These have just been committed; those of a storm, and what does not fit, wait in the table."""
+        for fire in fires:
+            if not fire["grouped"] and len(self._waiting) < _WAITING:
+                self._waiting.append(_Waiting(_notification(fire), fire))
+        self._given.set()
+
+    def warn(self, user_id: str, instruments: Sequence[str], what: str, key: str) -> None:
+        """Somebody's alerts see nothing."""
+        named = ", ".join(instruments[:_NAMED_INSTRUMENTS])
+        more = f" and {len(instruments) - _NAMED_INSTRUMENTS} more" if len(instruments) > _NAMED_INSTRUMENTS else ""
+        data = {"instruments": list(instruments[:_NAMED_IDS]), "count": len(instruments)}
+        title_ = f"Price alerts are blind on {len(instruments)} instrument{'s' if len(instruments) > 1 else ''}"
+        text = f"{named}{more}: {what}."
+        self._waiting.append(_Waiting(NewNotification(user_id, BLIND_TYPE, title_, text, data, key), None))
+        self._given.set()
+
+    async def run(self) -> None:
+        """Hand on, for ever, in order."""
+        backoff = Backoff(cap_seconds=1.0)
+        while True:
+            await self._given.wait()
+            some = list(islice(self._waiting, _AT_ONCE))
+            if not some:
+                self._given.clear()
+                continue
+            try:
+                await self._hand_on([one.notification for one in some])
+                await self._mark([one.fire for one in some if one.fire is not None])
+            except _PASSING as e:
+                log.warning_throttled("waits", error=describe(e), waiting=len(self._waiting))
+                await asyncio.sleep(backoff.next_delay())
+                continue
+            backoff.reset()
+            for _ in some:
+                self._waiting.popleft()
+
+    async def sweep(self) -> None:
+        """Hand on what is left, for ever."""
+        while True:
+            try:
+                while fires := await self._store.untold(_LOST_AFTER):
+                    await self._hand_on([_notification(fire) for fire in fires])
+                    await self._mark(fires)
+                for group in await self._store.groups():
+                    await self._hand_on_together(group)
+            except _PASSING as e:
+                log.warning_throttled("sweep.failed", error=describe(e))
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+    async def _hand_on(self, notifications: Sequence[NewNotification]) -> None:
+        """One that is refused for good must not hold up the others: it is logged and dropped."""
+        try:
+            await self._send(notifications)
+        except InvalidArgumentError as e:
+            if len(notifications) == 1:
+                log.error(  # noqa: TRY400 - the refusal says it all
+                    "refused", user_id=notifications[0].user_id, title=notifications[0].title, error=e.message
+                )
+                return
+            for one in notifications:
+                await self._hand_on([one])
+
+    async def _mark(self, fires: Sequence[Fired]) -> None:
+        now_ms = self._clock.now().timestamp() * 1000
+        for fire in fires:
+            _LATENCY.observe(max(0.0, now_ms - fire["snapshot"]["received_ms"]) / 1000)
+        _TOLD.labels("alone").inc(len(fires))
+        await self._store.told(fires)
+
+    async def _hand_on_together(self, fires: Sequence[Fired]) -> None:
+        await self._hand_on([_storm(fires)])
+        _TOLD.labels("together").inc(len(fires))
+        await self._store.told(fires)
+
+
+def _notification(fire: Fired) -> NewNotification:
+    measure = Measure[fire["measure"]]
+    data: dict[str, Any] = {
+        "alert_id": fire["alert_id"],
+        "generation": fire["generation"],
+        "instrument": fire["instrument"],
+        "measure": fire["measure"],
+        "condition": fire["description"],
+        "value": amount(fire["value"], measure),
+        "previous_value": amount(fire["previous"], measure) if fire["previous"] else "",
+        "level": amount(fire["level"], measure),
+        "note": fire["note"],
+        "late": fire["late"],
+        "market": dict(fire["snapshot"]),
+    }
+    return NewNotification(fire["user_id"], TYPE, title(fire), message(fire), data, fire["message_key"])
+
+
+def _storm(fires: Sequence[Fired]) -> NewNotification:
+    first = fires[0]
+    data = {"count": len(fires), "alert_ids": list(dict.fromkeys(fire["alert_id"] for fire in fires))[:_NAMED_IDS]}
+    text = storm_message(fires)[:MAXIMUM_MESSAGE]
+    return NewNotification(first["user_id"], TYPE, storm_title(fires), text, data, first["message_key"])

@@ -1,0 +1,113 @@
+"""Ticks as the feed wrote them, from any position on: read ahead of the evaluator, a little.
+
+A stream entry's id, as one number, is how far something has been seen. A position whose entry has been trimmed goes on with the oldest
+that is there: the ticks between are lost, the latest count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from redis.asyncio import Redis
+
+from notifier.alerts.faults import REDIS_ERRORS
+from notifier.alerts.levels import Int64Array
+from tradewinds import redis_keys
+from tradewinds.database.reconnecting import Backoff, describe
+from tradewinds.instruments import InstrumentKey
+from tradewinds.telemetry import get_logger
+from tradewinds.ticks import TICK_DTYPE, TickArray, unpack
+
+log = get_logger("notifier.alerts.ticks")
+
+_BLOCK_MS: Final = 1_000
+_ENTRIES_AT_ONCE: Final = 500
+_WAITING_BATCHES: Final = 4
+_SEQUENCE_BITS: Final = 20
+_STREAMS: Final = tuple(redis_keys.tick_stream(shard) for shard in range(redis_keys.TICK_SHARDS))
+
+
+@dataclass(frozen=True)
+class TickBatch:
+    """Ticks, each with its entry as a number, and the positions after them."""
+
+    ticks: TickArray
+    entries: Int64Array
+    positions: Mapping[str, str]
+
+
+def entry_number(entry_id: str) -> int:
+    """`1795113000000-3` as one number that sorts as the ids do."""
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds) << _SEQUENCE_BITS | min(int(sequence or 0), (1 << _SEQUENCE_BITS) - 1)
+
+
+async def latest_quotes(redis: Redis, keys: Sequence[InstrumentKey]) -> TickArray:
+    """The last quote of each, of those that have one. Raises redis' errors."""
+    found: list[Any] = await redis.hmget(redis_keys.QUOTES, list(keys)) if keys else []
+    return unpack(b"".join(one for one in found if one is not None and len(one) == TICK_DTYPE.itemsize))
+
+
+class TickSource:
+    """`run` reads for ever from `positions` (stream name to entry id; a stream that is missing there: what comes from now on), and sets
+    `heard`."""
+
+    def __init__(self, redis: Redis, positions: Mapping[str, str], heard: asyncio.Event) -> None:
+        self._redis = redis
+        self._positions: dict[str, str] = {name: positions[name] for name in _STREAMS if name in positions}
+        self._ends: dict[str, str] = {}
+        self._batches: asyncio.Queue[TickBatch] = asyncio.Queue(_WAITING_BATCHES)
+        self._heard = heard
+
+    async def begin(self) -> Mapping[str, str]:
+        """Where reading begins. Raises redis' errors."""
+        for name in _STREAMS:
+            last: Any = await self._redis.xrevrange(name, count=1)
+            self._ends[name] = last[0][0].decode() if last else "0-0"
+            self._positions.setdefault(name, self._ends[name])
+        return dict(self._positions)
+
+    def has_caught_up(self, positions: Mapping[str, str]) -> bool:
+        """Whether what was in the streams when reading began is before `positions`."""
+        return all(entry_number(positions[name]) >= entry_number(end) for name, end in self._ends.items())
+
+    async def run(self) -> None:
+        """Read; when the evaluator is slow this waits, and the streams keep what is new."""
+        backoff = Backoff(cap_seconds=1.0)
+        while True:
+            try:
+                wanted: dict[Any, Any] = dict(self._positions)
+                found: Any = await self._redis.xread(wanted, count=_ENTRIES_AT_ONCE, block=_BLOCK_MS)
+                backoff.reset()
+            except REDIS_ERRORS as e:
+                log.warning_throttled("unreachable", error=describe(e))
+                await asyncio.sleep(backoff.next_delay())
+                continue
+            if found:
+                await self._batches.put(self._batch(found))
+                self._heard.set()
+
+    def take(self) -> TickBatch | None:
+        """The next batch, if one is there."""
+        try:
+            return self._batches.get_nowait()
+        except asyncio.QueueEmpty:
+            return None
+
+    def _batch(self, found: Any) -> TickBatch:
+        parts, numbers = [], []
+        for stream, entries in found:
+            for entry_id, fields in entries:
+                payload = fields.get(b"t", b"")
+                if len(payload) % TICK_DTYPE.itemsize:
+                    log.warning_throttled("unreadable", bytes=len(payload), record_bytes=TICK_DTYPE.itemsize)
+                    continue
+                parts.append(payload)
+                numbers.append((entry_number(entry_id.decode()), len(payload) // TICK_DTYPE.itemsize))
+            self._positions[stream.decode()] = entries[-1][0].decode()
+        entry_of_tick = np.repeat([number for number, _ in numbers], [count for _, count in numbers]).astype(np.int64)
+        return TickBatch(unpack(b"".join(parts)), entry_of_tick, dict(self._positions))

@@ -1,0 +1,251 @@
+"""One replica's turn at judging: from a lease that was taken until it is lost or given back.
+
+Everything is strictly in order: a batch of ticks is judged, what fires is committed, then the position moves on. So a crash at any
+instant repeats ticks, and a tick that is repeated fires nothing twice; nothing that was read is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from prometheus_client import Counter, Gauge
+from redis.asyncio import Redis
+
+from notifier.alerts.book import AlertBook, Fire
+from notifier.alerts.changes import Changes
+from notifier.alerts.chores import Chores
+from notifier.alerts.evaluation_store import EvaluationStore, Lease
+from notifier.alerts.faults import INTERRUPTIONS, REDIS_ERRORS
+from notifier.alerts.rows import Row
+from notifier.alerts.teller import Teller
+from notifier.alerts.tick_source import TickBatch, TickSource, entry_number, latest_quotes
+from notifier.alerts.together import first_to_end
+from notifier.alerts.watched import WatchedInstruments
+from tradewinds.clock import Clock
+from tradewinds.database.faults import PASSING_FAULTS
+from tradewinds.database.reconnecting import Backoff, describe
+from tradewinds.telemetry import get_logger
+
+log = get_logger("notifier.alerts")
+
+LEASE_TTL: Final = timedelta(seconds=6)
+_KEEP_SECONDS: Final = 1.0
+_QUOTES_AT_ONCE: Final = 1_000
+_CHANGES_AT_ONCE: Final = 1_000
+
+_ACTIVE: Final = Gauge("tradewinds_price_alerts_active", "Alerts in the index of this replica")
+_TICKS: Final = Counter("tradewinds_price_alert_ticks_total", "Ticks judged")
+_FIRED: Final = Counter("tradewinds_price_alerts_fired_total", "Fires committed")
+_REFUSED: Final = Counter("tradewinds_price_alerts_refused_total", "Fires that the guard refused: another generation")
+
+
+class LeaseLostError(Exception):
+    """Another replica judges the alerts."""
+
+
+class _Seen(NamedTuple):
+    """All that was seen up to `positions`."""
+
+    positions: Mapping[str, str]
+    rows: Sequence[Row]
+
+
+class Turn:
+    """`run` ends when `stopping` is set, and raises `LeaseLostError` and the errors of both stores."""
+
+    def __init__(
+        self, lease: Lease, store: EvaluationStore, redis: Redis, teller: Teller, clock: Clock, stopping: asyncio.Event
+    ) -> None:
+        self._lease = lease
+        self._store = store
+        self._redis = redis
+        self._teller = teller
+        self._clock = clock
+        self._stopping = stopping
+        self._woken = asyncio.Event()
+        self.changes = Changes(self._woken)
+        self._watched = WatchedInstruments(redis)
+        self._book = AlertBook()
+        self._source = TickSource(redis, lease.positions, self._woken)
+        self._positions: Mapping[str, str] = lease.positions
+        self._kept_positions: Mapping[str, str] = lease.positions
+        self._to_keep: asyncio.Queue[_Seen] = asyncio.Queue(1)
+        self._is_keeping = False
+        self._kept_at = clock.monotonic()
+        self._chores = Chores(lease, store, self._watched, redis, teller)
+
+    async def run(self) -> None:
+        """Judge. Nothing is judged before every alert is loaded."""
+        await first_to_end(self._work(), self._keep())
+
+    def wake(self) -> None:
+        """Look whether it is time to stop."""
+        self._woken.set()
+
+    async def _work(self) -> None:
+        await self.changes.connected.wait()
+        await self._load()
+        self._positions = await self._source.begin()
+        await first_to_end(self._source.run(), self._judge())
+        await self._store.keep(self._lease, LEASE_TTL, *self._seen())
+        await self._store.release_lease(self._lease)
+        log.info("released", epoch=self._lease.epoch)
+
+    async def _load(self) -> None:
+        self.changes.everything = False
+        await self._store.keep(self._lease, LEASE_TTL, *self._seen())
+        self._watched = WatchedInstruments(self._redis)
+        self._chores = Chores(self._lease, self._store, self._watched, self._redis, self._teller)
+        await self._watched.refresh()
+        keys = await self._store.instruments()
+        await self._watched.add(keys)
+        rows = await self._store.load(keys)
+        # Seconds for a million: in a thread, so that everything else goes on.
+        self._book = await asyncio.to_thread(AlertBook, self._watched.tokens, rows, self._now_us())
+        await self._chores.adopt_subscriptions()
+        log.info("loaded", epoch=self._lease.epoch, alerts=len(self._book), instruments=len(keys))
+
+    async def _judge(self) -> None:
+        has_judged_quotes = False
+        while not self._stopping.is_set():
+            if self.changes:
+                await self._apply_changes()
+            batch = self._source.take()
+            if batch is not None:
+                await self._judge_batch(batch)
+            elif not has_judged_quotes and self._source.has_caught_up(self._positions):
+                has_judged_quotes = await self._judge_last_quotes()
+            self._hand_over_what_was_seen()
+            ended = await self._chores.do_what_is_due(self._book, self._clock.monotonic())
+            for number in ended:
+                self._book.remove(number)
+            _ACTIVE.set(len(self._book))
+            if batch is None:
+                await self._wait()
+
+    async def _judge_batch(self, batch: TickBatch) -> None:
+        await self._commit(self._book.judge(batch.ticks, batch.entries, self._now_us()))
+        self._positions = batch.positions
+        _TICKS.inc(len(batch.ticks))
+
+    async def _judge_last_quotes(self) -> bool:
+        """What nobody watched: alerts whose instrument has not ticked since are held against its last quote. False: try again."""
+        keys = self._watched.keys
+        try:
+            for start in range(0, len(keys), _QUOTES_AT_ONCE):
+                quotes = await latest_quotes(self._redis, keys[start : start + _QUOTES_AT_ONCE])
+                entry = max(map(entry_number, self._positions.values())) + 1
+                await self._commit(self._book.judge_late(quotes, entry, self._now_us()))
+        except REDIS_ERRORS as e:
+            log.warning_throttled("quotes.unreachable", error=describe(e))
+            return False
+        return True
+
+    async def _commit(self, fires: Sequence[Fire]) -> None:
+        """Commit what fires before anything else is judged; a database that is away is waited for."""
+        for part in _one_per_alert(fires):
+            backoff = Backoff(cap_seconds=1.0)
+            while True:
+                try:
+                    committed = await self._store.fire(part)
+                    break
+                except PASSING_FAULTS as e:
+                    log.warning_throttled("fires.wait", error=describe(e), fires=len(part))
+                    await asyncio.sleep(backoff.next_delay())
+            self._teller.tell(committed)
+            _FIRED.inc(len(committed))
+            self._look_again_at_refused(part, committed)
+
+    def _look_again_at_refused(self, part: Sequence[Fire], committed: Sequence[Mapping[str, Any]]) -> None:
+        done = {row["alert_number"] for row in committed}
+        refused = [fire.row.number for fire in part if fire.row.number not in done]
+        for number in refused:
+            self._book.remove(number)
+        self.changes.give_back(refused)
+        _REFUSED.inc(len(refused))
+
+    async def _apply_changes(self) -> None:
+        if self.changes.everything:
+            if not self._is_keeping:  # what is on its way to be kept is older than what is here
+                await self._load()
+            return
+        numbers = self.changes.take(_CHANGES_AT_ONCE)
+        try:
+            keys = await self._store.instruments_of(numbers)
+            if await self._watched.add(keys):
+                self._book.set_tokens(self._watched.tokens)
+            rows = await self._store.changed(keys, numbers)
+        except INTERRUPTIONS as e:
+            self.changes.give_back(numbers)
+            log.warning_throttled("changes.unreadable", error=describe(e), count=len(numbers))
+            return
+        self._book.put([row._replace(slot=self._watched.slot(keys[row.slot])) for row in rows], self._now_us())
+        for number in set(numbers) - {row.number for row in rows}:
+            self._book.remove(number)
+        self._chores.subscribe_soon()
+
+    # --- keeping
+
+    def _hand_over_what_was_seen(self) -> None:
+        """At a moment at which all that was judged is committed."""
+        now = self._clock.monotonic()
+        if not self._is_keeping and now - self._kept_at >= _KEEP_SECONDS:
+            self._is_keeping, self._kept_at = True, now
+            self._to_keep.put_nowait(_Seen(*self._seen()))
+
+    def _seen(self) -> tuple[Mapping[str, str], list[Row]]:
+        return self._positions, self._book.take_dirty()
+
+    async def _keep(self) -> None:
+        """Renew the lease every second, with what was handed over; beside the judging, which it must not hold up."""
+        while True:
+            seen = await self._next_seen()
+            try:
+                is_ours = await self._store.keep(self._lease, LEASE_TTL, seen.positions, seen.rows)
+                self._kept_positions = seen.positions
+            except PASSING_FAULTS as e:
+                self._book.give_back(seen.rows)
+                log.warning_throttled("unkept", error=describe(e), alerts=len(seen.rows))
+                await asyncio.sleep(_KEEP_SECONDS / 2)
+                is_ours = True
+            self._is_keeping = False
+            if not is_ours:
+                raise LeaseLostError(f"epoch {self._lease.epoch} is over")
+
+    async def _next_seen(self) -> _Seen:
+        try:
+            async with asyncio.timeout(_KEEP_SECONDS * 1.5):
+                return await self._to_keep.get()
+        except TimeoutError:  # loading, or waiting for a commit
+            return _Seen(self._kept_positions, ())
+
+    async def _wait(self) -> None:
+        """Until something happens, or the next chore or opening is due."""
+        opening_us = self._book.next_opening_us()
+        seconds = _KEEP_SECONDS
+        if opening_us is not None:
+            seconds = min(seconds, max(0.001, (opening_us - self._now_us()) / 1e6))
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        self._woken.clear()
+
+    def _now_us(self) -> int:
+        return int(self._clock.now().timestamp() * 1e6)
+
+
+def _one_per_alert(fires: Sequence[Fire]) -> Iterable[list[Fire]]:
+    """A statement changes a row once: what fires twice in a batch is committed in two."""
+    part: dict[int, Fire] = {}
+    for fire in fires:
+        if fire.row.number in part:
+            yield list(part.values())
+            part = {}
+        part[fire.row.number] = fire
+    if part:
+        yield list(part.values())
