@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from notifier.alerts.assembly import Alerts, start_alerts
 from notifier.following import Following
+from notifier.heartbeat import Heartbeat, HeartbeatSettings
 from notifier.http_server import HttpServer
 from notifier.outside import start_outside
 from notifier.realtime.dedupe import Claims
@@ -84,7 +85,20 @@ async def _assemble(
     running.spawn("publisher", publisher.run())
     running.spawn("gap marker", publisher.mark_gaps())
     running.spawn("trimmer", _trim(streams, settings.ttl_seconds))
+    _call_outside(running, hub, database, clock)
     return _Parts(settings, hub, streams, database, grpc_server, HttpServer(following, verifier), alerts)
+
+
+def _call_outside(running: service.Service, hub: Hub, database: Database, clock: SystemClock) -> None:
+    settings = load(HeartbeatSettings)
+    service.log_settings(settings)
+    if not settings.url.get_secret_value():
+        return
+
+    async def is_well() -> bool:
+        return hub.epoch is not None and await database.is_healthy()
+
+    running.spawn("heartbeat", Heartbeat(settings, clock, is_well).run())
 
 
 async def _serve(running: service.Service, parts: _Parts) -> None:

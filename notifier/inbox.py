@@ -53,7 +53,7 @@ WITH acknowledged AS (
     WHERE notification_id = (SELECT notification_id FROM acknowledged) AND state = 'ACTIVE'
 ), cancelled AS (
     UPDATE notification_deliveries SET state = 'CANCELLED', detail = 'it was acknowledged', updated_at = clock_timestamp()
-    WHERE notification_id = (SELECT notification_id FROM acknowledged) AND state IN ('PENDING', 'GATHERING')
+    WHERE notification_id = (SELECT notification_id FROM acknowledged) AND state IN ('PENDING', 'GATHERING') AND content IS NULL
 )
 SELECT * FROM acknowledged
 """  # noqa: S608 - constants

@@ -17,6 +17,7 @@ from notifier.delivery.gathering import Gatherer
 from notifier.delivery.records import DeliveryRecords
 from notifier.delivery.routes import Routes
 from notifier.delivery.worker import ChannelWorker
+from notifier.escalation import Escalator
 from notifier.inbox import Inbox
 from notifier.keeping import PlannedKeeper
 from notifier.partitions import Partitions
@@ -94,6 +95,7 @@ def _start_workers(
             worker.wake()
 
     running.spawn("gather", Gatherer(database, wake).run())
+    running.spawn("escalate", Escalator(database, ids.new_id, wake).run())
     return wake
 
 

@@ -32,7 +32,7 @@ WITH due AS (
     RETURNING d.delivery_id, d.notification_id, d.created_at AS decided_at, d.channel, d.endpoint_id, d.attempts, d.expires_at, d.content
 )
 SELECT c.*, n.type, n.severity, n.title, n.message, n.data, n.created_at, n.parts -> c.channel AS part,
-    e.user_id, e.address, e.sealed_secret, e.disabled_reason
+    n.acknowledged_at IS NOT NULL AND c.content IS NULL AS acknowledged, e.user_id, e.address, e.sealed_secret, e.disabled_reason
 FROM claimed c
 JOIN notifications n ON n.notification_id = c.notification_id
     AND n.created_at > c.decided_at - interval '2 days' AND n.created_at < c.decided_at + interval '1 hour'
@@ -61,6 +61,7 @@ class Claimed:
     endpoint: Endpoint | None
     decided_at: datetime
     attempts: int
+    acknowledged: bool
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Claims:
             await connection.execute(_DISABLE, endpoint_id, reason)
 
     def _claimed(self, row: Mapping[str, Any]) -> Claimed:
-        return Claimed(_message(row), self._endpoint(row), row["decided_at"], row["attempts"])
+        return Claimed(_message(row), self._endpoint(row), row["decided_at"], row["attempts"], row["acknowledged"])
 
     def _endpoint(self, row: Mapping[str, Any]) -> Endpoint | None:
         if row["address"] is None:

@@ -103,6 +103,9 @@ class ChannelWorker:
         now, endpoint = self._clock.now(), claimed.endpoint
         if claimed.message.expires_at <= now:
             finished = Finished(claimed, "EXPIRED", now, "its time was over", counted=False)
+        elif claimed.acknowledged:
+            # The step of an escalation that was being taken while somebody acknowledged.
+            finished = Finished(claimed, "CANCELLED", now, "it was acknowledged", counted=False)
         elif endpoint is None:
             finished = Finished(claimed, "CANCELLED", now, "its endpoint was removed", counted=False)
         elif endpoint.disabled_reason:
