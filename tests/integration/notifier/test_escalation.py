@@ -24,7 +24,10 @@ from tradewinds.database.session import Database
 from tradewinds.v1 import notifier_pb2 as pb
 
 EMAIL, SMS = pb.NOTIFICATION_CHANNEL_EMAIL, pb.NOTIFICATION_CHANNEL_SMS
-STEPS = '[{"after_seconds": 0, "user_id": "", "channels": []}, {"after_seconds": 60, "user_id": "bob", "channels": ["EMAIL"]}]'
+STEPS = [
+    {"after_seconds": 0, "user_id": "", "channels": []},
+    {"after_seconds": 60, "user_id": "bob", "channels": ["EMAIL"]},
+]
 
 
 @pytest.fixture
@@ -43,7 +46,8 @@ async def due(database: Database) -> Database:
     )
     await database.pool.execute(
         "INSERT INTO notification_escalations (notification_id, user_id, steps, next_step, due_at) "
-        f"SELECT 'ntf-' || n, 'alice', '{STEPS}'::jsonb, 1, now() FROM generate_series(1, 40) n"
+        "SELECT 'ntf-' || n, 'alice', $1, 1, now() FROM generate_series(1, 40) n",
+        STEPS,
     )
     return database
 
