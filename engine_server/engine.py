@@ -30,6 +30,7 @@ from engine_server.market.quote_watch import QuoteWatch
 from engine_server.market.quotes import QuoteService
 from engine_server.oms.account_lease import LeaseOwner
 from engine_server.oms.directory import Account
+from engine_server.oms.event_follower import EventFollower
 from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.order_management import OmsParts
 from engine_server.oms.positions_check import PositionsCheck
@@ -43,6 +44,7 @@ from engine_server.rpc.calendar_desk import CalendarDesk
 from engine_server.rpc.market_data import MarketDataServicer
 from engine_server.rpc.operations import OperationsServicer
 from engine_server.rpc.order_watch import OrderWatch
+from engine_server.rpc.peers import Peers
 from engine_server.rpc.runner_session import StrategyRunnerServicer
 from engine_server.rpc.strategy_manager import StrategyManagerServicer
 from engine_server.rpc.trading import TradingServicer
@@ -141,11 +143,17 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     entries = EntryGate(calendar, master, parts.market_clock)
     registry = _registry(service, parts, event_log, catalog, quotes, entries)
     fleet = _fleet(service, parts, event_log, catalog, queries, registry.strategies.forget)
+    follower = EventFollower(parts.database, parts.redis.client, event_log, service.settings.instance_id)
+    peers = Peers(service.settings.instance_id)
     watch = OrderWatch(event_log, queries, service.stopping)
     health = HealthCheck(parts.database, parts.redis.client, master.problem)
     server = GrpcServer(verifier, is_passing)
-    trading_pb2_grpc.add_TradingServicer_to_server(TradingServicer(registry, queries, watch, quotes), server.server)
-    strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(StrategyManagerServicer(fleet), server.server)
+    trading_pb2_grpc.add_TradingServicer_to_server(
+        TradingServicer(registry, queries, watch, quotes, peers), server.server
+    )
+    strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(
+        StrategyManagerServicer(fleet, peers), server.server
+    )
     strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
     quote_watch = QuoteWatch(
         parts.redis.client, partial(following.follow, subject=f"watch:{service.settings.instance_id}"), service.stopping
@@ -173,6 +181,9 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     service.spawn("market clock", follow_market_clock(parts.redis.client, parts.market_clock))
     service.spawn("outbox relay", relay.run())
     service.spawn("accounts", registry.run())
+    service.spawn("order events announced", follower.announce())
+    service.spawn("order events heard", follower.listen())
+    service.spawn("order events followed", follower.follow())
     await fleet.start(service)
     try:
         address = await server.start(service.settings.host, parts.configuration.engine.grpc_port, _SERVICES)
@@ -181,6 +192,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     finally:
         await fleet.stop()
         await server.stop()
+        await peers.close()
         await service.close()  # before the stores that its tasks work with
 
 
@@ -203,7 +215,7 @@ def _registry(
         wake_outbox=parts.relay.wake,
         compare_positions=PositionsCheck(catalog.by_token),
     )
-    owner = LeaseOwner(service.settings.instance_id, parts.configuration.engine.advertised_address)
+    owner = LeaseOwner(service.settings.instance_id, parts.configuration.engine.address(service.settings.host))
     make_broker = _broker_factory(parts.configuration, parts.database)
     fence = EgressFence(parts.configuration.engine.egress_url, owner.owner_id)
     return AccountRegistry(oms, owner, parts.configuration.leases, fence, make_broker, catalog, quotes, entries)
@@ -224,6 +236,7 @@ def _fleet(
         redis=parts.redis.client,
         leases=parts.configuration.leases,
         engine_id=service.settings.instance_id,
+        engine_address=engine.address(service.settings.host),
         instruments=catalog,
         order_events=event_log,
         books=queries,

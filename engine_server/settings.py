@@ -30,3 +30,7 @@ class EngineSettings(Settings):
     quarantine_window_seconds: float = Field(
         default=600.0, gt=0, le=86_400, validation_alias="QUARANTINE_WINDOW_SECONDS"
     )
+
+    def address(self, host: str) -> str:
+        """Where other engines reach this one; empty when its port is not known beforehand."""
+        return self.advertised_address or (f"{host}:{self.grpc_port}" if self.grpc_port else "")

@@ -19,8 +19,20 @@ _REST_TIMEOUT: Final = "10s"
 # Services beat every 15 s: a stream that says nothing for four beats is dead. Never 0, a dead peer would stay for ever.
 _STREAM_IDLE: Final = "60s"
 # The request did not reach a service, so that repeating it cannot repeat its effect.
-_SAFE_RETRY: Final = {"retry_on": "connect-failure,refused-stream", "num_retries": 2}
-_READ_RETRY: Final = {"retry_on": "connect-failure,refused-stream,reset,unavailable", "num_retries": 2}
+# The next attempt goes to another engine: the one that has just died is not found out by asking it again.
+_ELSEWHERE: Final = {
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+            },
+        }
+    ],
+    "host_selection_retry_max_attempts": 3,
+}
+_SAFE_RETRY: Final = {"retry_on": "connect-failure,refused-stream", "num_retries": 2, **_ELSEWHERE}
+_READ_RETRY: Final = {"retry_on": "connect-failure,refused-stream,reset,unavailable", "num_retries": 2, **_ELSEWHERE}
 _TRANSCODED: Final = {"name": "x-envoy-original-path", "present_match": True}
 
 

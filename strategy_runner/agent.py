@@ -15,6 +15,7 @@ from strategy_runner.calendar_reader import CalendarReader
 from strategy_runner.confinement_check import check_confinement
 from strategy_runner.engine_calls import EngineCalls
 from strategy_runner.engine_market import EngineMarket
+from strategy_runner.engines import Engines
 from strategy_runner.feed_watch import FeedWatch
 from strategy_runner.gate import OrderGate
 from strategy_runner.host import ProcessHost
@@ -31,7 +32,7 @@ from tradewinds import config
 from tradewinds.clock import ClockReading, SystemClock
 from tradewinds.config import RedisSettings
 from tradewinds.database.redis_connection import RedisConnection
-from tradewinds.grpc_server import GrpcServer, open_channel
+from tradewinds.grpc_server import GrpcServer
 from tradewinds.ids import new_id
 from tradewinds.market_clock_reader import follow_market_clock
 from tradewinds.service import Service, log_settings, serve_metrics
@@ -72,9 +73,7 @@ class Agent:
         token = settings.service_token.get_secret_value()
         self._service = service
         self._settings = settings
-        # Orders have a channel of their own: a flood of order events must not delay them.
-        self._session_channel = open_channel(settings.engine_address)
-        self._order_channel = open_channel(settings.engine_address)
+        self._engines = Engines(settings.engines)
         self._outbox = SessionOutbox()
         self._gate = OrderGate(clock.monotonic)
         self._market_clock = BroadcastClock(clock, self._announce_clock)
@@ -82,7 +81,7 @@ class Agent:
         self._ticks = TickReader(redis)
         self._bars = BarReader(redis)
         self._feed_watch = FeedWatch(redis, self._ticks, clock)
-        market = EngineMarket(self._session_channel, token)
+        market = EngineMarket(self._engines, token)
         self._calendar = CalendarReader(market, self._market_clock, self._announce_phases)
         self._roster = Roster(
             Hosting(
@@ -93,7 +92,7 @@ class Agent:
                 market=market,
                 phases=lambda: self._calendar.phases,
                 redis=redis,
-                calls=EngineCalls(self._order_channel, token),
+                calls=EngineCalls(self._engines, token),
                 gate=self._gate,
                 clock=clock,
                 market_reading=lambda: self._market_clock.reading,
@@ -109,7 +108,7 @@ class Agent:
         )
         self._supervisor = Supervisor(self._roster, clock)
         self._session = RunnerSession(
-            channel=self._session_channel,
+            engines=self._engines,
             token=token,
             identity=RunnerIdentity(service.settings.instance_id, new_id("ri"), settings.capacity, _build()),
             roster=self._roster,
@@ -135,8 +134,7 @@ class Agent:
         service.spawn("ready", self._tell_ready(server))
         await service.run_until_stopped()
         await self._leave(session)
-        await self._session_channel.close()
-        await self._order_channel.close()
+        await self._engines.close()
 
     async def _tell_ready(self, server: GrpcServer) -> None:
         await self._session.registered.wait()

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import grpc
 
+from strategy_runner.engines import Engines
 from strategy_runner.order_calls import RefusedError, UnansweredError
 from tradewinds.auth import bearer
 from tradewinds.errors import from_rpc_error
@@ -32,8 +33,8 @@ _REFUSALS: Final = frozenset(
 class EngineCalls:
     """The engine's Trading service, as a runner calls it."""
 
-    def __init__(self, channel: Any, token: str) -> None:
-        self._stub = trading_pb2_grpc.TradingStub(channel)
+    def __init__(self, engines: Engines, token: str) -> None:
+        self._engines = engines
         self._metadata = bearer(token)
 
     async def place(self, config_id: str, epoch: int, order: PlaceOrder) -> str:
@@ -50,7 +51,7 @@ class EngineCalls:
             price=order.price,
             trigger_price=order.trigger_price,
         )
-        answer = await self._call(self._stub.PlaceOrder, request)
+        answer = await self._call("PlaceOrder", request)
         return str(answer.order_id)
 
     async def cancel(self, config_id: str, epoch: int, order_id: str) -> None:
@@ -58,11 +59,12 @@ class EngineCalls:
         request = trading_pb2.CancelOrderRequest(
             order_id=order_id, reason="asked by the strategy", config_id=config_id, epoch=epoch
         )
-        await self._call(self._stub.CancelOrder, request)
+        await self._call("CancelOrder", request)
 
-    async def _call(self, method: Any, request: Any) -> Any:
+    async def _call(self, method: str, request: Any) -> Any:
+        stub = trading_pb2_grpc.TradingStub(self._engines.order_channel)
         try:
-            return await method(request, timeout=_CALL_SECONDS, metadata=self._metadata)
+            return await getattr(stub, method)(request, timeout=_CALL_SECONDS, metadata=self._metadata)
         except grpc.aio.AioRpcError as e:
             if e.code() in _REFUSALS:
                 error = from_rpc_error(e)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import grpc
 
+from strategy_runner.engines import Engines
 from strategy_runner.market_calls import CalendarDays, Chain, Expiry, MarketCallError, Strike
 from tradewinds.auth import bearer
 from tradewinds.bars import Bar
@@ -23,26 +24,29 @@ _CALL_SECONDS: Final = 5.0
 class EngineMarket:
     """Asks on the channel that the session uses: it may wait, orders may not."""
 
-    def __init__(self, channel: Any, token: str) -> None:
-        self._stub = market_data_pb2_grpc.MarketDataStub(channel)
+    def __init__(self, engines: Engines, token: str) -> None:
+        self._engines = engines
         self._metadata = bearer(token)
+
+    def _stub(self) -> Any:
+        return market_data_pb2_grpc.MarketDataStub(self._engines.session_channel)
 
     async def past_bars(self, key: str, interval: str, count: int) -> list[Bar]:
         """See `MarketCalls`."""
         request = market_data_pb2.ListBarsRequest(instrument=key, interval=interval, page_size=count)
-        answer = await self._call(self._stub.ListBars, request)
+        answer = await self._call(self._stub().ListBars, request)
         return [_bar(key, interval, bar) for bar in answer.bars if bar.closed]
 
     async def expiries(self, underlying: str, kind: str) -> list[Expiry]:
         """See `MarketCalls`."""
         request = market_data_pb2.ListExpiriesRequest(underlying=underlying, kind=kind)
-        answer = await self._call(self._stub.ListExpiries, request)
+        answer = await self._call(self._stub().ListExpiries, request)
         return [Expiry(e.expiry, e.exchange, e.monthly) for e in answer.expiries]
 
     async def chain(self, underlying: str, expiry: str, strikes: int) -> Chain:
         """See `MarketCalls`."""
         request = market_data_pb2.GetOptionChainRequest(underlying=underlying, expiry=expiry, strikes=strikes)
-        answer = await self._call(self._stub.GetOptionChain, request)
+        answer = await self._call(self._stub().GetOptionChain, request)
         return Chain(
             Decimal(answer.underlying_price) if answer.underlying_price else None,
             tuple(Strike(Decimal(row.strike), row.call.instrument, row.put.instrument) for row in answer.rows),
@@ -51,7 +55,7 @@ class EngineMarket:
     async def calendar(self, first_day: str, last_day: str) -> CalendarDays:
         """See `MarketCalls`."""
         request = market_data_pb2.ListCalendarDaysRequest(start_day=first_day, end_day=last_day)
-        answer = await self._call(self._stub.ListCalendarDays, request)
+        answer = await self._call(self._stub().ListCalendarDays, request)
         return CalendarDays(
             tuple(_span(day, phase) for day in answer.days for phase in day.phases),
             tuple(KnownDay(day.segment, *_day_ms(day.day)) for day in answer.days if day.known),

@@ -10,6 +10,7 @@ import grpc
 from prometheus_client import Gauge
 
 from strategy_runner import session_messages
+from strategy_runner.engines import Engines
 from strategy_runner.event_forwarding import EventGapError
 from strategy_runner.gate import OrderGate
 from strategy_runner.inspection import Inspector
@@ -44,7 +45,7 @@ class RunnerSession:
     def __init__(
         self,
         *,
-        channel: Any,
+        engines: Engines,
         token: str,
         identity: RunnerIdentity,
         roster: Roster,
@@ -53,7 +54,7 @@ class RunnerSession:
         inspector: Inspector,
         clock: Clock,
     ) -> None:
-        self._stub = strategy_runner_pb2_grpc.StrategyRunnerStub(channel)
+        self._engines = engines
         self._token = token
         self._identity = identity
         self._roster = roster
@@ -78,7 +79,8 @@ class RunnerSession:
             try:
                 await self._one_session()
             except (grpc.aio.AioRpcError, SessionEndedError, TimeoutError) as e:
-                log.warning_throttled("ended", error=_describe(e))
+                log.warning_throttled("ended", engine=self._engines.address, error=_describe(e))
+                self._engines.move_on()
             if self._clock.monotonic() - began > _LONGEST_PAUSE_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
             # Full jitter: a hundred runners must not return to a restarted engine at the same moment.
@@ -102,7 +104,8 @@ class RunnerSession:
             await asyncio.sleep(ttl / 24)
 
     async def _one_session(self) -> None:
-        call = self._stub.Session(metadata=bearer(self._token))
+        stub = strategy_runner_pb2_grpc.StrategyRunnerStub(self._engines.session_channel)
+        call = stub.Session(metadata=bearer(self._token))
         self._sequence = 0
         try:
             welcome = await self._register(call)

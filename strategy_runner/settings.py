@@ -19,7 +19,9 @@ class RunnerSettings(Settings):
     """Where the engine is, how many strategies fit, and where the user's strategies lie."""
 
     engine_address: str = Field(
-        validation_alias="ENGINE_ADDRESS", min_length=1, description="host:port of the engine's gRPC server"
+        validation_alias="ENGINE_ADDRESS",
+        min_length=1,
+        description="host:port of the engines' gRPC servers, comma-separated",
     )
     service_token: SecretStr = Field(
         validation_alias="SERVICE_TOKEN", min_length=1, description="a token with the role runner"
@@ -97,6 +99,11 @@ class RunnerSettings(Settings):
             busy_seconds=Ladder(*_ladder_of(self.busy_seconds)),
             memory_bytes=self.memory_mb << 20,
         )
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Addresses, the one to try first in front."""
+        return tuple(address.strip() for address in self.engine_address.split(",") if address.strip())
 
     @property
     def folders(self) -> tuple[str, ...]:

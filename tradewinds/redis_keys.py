@@ -22,6 +22,7 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `nt:dedupe:{user}:{key}` | string | 300 s | notifier | notification id of the first send; `~id`, 3 s: being sent |
 | `nt:group:{user}:{channel}:{type}` | string | the user's grouping window | notifier | messages of this type in this window |
 | `nt:limit:{user}:{channel}:{n}` | string | the user's n-th rate limit | notifier | messages in this window |
+| `od:committed` | channel | - | engine | the engine that has just committed order events |
 | `fl:status` | hash | none | engine | config id -> JSON status (real-time view of PostgreSQL) |
 | channel `md:instruments:changed` | pub/sub | – | feed | new version |
 """
@@ -44,6 +45,8 @@ FEED_EVENTS: Final = "md:events"
 STALE: Final = "md:stale"
 CATEGORIES: Final = "md:categories"
 STRATEGY_STATUS: Final = "fl:status"
+
+ORDER_EVENTS_COMMITTED: Final = "od:committed"  # pub/sub: the engine that has committed order events
 
 TICK_SHARDS: Final = 4
 TICK_STREAM_LENGTH: Final = 5_000  # entries a shard keeps: seconds of ticks; a late reader takes the latest, not all

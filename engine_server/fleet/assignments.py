@@ -18,6 +18,7 @@ from engine_server.fleet.domain.assignment import (
     Release,
     decide,
 )
+from engine_server.fleet.leadership import Leadership
 from tradewinds import audit
 from tradewinds.clock import seconds
 from tradewinds.config import LeaseSettings
@@ -25,11 +26,6 @@ from tradewinds.database.session import Database
 from tradewinds.telemetry import get_logger
 
 log = get_logger("fleet.assignment")
-
-# Two engines that decided at once would each see the room that the other is filling, and give a runner more than it takes.
-# The lock ends with the transaction, whatever becomes of the engine. ("fleet" in ASCII.)
-_LOCK_KEY = 0x666C656574
-_SERIALISE = text("SELECT pg_advisory_xact_lock(:key), clock_timestamp() AS now")
 
 _CONFIGS = text(
     """
@@ -82,13 +78,14 @@ _PENDING = text(
 class AssignmentDesk:
     """Runs assignment passes for one engine."""
 
-    def __init__(self, database: Database, leases: LeaseSettings, engine_id: str) -> None:
+    def __init__(self, database: Database, leases: LeaseSettings, leadership: Leadership, engine_id: str) -> None:
         self._database = database
+        self._leadership = leadership
         self._grace = seconds(leases.grace_seconds)
         self._engine_id = engine_id
 
     async def run_pass(self, *, may_declare_lost: bool) -> set[str]:
-        """One pass; returns the strategies whose state changed."""
+        """One pass; returns the strategies whose state changed. Raises `NotLeaderError`."""
         async with self._database.session() as session:
             decision = decide(await self._view(session, may_declare_lost))
             changed: set[str] = set()
@@ -101,7 +98,8 @@ class AssignmentDesk:
         return changed
 
     async def _view(self, session: AsyncSession, may_declare_lost: bool) -> FleetView:
-        now = (await session.execute(_SERIALISE, {"key": _LOCK_KEY})).one().now
+        # Two engines that decided at once would each see the room that the other is filling, and give a runner more than it takes.
+        now = await self._leadership.fence(session)
         configs = (await session.execute(_CONFIGS)).all()
         leases = (await session.execute(_LEASES)).all()
         return FleetView(

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from engine_server.fleet import market_wishes
 from engine_server.fleet.config_update import Examined
 from engine_server.fleet.domain.command import STOPPED, Verdict, Wish, judge, judge_update
+from engine_server.fleet.leadership import Leadership
 from tradewinds import audit
 from tradewinds.database.connecting import to_json
 from tradewinds.database.session import Database
@@ -96,10 +97,11 @@ _EXPIRE = """
 
 
 class CommandDesk:
-    """Takes what is pending. Any number of engines may do so at once."""
+    """Takes what is pending, while this engine leads."""
 
-    def __init__(self, database: Database, engine_id: str) -> None:
+    def __init__(self, database: Database, leadership: Leadership, engine_id: str) -> None:
         self._database = database
+        self._leadership = leadership
         self._engine_id = engine_id
 
     async def expire(self) -> None:
@@ -107,8 +109,9 @@ class CommandDesk:
         await self._database.pool.execute(_EXPIRE)
 
     async def apply_next(self) -> str | None:
-        """Take and apply the oldest pending command; returns its config_id, None when there is none."""
+        """Take and apply the oldest pending command; returns its config_id, None when there is none. Raises `NotLeaderError`."""
         async with self._database.session() as session:
+            await self._leadership.fence(session)
             command = (await session.execute(_CLAIM)).one_or_none()
             if command is None:
                 return None

@@ -1,12 +1,13 @@
 """The fleet of one engine, put together: commands, assignment, leases, sessions, the status board.
 
-Any number of engines may run it beside each other: commands are claimed with SKIP LOCKED, assignment passes are serialised
-by one lock, and each engine speaks for the runners that are connected to it.
+Any number of engines run it beside each other: one of them leads, which takes commands and gives out strategies (leadership.py);
+each speaks for the runners that are connected to it, by what the assignment rows say.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 
 from redis.asyncio import Redis
@@ -20,6 +21,7 @@ from engine_server.fleet.domain.crashes import CrashBudget
 from engine_server.fleet.domain.patience import Patience
 from engine_server.fleet.faults import DATABASE_FAULTS, RETRY_SECONDS
 from engine_server.fleet.inspection import Inspected, Inspections
+from engine_server.fleet.leadership import Leadership, NotLeaderError
 from engine_server.fleet.leases import HeartbeatLedger
 from engine_server.fleet.parameters_check import ParameterCheck
 from engine_server.fleet.ports import Books, Instruments, OrderEvents
@@ -52,6 +54,7 @@ class Fleet:
         redis: Redis,
         leases: LeaseSettings,
         engine_id: str,
+        engine_address: str,
         instruments: Instruments,
         order_events: OrderEvents,
         books: Books,
@@ -68,8 +71,9 @@ class Fleet:
         self._clock = clock
         self._woken = asyncio.Event()
         self._patience = Patience(leases, clock.monotonic())
-        self._commands = CommandDesk(database, engine_id)
-        self._assignments = AssignmentDesk(database, leases, engine_id)
+        self.leadership = Leadership(database, leases, (engine_id, engine_address), clock, self._patience)
+        self._commands = CommandDesk(database, self.leadership, engine_id)
+        self._assignments = AssignmentDesk(database, leases, self.leadership, engine_id)
         self._board = StatusBoard(database, redis)
         self._ledger = HeartbeatLedger(database, leases, engine_id, clock, self._patience)
         self._inspections = Inspections(ids)
@@ -89,6 +93,7 @@ class Fleet:
         await self.database.listen("strategy_commands", self._notified)
         await self.database.listen("assignments", self._assignments_notified)
         service.spawn("fleet heartbeats", self._ledger.run())
+        service.spawn("fleet leadership", self.leadership.run())
         service.spawn("fleet control", self._control())
         service.spawn("fleet steering", self._steering.run())
         service.spawn("fleet updates", self._updates.run())
@@ -96,6 +101,7 @@ class Fleet:
 
     async def stop(self) -> None:
         """End the sessions: runners reconnect to another engine, or to the next one, and resume."""
+        await self.leadership.leave()
         await self.sessions.close()
 
     async def inspect(self, module_path: str, class_name: str, config_json: str) -> Inspected:
@@ -121,8 +127,11 @@ class Fleet:
         self._steering.wake()
 
     async def _control(self) -> None:
-        """Commands, then assignment, whenever something says so and at least every heartbeat (1 s)."""
+        """Commands, then assignment, whenever something says so and at least every heartbeat (1 s); only the leader."""
         while True:
+            if not self.leadership.is_held:
+                await self._wait_to_lead()
+                continue
             try:
                 await self._ledger.forget_old()
                 await self._commands.expire()
@@ -132,6 +141,10 @@ class Fleet:
             except DATABASE_FAULTS as e:
                 self._patience.fault(self._clock.monotonic())
                 log.warning_throttled("database.away", error=repr(e))
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            except NotLeaderError:
+                log.warning_throttled("leader.lost")
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             await self._wait()
@@ -151,6 +164,14 @@ class Fleet:
         if changed:
             self._board.touch(changed)
             self._outbox_wake()
+
+    async def _wait_to_lead(self) -> None:
+        self.leadership.won.clear()
+        if self.leadership.is_held:
+            return  # won between the two looks
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.leases.heartbeat_seconds):
+                await self.leadership.won.wait()
 
     async def _wait(self) -> None:
         try:

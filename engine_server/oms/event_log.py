@@ -1,4 +1,5 @@
-"""The log of order events: in PostgreSQL for whoever was away, in the process for whoever is there.
+"""The log of order events: in PostgreSQL for whoever was away, in the process for whoever is there. What other engines commit comes in
+through the follower (event_follower.py).
 
 What is published here is committed already. A subscriber that does not keep up loses events and is told so; the log has
 them all.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -62,11 +63,12 @@ class Subscription:
 
 
 class OrderEventLog:
-    """Every account of this engine; one per process."""
+    """Every account, whoever owns it; one per process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._subscriptions: set[Subscription] = set()
+        self.on_commit: Callable[[Sequence[OrderEventRecord]], None] = _nobody
 
     async def read_after(self, config_id: str, config_sequence: int, limit: int) -> list[OrderEventRecord]:
         """At most `limit` events of one strategy after its own `config_sequence`, in sequence."""
@@ -90,8 +92,17 @@ class OrderEventLog:
 
     def publish(self, events: Sequence[OrderEventRecord]) -> None:
         """Called by the writers, right after the commit, in sequence."""
+        self.on_commit(events)
+        self.pass_on(events)
+
+    def pass_on(self, events: Sequence[OrderEventRecord]) -> None:
+        """Events that are committed, here or by another engine; one that a subscriber has had already is its business to know."""
         for subscription in self._subscriptions:
             subscription.push(events)
+
+
+def _nobody(_events: Sequence[OrderEventRecord]) -> None:
+    """Alone: there is no other engine to be told."""
 
 
 def _event(row: Mapping[str, Any]) -> OrderEventRecord:

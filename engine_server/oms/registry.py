@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from engine_server.broker.fence import FenceUnreachableError
@@ -37,6 +37,16 @@ log = get_logger("oms.registry")
 BrokerFactory = Callable[[Account, int], Broker]
 
 _MISCONFIGURED_SECONDS = 30.0
+
+
+class AccountElsewhereError(UnavailableError):
+    """Another engine owns this account, or none does now."""
+
+    reason = "ACCOUNT_ELSEWHERE"
+
+    def __init__(self, message: str, *, metadata: Mapping[str, str], owner_address: str) -> None:
+        super().__init__(message, metadata=metadata)
+        self.owner_address = owner_address
 
 
 class AccountRegistry:
@@ -227,10 +237,10 @@ class AccountRegistry:
             if account.owner_id
             else "nobody owns it yet"
         )
-        raise UnavailableError(
+        raise AccountElsewhereError(
             f"account {account.account_id} is not run by this engine: {owner}; try again there, or in a moment",
-            reason="ACCOUNT_ELSEWHERE",
             metadata={"account_id": account.account_id, "owner_id": account.owner_id},
+            owner_address=account.owner_address,
         )
 
 

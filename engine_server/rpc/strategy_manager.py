@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+from google.protobuf.message import Message
 
 from engine_server.fleet import command_log, config_update, configs, metrics, registration
 from engine_server.fleet.fleet import Fleet
+from engine_server.fleet.inspection import NoRunnerError
 from engine_server.fleet.session.parameters import json_of
+from engine_server.rpc.peers import Peers
 from engine_server.rpc.strategy_messages import class_message, command_message, config_message
 from tradewinds import auth, idempotency, paging
 from tradewinds.errors import InvalidArgumentError, PermissionDeniedError
 from tradewinds.v1 import strategy_manager_pb2 as pb
 from tradewinds.v1 import strategy_manager_pb2_grpc
+
+MessageT = TypeVar("MessageT", bound=Message)
 
 _SOURCE = "StrategyManager"
 
@@ -27,8 +33,9 @@ class _CommandRequest(Protocol):
 class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer):
     """The control plane for people."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, peers: Peers) -> None:
         self._fleet = fleet
+        self._peers = peers
         self._database = fleet.database
 
     async def ListStrategies(self, request: pb.ListStrategiesRequest, _context: Any) -> pb.ListStrategiesResponse:  # noqa: N802
@@ -64,8 +71,11 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
             class_name=request.class_name,
             config=json_of(request.config),
         )
-        new = await registration.examine(self._fleet, draft)
-
+        try:
+            new = await registration.examine(self._fleet, draft)
+        except NoRunnerError as e:
+            request.request_id = key["request_id"]
+            return await self._where_runners_are(e, "CreateStrategyConfig", request, pb.StrategyConfig, context)
         async with self._database.session() as session:
 
             async def store() -> pb.StrategyConfig:
@@ -154,7 +164,11 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
         if not changes and not mask:
             raise InvalidArgumentError.field("config", "names no parameter to change")
         target = config_update.Target(row.module_path, row.class_name, row.config)
-        examined = await config_update.examine(self._fleet.parameters, target, changes, mask)
+        try:
+            examined = await config_update.examine(self._fleet.parameters, target, changes, mask)
+        except NoRunnerError as e:
+            request.request_id = idempotency.request_id_of(request, context)
+            return await self._where_runners_are(e, "UpdateStrategyConfig", request, pb.StrategyCommand, context)
         payload = {"config": changes, "update_mask": mask, **examined.in_payload()}
         return await self._command("UPDATE_CONFIG", request, context, method="UpdateStrategyConfig", payload=payload)
 
@@ -172,6 +186,15 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
         return pb.ListCommandsResponse(
             commands=map(command_message, rows[:size]), next_page_token=_next_token(rows, size, "command_id")
         )
+
+    async def _where_runners_are(
+        self, error: NoRunnerError, name: str, request: Message, response_class: type[MessageT], context: Any
+    ) -> MessageT:
+        """The answer of an engine that has runners to ask; `error` where no other has."""
+        address = await self._fleet.leadership.peer_with_runners() if self._peers.may_forward(context) else ""
+        if not address:
+            raise error
+        return await self._peers.call(address, f"StrategyManager/{name}", request, response_class, context)
 
     async def _command(
         self, verb: str, request: Any, context: Any, *, method: str = "", payload: Mapping[str, object] | None = None

@@ -11,7 +11,9 @@ from engine_server.oms.domain.commands import CancelOrder, OrderRequest
 from engine_server.oms.domain.protection import Quote
 from engine_server.oms.queries import OrderFilter, OrderQueries, Page, page_key
 from engine_server.oms.records import OrderRecord, PositionRecord
+from engine_server.oms.registry import AccountElsewhereError
 from engine_server.rpc.order_watch import OrderWatch
+from engine_server.rpc.peers import Peers
 from tradewinds import auth, paging
 from tradewinds.errors import InvalidArgumentError, NotFoundError
 from tradewinds.idempotency import request_id_of
@@ -44,8 +46,11 @@ class QuoteSource(Protocol):
 class TradingServicer(trading_pb2_grpc.TradingServicer):
     """Every rpc of `Trading`. A caller sees own rows unless its role sees everything."""
 
-    def __init__(self, orders: Orders, queries: OrderQueries, watch: OrderWatch, quotes: QuoteSource) -> None:
+    def __init__(
+        self, orders: Orders, queries: OrderQueries, watch: OrderWatch, quotes: QuoteSource, peers: Peers
+    ) -> None:
         self._orders = orders
+        self._peers = peers
         self._queries = queries
         self._watch = watch
         self._quotes = quotes
@@ -54,7 +59,12 @@ class TradingServicer(trading_pb2_grpc.TradingServicer):
         """Commit an intent; see the contract."""
         caller = _caller()
         _check_scope(caller, request.config_id, request.epoch)
-        order = await self._orders.place(_order_request(request, caller, request_id_of(request, context)), caller)
+        request_id = request_id_of(request, context)
+        try:
+            order = await self._orders.place(_order_request(request, caller, request_id), caller)
+        except AccountElsewhereError as e:
+            request.request_id = request_id  # it may have come as a header, which stays here
+            return await self._by_its_owner(e, "PlaceOrder", request, context)
         return messages.order_message(order)
 
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> pb.Order:  # noqa: N802
@@ -68,7 +78,10 @@ class TradingServicer(trading_pb2_grpc.TradingServicer):
             config_id=request.config_id or None,
             epoch=request.epoch or None,
         )
-        return messages.order_message(await self._orders.cancel(command, caller))
+        try:
+            return messages.order_message(await self._orders.cancel(command, caller))
+        except AccountElsewhereError as e:
+            return await self._by_its_owner(e, "CancelOrder", request, context)
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.Order:  # noqa: N802
         """One order."""
@@ -121,6 +134,12 @@ class TradingServicer(trading_pb2_grpc.TradingServicer):
         account = await self._orders.accounts.of_caller(_caller(), request.account_id)
         async for response in self._watch.follow(account.account_id, request.cursor):
             yield response
+
+    async def _by_its_owner(self, error: AccountElsewhereError, name: str, request: Any, context: Any) -> pb.Order:
+        """The answer of the engine that owns the account; `error` where there is none to ask."""
+        if not error.owner_address or not self._peers.may_forward(context):
+            raise error
+        return await self._peers.call(error.owner_address, f"Trading/{name}", request, pb.Order, context)
 
     async def _visible(self, account_id: str) -> list[str] | None:
         """The accounts that a list may show; None means all."""

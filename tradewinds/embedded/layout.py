@@ -32,7 +32,7 @@ class Addresses:
     """Ports of the parts, chosen before anything starts, so that a part that is started again is found again."""
 
     rest: int
-    engine: int
+    engines: tuple[int, ...]
     notifier: int
     notifier_http: int
     egress: int
@@ -86,25 +86,25 @@ class Layout:
         }
         return self._service("feed", ("-m", "engine_server", "feed"), environment)
 
-    def engine(self) -> ProcessSpec:
-        """API, fleet and order management."""
+    def engine(self, number: int) -> ProcessSpec:
+        """API, fleet and order management; several share the accounts, and one leads the fleet."""
         environment = {
             **self._stores(),
             **self._broker(),
             "SEAL_KEY": self.installation.secrets().seal_key,
             "JWKS_FILE": str(self.installation.jwks_file),
-            "SERVICE_TOKEN": self._token("engine", auth.SERVICE),
+            "SERVICE_TOKEN": self._token(f"engine-{number}", auth.SERVICE),
             "EGRESS_URL": f"http://127.0.0.1:{self.addresses.egress}",
             "NOTIFIER_ADDRESS": f"127.0.0.1:{self.addresses.notifier}",
-            "GRPC_PORT": str(self.addresses.engine),
+            "GRPC_PORT": str(self.addresses.engines[number]),
         }
-        return self._service("engine-0", ("-m", "engine_server", "engine"), environment)
+        return self._service(f"engine-{number}", ("-m", "engine_server", "engine"), environment)
 
     def runner(self, number: int) -> ProcessSpec:
         """Hosts strategies; gets no credentials but its own token."""
         environment = {
             "REDIS_URL": self.redis_url,
-            "ENGINE_ADDRESS": f"127.0.0.1:{self.addresses.engine}",
+            "ENGINE_ADDRESS": self._engines(beginning_with=number),
             "SERVICE_TOKEN": self._token(f"runner-{number}", auth.RUNNER),
             "STRATEGY_FOLDERS": str(self.options.strategies.resolve()) if self.options.strategies else "",
         }
@@ -126,7 +126,7 @@ class Layout:
         """What the gateway's configuration is rendered from."""
         return {
             "GATEWAY_PORT": str(self.addresses.rest),
-            "ENGINE_ADDRESSES": f"127.0.0.1:{self.addresses.engine}",
+            "ENGINE_ADDRESSES": self._engines(),
             "NOTIFIER_ADDRESS": f"127.0.0.1:{self.addresses.notifier}",
             "NOTIFIER_HTTP_ADDRESS": f"127.0.0.1:{self.addresses.notifier_http}",
             "JWKS_FILE": str(self.installation.jwks_file),
@@ -137,6 +137,12 @@ class Layout:
         if ttl := os.environ.get("LEASE_TTL_SECONDS"):
             common["LEASE_TTL_SECONDS"] = ttl
         return ProcessSpec(name, python(*arguments), {**common, **environment})
+
+    def _engines(self, beginning_with: int = 0) -> str:
+        """Every engine's address; runners begin with different ones, so that they are spread."""
+        ports = self.addresses.engines
+        begin = beginning_with % len(ports)
+        return ",".join(f"127.0.0.1:{port}" for port in (*ports[begin:], *ports[:begin]))
 
     def _stores(self) -> dict[str, str]:
         return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}

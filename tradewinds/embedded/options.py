@@ -28,8 +28,8 @@ class UpOptions:
 
     def check(self) -> None:
         """Raise `ConfigurationError` for the first option that cannot work, naming it and the remedy."""
-        if self.engines != 1:
-            raise ConfigurationError(f"--engines: {self.engines} asked for; several engines are not there yet, use 1")
+        if not 1 <= self.engines <= 10:
+            raise ConfigurationError(f"--engines: {self.engines} is not between 1 and 10")
         if not 1 <= self.runners <= 50:
             raise ConfigurationError(f"--runners: {self.runners} is not between 1 and 50")
         if self.rest_port is not None and not 0 <= self.rest_port <= 65535:

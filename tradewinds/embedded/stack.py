@@ -78,7 +78,8 @@ class Stack:
         self._owner_lock.acquire()
         self._owns_folder = True
         self._installation.prepare()
-        addresses = Addresses(rest, *free_ports(6))
+        ports = free_ports(self._options.engines + 5)
+        addresses = Addresses(rest, tuple(ports[5:]), *ports[:5])
         database_url, redis_url = await self._start_stores()
         layout = self._layout = Layout(self._options, self._installation, addresses, database_url, redis_url)
         await self._together(
@@ -89,7 +90,7 @@ class Stack:
         await self._together(
             self._start(layout.notifier()),
             self._start(layout.feed()),
-            self._start(layout.engine()),
+            *(self._start(layout.engine(number)) for number in range(self._options.engines)),
             self._start(gateway(layout.gateway_environment(), self._installation.state_dir)),
             *(self._start(layout.runner(number)) for number in range(self._options.runners)),
         )
@@ -104,7 +105,8 @@ class Stack:
         self._is_up = False
         self._installation.facts_file.unlink(missing_ok=True)
         runners = [name for name in self._processes if name.startswith("runner-")]
-        for group in (["gateway"], runners, ["engine-0", "feed"], ["notifier"], ["egress"], ["sandbox"]):
+        engines = [name for name in self._processes if name.startswith("engine-")]
+        for group in (["gateway"], runners, [*engines, "feed"], ["notifier"], ["egress"], ["sandbox"]):
             await asyncio.gather(*(self._stop(name) for name in group if name in self._processes))
         for name in ("valkey", "postgres"):
             if name in self._stores:
@@ -125,7 +127,7 @@ class Stack:
             database_url=self._layout.database_url,
             redis_url=self._layout.redis_url,
             grpc={
-                "engine-0": f"127.0.0.1:{addresses.engine}",
+                **{f"engine-{number}": f"127.0.0.1:{port}" for number, port in enumerate(addresses.engines)},
                 "notifier": f"127.0.0.1:{addresses.notifier}",
             },
             processes=processes,

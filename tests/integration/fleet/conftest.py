@@ -17,6 +17,7 @@ from engine_server.fleet.fleet import Fleet
 from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.queries import OrderQueries
+from engine_server.rpc.peers import Peers
 from engine_server.rpc.runner_session import StrategyRunnerServicer
 from engine_server.rpc.strategy_manager import StrategyManagerServicer
 from tests.integration.fleet.scripted_runner import ScriptedRunner
@@ -29,6 +30,7 @@ from tradewinds.config import LeaseSettings, ServiceSettings
 from tradewinds.database.redis_connection import RedisConnection
 from tradewinds.database.session import Database
 from tradewinds.embedded.installation import Installation
+from tradewinds.embedded.ports import free_ports
 from tradewinds.grpc_server import GrpcServer, open_channel
 from tradewinds.ids import new_id
 from tradewinds.instruments import Instrument
@@ -73,11 +75,17 @@ class Engine:
     server: GrpcServer
     database: Database
     woken: list[None]
+    peers: Peers
+    has_stopped: bool = False
 
     async def stop(self) -> None:
+        if self.has_stopped:
+            return
+        self.has_stopped = True
         await self.fleet.stop()
         await self.server.stop(0.1)
         await self.service.close()
+        await self.peers.close()
         await self.database.close()
 
 
@@ -94,12 +102,14 @@ async def start_engine(
     async def start(engine_id: str = "engine-0", *, url: str = "", instruments: Any = None) -> Engine:
         database = Database(database_settings(url or database_url))
         await database.connect()
+        [port] = free_ports(1)
         orders, woken, facts_changed = OrderEventLog(database), list[None](), list[str | None]()
         fleet = Fleet(
             database=database,
             redis=redis.client,
             leases=LEASES,
             engine_id=engine_id,
+            engine_address=f"127.0.0.1:{port}",
             instruments=instruments or catalog,
             order_events=orders,
             books=OrderQueries(database),
@@ -109,13 +119,18 @@ async def start_engine(
             crash_budget=CrashBudget(crashes=4, window_seconds=60),
             strategy_facts_changed=facts_changed.append,
         )
+        peers = Peers(engine_id)
         server = GrpcServer(auth.TokenVerifier(installation.jwks_file))
         strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
-        strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(StrategyManagerServicer(fleet), server.server)
+        strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(
+            StrategyManagerServicer(fleet, peers), server.server
+        )
         service = Service(engine_id, ServiceSettings())
         await fleet.start(service)
-        address = await server.start("127.0.0.1", 0, ["tradewinds.v1.StrategyRunner", "tradewinds.v1.StrategyManager"])
-        engines.append(Engine(address, fleet, orders, service, server, database, woken))
+        address = await server.start(
+            "127.0.0.1", port, ["tradewinds.v1.StrategyRunner", "tradewinds.v1.StrategyManager"]
+        )
+        engines.append(Engine(address, fleet, orders, service, server, database, woken, peers))
         return engines[-1]
 
     yield start

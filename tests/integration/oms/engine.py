@@ -166,6 +166,7 @@ async def running_engine(
     broker: ScriptedBroker,
     *,
     owner: str = "engine-0",
+    address: str = "127.0.0.1:1",
     settings: OmsSettings = FAST,
     ttl_seconds: float = 1.2,
     wait: bool = True,
@@ -188,7 +189,7 @@ async def running_engine(
     )
     registry = AccountRegistry(
         parts,
-        LeaseOwner(owner, "127.0.0.1:1"),
+        LeaseOwner(owner, address),
         LeaseSettings(ttl_seconds=ttl_seconds),
         fence or MemoryFence(),
         make_broker or (lambda account, epoch: broker),

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine_server.oms.domain.protection import Quote
 from engine_server.rpc.order_watch import OrderWatch
+from engine_server.rpc.peers import Peers
 from engine_server.rpc.trading import TradingServicer
 from tests.integration.oms.engine import Engine
 from tests.support.signing import Signing
@@ -44,17 +45,21 @@ class Trading:
 
 
 @asynccontextmanager
-async def serving(engine: Engine, folder: Path, *, heartbeat_seconds: float = 0.2) -> AsyncIterator[Trading]:
-    signing, stopping, quotes = Signing(folder), asyncio.Event(), LastQuotes()
+async def serving(
+    engine: Engine, folder: Path, *, heartbeat_seconds: float = 0.2, port: int = 0, signing: Signing | None = None
+) -> AsyncIterator[Trading]:
+    signing, stopping, quotes = signing or Signing(folder), asyncio.Event(), LastQuotes()
     watch = OrderWatch(engine.event_log, engine.queries, stopping, heartbeat_seconds)
+    peers = Peers(engine.owner)
     server = GrpcServer(TokenVerifier(signing.jwks_file))
     trading_pb2_grpc.add_TradingServicer_to_server(
-        TradingServicer(engine.registry, engine.queries, watch, quotes), server.server
+        TradingServicer(engine.registry, engine.queries, watch, quotes, peers), server.server
     )
-    address = await server.start("127.0.0.1", 0, ("tradewinds.v1.Trading",))
+    address = await server.start("127.0.0.1", port, ("tradewinds.v1.Trading",))
     channel = open_channel(address)
     try:
         yield Trading(trading_pb2_grpc.TradingStub(channel), signing, stopping, quotes)
     finally:
         await channel.close()
+        await peers.close()
         await server.stop(0.5)

@@ -16,7 +16,7 @@ from tradewinds.errors import ConfigurationError
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"engines": 2}, "--engines: 2 asked for"),
+        ({"engines": 11}, "--engines: 11 is not between"),
         ({"runners": 0}, "--runners: 0"),
         ({"rest_port": 70_000}, "--rest-port: 70000"),
         ({"strategies": Path("/no/such/folder")}, "--strategies: /no/such/folder is not a folder"),

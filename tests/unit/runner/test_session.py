@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import grpc
 
+from strategy_runner.engines import Engines
 from strategy_runner.gate import OrderGate
 from strategy_runner.inspection import Inspector
 from strategy_runner.roster import Roster
@@ -67,7 +68,7 @@ class Engine:
 async def test_a_write_that_meets_an_ended_call_opens_a_new_session() -> None:
     engine, clock = Engine(), SystemClock()
     session = RunnerSession(
-        channel=engine,
+        engines=Engines(["127.0.0.1:1"], lambda _address: engine),
         token="t",
         identity=RunnerIdentity("runner-0", "ri-1", 1, "0"),
         roster=cast("Roster", EmptyRoster()),

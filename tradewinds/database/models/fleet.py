@@ -115,6 +115,33 @@ class RunnerLease(Base):
     draining: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
+class EngineLease(Base):
+    """An engine that is there, and where the others reach it; in database time."""
+
+    __tablename__ = "engine_leases"
+
+    engine_id: Mapped[str] = mapped_column(primary_key=True)
+    address: Mapped[str]
+    expires_at: Mapped[dt.datetime]
+    started_at: Mapped[CreatedAt]
+    updated_at: Mapped[UpdatedAt]
+
+
+class FleetLeader(Base):
+    """The one row, `fleet`: which engine takes commands and gives out strategies, under which epoch."""
+
+    __tablename__ = "fleet_leader"
+    guarded_because: ClassVar[str | None] = (
+        "a takeover raises the epoch in the same statement; decisions read it FOR SHARE"
+    )
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    engine_id: Mapped[str]
+    epoch: Mapped[BigInt]
+    expires_at: Mapped[dt.datetime]
+    updated_at: Mapped[UpdatedAt]
+
+
 class Assignment(Base):
     """Which runner instance holds a configuration. The row is never deleted (`instance_id` NULL: nobody
     holds it), so that `epoch`, + 1 at every grant, never repeats. Every write notifies `assignments` with
