@@ -1,14 +1,14 @@
 """Engines beside each other: who is there, and which of them leads the fleet.
 
-Revision: 0016
+Revision: 0017
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 STATEMENTS = (
     """CREATE TABLE engine_leases (
