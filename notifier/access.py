@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from notifier.realtime.subscription import EVERYBODY
 from tradewinds.auth import ADMIN, OPERATOR, SERVICE, Principal
 from tradewinds.errors import InvalidArgumentError, NotFoundError, PermissionDeniedError
 
@@ -19,6 +20,13 @@ def recipient(caller: Principal, user_id: str, field: str) -> str:
             f"{field}: only services, operators and admins may notify {user_id!r}; leave it out"
         )
     return user_id
+
+
+def everybody(caller: Principal) -> str:
+    """Whom somebody follows who follows all."""
+    if not caller.has(SERVICE, ADMIN):
+        raise PermissionDeniedError("all_users: only services and admins may follow everybody; leave it out")
+    return EVERYBODY
 
 
 def settings_owner(caller: Principal, user_id: str) -> str:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from notifier.notification import Notification
 from notifier.preferences import Preferences
-from tradewinds import redis_keys
+from notifier.realtime.wire import Told
 
 
 @dataclass(frozen=True)
@@ -18,20 +18,6 @@ class Stored:
     notification_id: str
     created_us: int
     duplicate: bool
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A user's dedupe key, and the id that a notification under it would have."""
-
-    user_id: str
-    dedupe_key: str
-    notification_id: str
-
-    @property
-    def redis_key(self) -> str:
-        """Where it is remembered."""
-        return redis_keys.notification_dedupe(self.user_id, self.dedupe_key)
 
 
 class Keeper(Protocol):
@@ -45,19 +31,20 @@ class Keeper(Protocol):
 class Telling(Protocol):
     """Tells followers."""
 
-    async def publish(self, notifications: Sequence[Notification], remember: Mapping[str, str]) -> None:
-        """Live in order when this returns; raises `UnavailableError`."""
+    async def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> None:
+        """Live in order when this returns, and the dedupe keys of `remember` stand for their ids; raises `UnavailableError`."""
         ...
 
 
 class Claiming(Protocol):
     """Sees to it that a key is sent once."""
 
-    async def take(self, claims: Sequence[Claim]) -> dict[Claim, str]:
-        """Those that were sent before, with their first id; the others are ours. Raises `UnavailableError`."""
+    async def take(self, claims: Mapping[str, str]) -> dict[str, str]:
+        """`claims`: keys, and the ids that they would stand for. Returns those that were sent before, with their first id; the others
+        are ours. Raises `UnavailableError`."""
         ...
 
-    async def release(self, claims: Sequence[Claim]) -> None:
+    async def release(self, keys: Sequence[str]) -> None:
         """The work was not done."""
         ...
 

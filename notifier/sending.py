@@ -3,35 +3,40 @@
 What is kept is a row before the caller is answered. What is only told is in Redis before the caller is answered. While Redis is away,
 what is kept succeeds all the same: nobody is told of it later, instead every follower is told that something is missing (`resumed:
 false`) and finds it in the list.
+
+Everything is done for a whole batch at once: one claim, one statement, one write. What is only told is never decoded here.
 """
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 from prometheus_client import Counter
 
-from notifier.notification import MAXIMUM_BATCH, NewNotification, Notification, check
-from notifier.ports import Claim, Claiming, Keeper, PreferenceSource, Stored, Telling
+from notifier.notification import MAXIMUM_BATCH, NewNotification, Notification, check, is_plainly_good
+from notifier.ports import Claiming, Keeper, PreferenceSource, Stored, Telling
+from notifier.preferences import DEFAULTS, Preferences
+from notifier.realtime.frames import frame, stamp
+from notifier.realtime.wire import Told, is_over
 from notifier.resolver import is_told_live
-from notifier.types import type_of
+from notifier.types import NotificationType, type_of
 from tradewinds.clock import Clock
 from tradewinds.errors import InvalidArgumentError, UnavailableError
-from tradewinds.ids import IdFactory
-from tradewinds.redis_keys import DEDUPE_TTL_SECONDS
+from tradewinds.ids import IdsFactory
+from tradewinds.redis_keys import DEDUPE_TTL_SECONDS, notification_dedupe
 from tradewinds.telemetry import get_logger
 
 log = get_logger("notifier.sending")
 
 _REMEMBERED_US: Final = DEDUPE_TTL_SECONDS * 1_000_000
 _SENT: Final = Counter("tradewinds_notifier_sent_total", "Notifications accepted", ["type", "duplicate"])
+_EXPIRED: Final = Counter("tradewinds_notifier_expired_total", "Notifications that expired before they could be told")
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What became of one."""
 
     notification_id: str
@@ -39,24 +44,51 @@ class Outcome:
     persisted: bool
 
 
-@dataclass(frozen=True)
-class _Draft:
-    """A notification that would be sent, and the key it would be sent under."""
+class _Draft(msgspec.Struct, frozen=True):
+    """A notification that would be sent; `key` is where its dedupe key is remembered."""
 
-    notification: Notification
-    dedupe_key: str
-
-    @property
-    def id(self) -> str:
-        return self.notification.notification_id
+    new: NewNotification
+    kind: NotificationType
+    notification_id: str
+    created_us: int
+    key: str
 
     @property
-    def key(self) -> tuple[str, str]:
-        return self.notification.user_id, self.dedupe_key
+    def expires_us(self) -> int:
+        """0 when it does not expire."""
+        return self.created_us + self.new.ttl_seconds * 1_000_000 if self.new.ttl_seconds else 0
+
+    def notification(self) -> Notification:
+        """It as a whole."""
+        return Notification(
+            notification_id=self.notification_id,
+            user_id=self.new.user_id,
+            type=self.new.type,
+            severity=self.kind.severity,
+            title=self.new.title,
+            message=self.new.message,
+            data=dict(self.new.data),
+            created_us=self.created_us,
+            persisted=self.kind.persisted,
+            must_acknowledge=self.kind.must_acknowledge,
+            expires_us=self.expires_us or None,
+        )
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """Deduped and kept, not told yet. `sent_before` is None where Redis could not say."""
+
+    drafts: Sequence[_Draft]
+    unique: Sequence[_Draft]
+    first_under_key: Mapping[str, _Draft]
+    sent_before: Mapping[str, str] | None
+    stored: Mapping[str, Stored]
 
     @property
-    def claim(self) -> Claim:
-        return Claim(self.notification.user_id, self.dedupe_key, self.id)
+    def claimed(self) -> list[str]:
+        """The keys that are ours."""
+        before = self.sent_before or {}
+        return [key for key in self.first_under_key if key not in before]
 
 
 class Sender:
@@ -69,14 +101,16 @@ class Sender:
         claiming: Claiming,
         preferences: PreferenceSource,
         clock: Clock,
-        new_id: IdFactory,
+        new_ids: IdsFactory,
+        content_of: Callable[[NewNotification], bytes],
     ) -> None:
         self._keeper = keeper
         self._telling = telling
         self._claiming = claiming
         self._preferences = preferences
         self._clock = clock
-        self._new_id = new_id
+        self._new_ids = new_ids
+        self._content_of = content_of
 
     async def send(self, news: Sequence[NewNotification], field_of: Callable[[int], str]) -> list[Outcome]:
         """Send all, in order; one outcome each. `field_of(index)` is the path of one in the request, for errors.
@@ -84,56 +118,60 @@ class Sender:
         Raises `InvalidArgumentError` (nothing was sent) and `UnavailableError`: then what is kept may have been kept. A retry
         under the same dedupe keys sends nothing twice.
         """
+        return await self.tell(await self.accept(news, field_of))
+
+    async def accept(self, news: Sequence[NewNotification], field_of: Callable[[int], str]) -> Accepted:
+        """The first half of `send`: what is kept is a row when this returns. Then `tell`, in the order in which it is to be told."""
         _check_all(news, field_of)
-        drafts = [self._draft(new) for new in news]
-        first_under_key: dict[tuple[str, str], _Draft] = {}
-        standing_for = [first_under_key.setdefault(d.key, d) if d.dedupe_key else d for d in drafts]
-        outcomes = await self._send_unique([d for d, first in zip(drafts, standing_for, strict=True) if first is d])
-        answered = [
-            _repeated(outcomes[first.id]) if first is not draft else outcomes[draft.id]
-            for draft, first in zip(drafts, standing_for, strict=True)
-        ]
-        for draft, outcome in zip(drafts, answered, strict=True):
-            _SENT.labels(draft.notification.type, str(outcome.duplicate).lower()).inc()
-        return answered
-
-    def _draft(self, new: NewNotification) -> _Draft:
-        kind = type_of(new.type)
-        notification = Notification(
-            notification_id=self._new_id("ntf"),
-            user_id=new.user_id,
-            type=new.type,
-            severity=kind.severity,
-            title=new.title,
-            message=new.message,
-            data=dict(new.data),
-            created_us=int(self._clock.now().timestamp() * 1e6),
-            persisted=kind.persisted,
-            must_acknowledge=kind.must_acknowledge,
-        )
-        return _Draft(notification, new.dedupe_key)
-
-    async def _send_unique(self, drafts: Sequence[_Draft]) -> dict[str, Outcome]:
-        """Outcomes by the draft's id; no two drafts have the same key."""
-        claims = [draft.claim for draft in drafts if draft.dedupe_key]
-        sent_before = await self._claim(claims, drafts)
-        remaining = [draft for draft in drafts if sent_before is None or draft.claim not in sent_before]
+        drafts = self._drafts(news)
+        first_under_key: dict[str, _Draft] = {}
+        unique = [draft for draft in drafts if not draft.key or first_under_key.setdefault(draft.key, draft) is draft]
+        claims = {key: draft.notification_id for key, draft in first_under_key.items()}
+        sent_before = await self._claim(claims, unique)
+        accepted = Accepted(drafts, unique, first_under_key, sent_before, {})
         try:
-            stored = await self._keep([draft for draft in remaining if draft.notification.persisted])
+            stored = await self._keep([draft for draft in _remaining(accepted) if draft.kind.persisted])
+        except BaseException:
+            await self._claiming.release(accepted.claimed)
+            raise
+        return msgspec.structs.replace(accepted, stored=stored)
+
+    async def tell(self, accepted: Accepted) -> list[Outcome]:
+        """The second half of `send`."""
+        try:
             # Without claims another sender may be telling the duplicates right now.
-            news = _news(remaining, stored, tell_untold=sent_before is not None)
+            news = _news(_remaining(accepted), accepted.stored, tell_untold=accepted.sent_before is not None)
             await self._tell(news)
         except BaseException:
-            await self._claiming.release([claim for claim in claims if claim not in (sent_before or {})])
+            await self._claiming.release(accepted.claimed)
             raise
-        return {draft.id: _outcome(draft, sent_before or {}, stored) for draft in drafts}
+        outcomes = [_outcome(draft, accepted) for draft in accepted.drafts]
+        tally = Tally(
+            (draft.new.type, outcome.duplicate) for draft, outcome in zip(accepted.drafts, outcomes, strict=True)
+        )
+        for (type_, duplicate), count in tally.items():
+            _SENT.labels(type_, str(duplicate).lower()).inc(count)
+        return outcomes
 
-    async def _claim(self, claims: Sequence[Claim], drafts: Sequence[_Draft]) -> dict[Claim, str] | None:
+    def _drafts(self, news: Sequence[NewNotification]) -> list[_Draft]:
+        created_us = int(self._clock.now().timestamp() * 1e6)
+        return [
+            _Draft(
+                new,
+                type_of(new.type),
+                notification_id,
+                created_us,
+                notification_dedupe(new.user_id, new.dedupe_key) if new.dedupe_key else "",
+            )
+            for new, notification_id in zip(news, self._new_ids("ntf", len(news)), strict=True)
+        ]
+
+    async def _claim(self, claims: Mapping[str, str], drafts: Sequence[_Draft]) -> dict[str, str] | None:
         """None while Redis is away and everything is kept anyway: the unique index dedupes too."""
         try:
             return await self._claiming.take(claims)
         except UnavailableError as e:
-            if e.reason != UnavailableError.reason or not all(draft.notification.persisted for draft in drafts):
+            if e.reason != UnavailableError.reason or not all(draft.kind.persisted for draft in drafts):
                 raise
             log.warning_throttled("redis.away", error=e.message)
             return None
@@ -141,56 +179,75 @@ class Sender:
     async def _keep(self, drafts: Sequence[_Draft]) -> dict[str, Stored]:
         if not drafts:
             return {}
-        stored = await self._keeper.insert([d.notification for d in drafts], [d.dedupe_key for d in drafts])
-        return {draft.id: one for draft, one in zip(drafts, stored, strict=True)}
+        stored = await self._keeper.insert([d.notification() for d in drafts], [d.new.dedupe_key for d in drafts])
+        return {draft.notification_id: one for draft, one in zip(drafts, stored, strict=True)}
 
     async def _tell(self, drafts: Sequence[_Draft]) -> None:
         if not drafts:
             return
-        preferences = await self._preferences.of_users({draft.notification.user_id for draft in drafts})
-        told = [d.notification for d in drafts if is_told_live(d.notification, preferences[d.notification.user_id])]
-        remember = {draft.claim.redis_key: draft.id for draft in drafts if draft.dedupe_key}
+        preferences = await self._preferences.of_users({draft.new.user_id for draft in drafts})
+        told = [self._told(draft) for draft in drafts if _is_wanted(draft, preferences[draft.new.user_id])]
+        remember = {draft.key: draft.notification_id for draft in drafts if draft.key}
         if not told and not remember:
             return
         try:
-            await self._telling.publish(told, remember)
+            await self._telling.publish(told, remember, drafts[-1].created_us)
         except UnavailableError as e:
-            if not all(draft.notification.persisted for draft in drafts):
+            if not all(draft.kind.persisted for draft in drafts):
                 raise
             log.warning_throttled("not_told", count=len(told), error=e.message)
 
+    def _told(self, draft: _Draft) -> Told:
+        kind, expires_us = draft.kind, draft.expires_us
+        content = draft.new.content or self._content_of(draft.new)
+        framed = frame(content, draft.notification_id, stamp(kind, draft.created_us), expires_us)
+        return Told(draft.new.user_id, framed, kind.delivery_class, expires_us)
 
-def _news(drafts: Sequence[_Draft], stored: Mapping[str, Stored], *, tell_untold: bool) -> list[_Draft]:
+
+def _is_wanted(draft: _Draft, preferences: Preferences) -> bool:
+    if is_over(draft.expires_us):
+        _EXPIRED.inc()
+        return False
+    # Most users have no settings: what has to be decoded for a decision is not decoded for them.
+    return preferences is DEFAULTS or is_told_live(draft.notification(), preferences)
+
+
+def _remaining(accepted: Accepted) -> Sequence[_Draft]:
+    if not accepted.sent_before:
+        return accepted.unique
+    return [draft for draft in accepted.unique if draft.key not in accepted.sent_before]
+
+
+def _news(drafts: Sequence[_Draft], stored: Mapping[str, Stored], *, tell_untold: bool) -> Sequence[_Draft]:
     """Those to be told. A row that was there already is news only while its key would still be remembered if it had been told:
     whoever stored it died before telling. It is told under its first id."""
+    if not any(one.duplicate for one in stored.values()):
+        return drafts
     news = []
     for draft in drafts:
-        one = stored.get(draft.id)
+        one = stored.get(draft.notification_id)
         if one is None or not one.duplicate:
             news.append(draft)
-        elif tell_untold and draft.notification.created_us - one.created_us < _REMEMBERED_US:
-            first = msgspec.structs.replace(
-                draft.notification, notification_id=one.notification_id, created_us=one.created_us
-            )
-            news.append(_Draft(first, draft.dedupe_key))
+        elif tell_untold and draft.created_us - one.created_us < _REMEMBERED_US:
+            news.append(msgspec.structs.replace(draft, notification_id=one.notification_id, created_us=one.created_us))
     return news
-
-
-def _repeated(outcome: Outcome) -> Outcome:
-    return Outcome(outcome.notification_id, duplicate=True, persisted=outcome.persisted)
 
 
 def _check_all(news: Sequence[NewNotification], field_of: Callable[[int], str]) -> None:
     if not 1 <= len(news) <= MAXIMUM_BATCH:
         raise InvalidArgumentError.field("requests", f"has {len(news)} notifications; send 1 to {MAXIMUM_BATCH}")
     for index, new in enumerate(news):
-        check(new, field_of(index))
+        if not is_plainly_good(new):
+            check(new, field_of(index))
 
 
-def _outcome(draft: _Draft, sent_before: Mapping[Claim, str], stored: Mapping[str, Stored]) -> Outcome:
-    notification = draft.notification
-    if (first := sent_before.get(draft.claim)) is not None:
-        return Outcome(first, duplicate=True, persisted=notification.persisted)
-    if (one := stored.get(draft.id)) is not None:
-        return Outcome(one.notification_id, one.duplicate, persisted=True)
-    return Outcome(notification.notification_id, duplicate=False, persisted=False)
+def _outcome(draft: _Draft, accepted: Accepted) -> Outcome:
+    first = accepted.first_under_key[draft.key] if draft.key else draft
+    repeated = first is not draft
+    persisted = first.kind.persisted
+    if accepted.sent_before and (before := accepted.sent_before.get(first.key)) is not None:
+        return Outcome(before, duplicate=True, persisted=persisted)
+    if persisted:
+        one = accepted.stored[first.notification_id]
+        return Outcome(one.notification_id, repeated or one.duplicate, persisted=True)
+    return Outcome(first.notification_id, repeated, persisted=False)

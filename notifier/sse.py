@@ -12,6 +12,8 @@ import msgspec
 
 from notifier.notification import Notification
 from notifier.realtime.subscription import Batch, End
+from notifier.realtime.wire import Told
+from notifier.rpc.messages import notification_of
 from notifier.store import timestamp
 
 _RETRY_MS: Final = 2_000
@@ -23,12 +25,29 @@ def event_bytes(batch: Batch) -> bytes:
     """One batch as events, in order: resync, notifications, end; a comment when it is empty."""
     parts: list[bytes] = []
     if batch.resync:
-        message = "notifications may have been lost before this; list them with GET /v1/notifications"
-        parts.append(_event("resync", batch.cursor if not batch.deliveries else "", {"message": message}))
-    parts += [_event("notification", d.cursor.encode(), as_json(d.notification)) for d in batch.deliveries]
+        parts.append(_event("resync", batch.cursor if not batch.deliveries else "", _encode(resync_of(batch))))
+    parts += [_event("notification", d.cursor.encode(), text_of(d.told)) for d in batch.deliveries]
     if batch.end is not None:
-        parts.append(_end(batch.end))
+        parts.append(_event("end", "", _encode(end_of(batch.end))))
     return b"".join(parts) or _heartbeat(batch.cursor)
+
+
+def resync_of(batch: Batch) -> dict[str, Any]:
+    """What a follower is told where something may be missing."""
+    message = "notifications may have been lost before this; list them with GET /v1/notifications"
+    return {"message": message, "dropped": batch.dropped}
+
+
+def end_of(end: End) -> dict[str, Any]:
+    """A stream's last word."""
+    return {"reason": end.reason, "message": end.message}
+
+
+def text_of(told: Told) -> bytes:
+    """The JSON of one notification, made once for all its followers."""
+    if not told.text:
+        told.text = _encode(as_json(notification_of(told.frames)))
+    return told.text
 
 
 def as_json(notification: Notification) -> dict[str, Any]:
@@ -50,17 +69,15 @@ def as_json(notification: Notification) -> dict[str, Any]:
         fields["read_at"] = _rfc3339(notification.read_us)
     if notification.acknowledged_us is not None:
         fields["acknowledged_at"] = _rfc3339(notification.acknowledged_us)
+    if notification.expires_us is not None:
+        fields["expires_at"] = _rfc3339(notification.expires_us)
     return fields
 
 
-def _event(name: str, cursor: str, data: dict[str, Any]) -> bytes:
+def _event(name: str, cursor: str, text: bytes) -> bytes:
     # JSON has no raw line break, so that one data line is enough.
     identifier = f"id: {cursor}\n" if cursor else ""
-    return f"{identifier}event: {name}\ndata: ".encode() + _encode(data) + b"\n\n"
-
-
-def _end(end: End) -> bytes:
-    return _event("end", "", {"reason": end.reason, "message": end.message})
+    return f"{identifier}event: {name}\ndata: ".encode() + text + b"\n\n"
 
 
 def _heartbeat(cursor: str) -> bytes:

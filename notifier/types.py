@@ -25,6 +25,14 @@ class Severity(IntEnum):
     CRITICAL = 3
 
 
+class DeliveryClass(IntEnum):
+    """What a type is owed: realtime ones are worth little later, persisted ones must reach the list, the last ones a person."""
+
+    REALTIME = 0
+    PERSISTED = 1
+    MUST_ACKNOWLEDGE = 2
+
+
 @dataclass(frozen=True)
 class NotificationType:
     """What the server knows about a type."""
@@ -32,6 +40,13 @@ class NotificationType:
     severity: Severity
     persisted: bool
     must_acknowledge: bool = False
+
+    @property
+    def delivery_class(self) -> DeliveryClass:
+        """The class that follows from it."""
+        if self.must_acknowledge:
+            return DeliveryClass.MUST_ACKNOWLEDGE
+        return DeliveryClass.PERSISTED if self.persisted else DeliveryClass.REALTIME
 
 
 _INFO = NotificationType(Severity.INFO, persisted=True)
@@ -54,6 +69,16 @@ TYPES: Final[dict[str, NotificationType]] = {
     "STRATEGY_CRASHED": _WARNING,
     "STRATEGY_FAILED": _MUST_ACKNOWLEDGE,
     "STRATEGY_QUARANTINED": _MUST_ACKNOWLEDGE,
+    "STRATEGY_MOVED": _INFO,
+    "RISK_LIMIT_NEAR": _WARNING,
+    "GUARD_HIT": _WARNING,
+    "POSITION_UNPROTECTED": _MUST_ACKNOWLEDGE,
+    "DIFFERENCE_FOUND": _MUST_ACKNOWLEDGE,
+    "KILL_SWITCH_ENGAGED": _CRITICAL,
+    "KILL_SWITCH_RELEASED": _WARNING,
+    "FEED_STALE": _WARNING,
+    "FEED_RESUMED": _INFO,
+    "BROKER_SESSION_EXPIRED": _WARNING,
     "ACCOUNT_GATE_OPEN": _INFO,
     "ACCOUNT_GATE_CLOSED": _WARNING,
     "BROKER_LOGIN_FAILED": _CRITICAL,

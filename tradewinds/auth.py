@@ -71,6 +71,7 @@ METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
     f"{_V1}MarketData/UpdateCalendarDay": frozenset({OPERATOR, ADMIN}),
     f"{_V1}Notifier/SendNotification": _OPERATE | {SERVICE},
     f"{_V1}Notifier/BatchSendNotifications": _OPERATE | {SERVICE},
+    f"{_V1}Notifier/StreamNotifications": _OPERATE | {SERVICE},
     f"{_V1}Notifier/ListNotifications": _READ,
     f"{_V1}Notifier/MarkNotificationRead": _READ,
     f"{_V1}Notifier/MarkAllNotificationsRead": _READ,

@@ -153,8 +153,13 @@ def _rebuild(handler: Handler, wrapped: Any) -> Handler:
     return factory(
         wrapped,
         request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
+        response_serializer=_serializer(handler.response_serializer),
     )
+
+
+def _serializer(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Bytes pass as they are: a servicer whose answer is put together from serialised parts need not take them apart again."""
+    return lambda response: response if isinstance(response, bytes) else serialize(response)
 
 
 class GrpcServer:

@@ -8,8 +8,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from typing import Final
 
 IdFactory = Callable[[str], str]
+# So many ids at once, in order.
+IdsFactory = Callable[[str, int], list[str]]
+
+# The last two characters, counted: 2 of 26.
+_COUNTED: Final = 2
 
 
 def new_id(prefix: str) -> str:
@@ -18,7 +24,17 @@ def new_id(prefix: str) -> str:
     return f"{prefix}-{_base32(value)}"
 
 
+def new_ids(prefix: str, count: int) -> list[str]:
+    """As many ids as `new_id` would make, at a fraction of the cost: up to 1,024 of them share their random bits and count on."""
+    ids: list[str] = []
+    while len(ids) < count:
+        head = new_id(prefix)[:-_COUNTED]
+        ids += [head + tail for tail in _TAILS[: count - len(ids)]]
+    return ids
+
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u
+_TAILS: Final = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def _base32(value: int) -> str:

@@ -1,7 +1,8 @@
-"""The cursor: a place in the history of one shard, opaque to those who carry it.
+"""Cursors: places in the history, opaque to those who carry them.
 
-It names the life of the store (`epoch`; after a flush nothing before can be resumed), the shard, the stream entry and how many of that
-entry's notifications lie before it. Only the order of cursors of one epoch and shard means anything.
+A cursor names the life of the store (`epoch`; after a flush nothing before can be resumed), the shard, the stream entry and how many
+of that entry's notifications lie before it; that of who follows everybody names an entry in every shard. Only the order of cursors of
+one epoch and shard means anything.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ import base64
 import binascii
 import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from tradewinds.errors import InvalidArgumentError
 from tradewinds.redis_keys import NOTIFICATION_SHARDS
 
 EPOCH_BYTES: Final = 8
-_LAYOUT: Final = struct.Struct(f">B{EPOCH_BYTES}sBQH")
+_ONE_SHARD: Final = struct.Struct(f">B{EPOCH_BYTES}sBQH")
+_ALL_SHARDS: Final = struct.Struct(f">B{EPOCH_BYTES}s{NOTIFICATION_SHARDS}Q")
 _VERSION: Final = 1
+_WIDE_VERSION: Final = 2
 WHOLE_ENTRY: Final = 0xFFFF
 
 
@@ -26,8 +32,7 @@ WHOLE_ENTRY: Final = 0xFFFF
 START: Final = 0
 
 
-@dataclass(frozen=True)
-class Cursor:
+class Cursor(msgspec.Struct, frozen=True):
     """Everything of `entry` up to and including index `index` has been taken, and everything before that entry."""
 
     epoch: bytes
@@ -37,22 +42,68 @@ class Cursor:
 
     def encode(self) -> str:
         """27 characters of base64url."""
-        packed = _LAYOUT.pack(_VERSION, self.epoch, self.shard, self.entry, self.index)
-        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+        return _text(_ONE_SHARD.pack(_VERSION, self.epoch, self.shard, self.entry, self.index))
 
 
-def decode(text: str) -> Cursor:
+class WideCursor(msgspec.Struct, frozen=True):
+    """Everything up to `positions` (an entry of each shard) has been taken; `shard` is the one that came last."""
+
+    epoch: bytes
+    positions: tuple[int, ...]
+    shard: int = 0
+
+    @property
+    def number(self) -> int:
+        """The entry that came last."""
+        return self.positions[self.shard]
+
+    def encode(self) -> str:
+        """98 characters of base64url."""
+        return _text(_ALL_SHARDS.pack(_WIDE_VERSION, self.epoch, *self.positions))
+
+
+Place = Cursor | WideCursor
+
+
+def decode(text: str) -> Place:
     """Raises `InvalidArgumentError` for what `encode` did not make."""
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        version, epoch, shard, entry, index = _LAYOUT.unpack(packed)
+        if len(packed) == _ALL_SHARDS.size:
+            version, epoch, *positions = _ALL_SHARDS.unpack(packed)
+            return _known(version, _WIDE_VERSION, WideCursor(epoch, tuple(positions)))
+        version, epoch, shard, entry, index = _ONE_SHARD.unpack(packed)
     except (binascii.Error, struct.error, ValueError) as e:
         raise InvalidArgumentError.field("cursor", "is not a cursor of ours; start without one") from e
-    if version != _VERSION:
-        raise InvalidArgumentError.field("cursor", f"is of version {version}, this server knows 1; start without one")
-    return Cursor(epoch, shard, entry, index)
+    return _known(version, _VERSION, Cursor(epoch, shard, entry, index))
 
 
+def _known(version: int, expected: int, place: Place) -> Place:
+    if version != expected:
+        raise InvalidArgumentError.field(
+            "cursor", f"is of version {version}, this server knows {expected}; start without one"
+        )
+    return place
+
+
+def _text(packed: bytes) -> str:
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def newest(one: Place, other: Place) -> Place:
+    """The later of two places of one epoch and kind."""
+    if isinstance(one, WideCursor) and isinstance(other, WideCursor):
+        return WideCursor(one.epoch, _highest(one.positions, other.positions))
+    if isinstance(one, Cursor) and isinstance(other, Cursor):
+        return max(one, other, key=lambda place: (place.entry, place.index))
+    return one
+
+
+def _highest(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
+    return tuple(map(max, one, other))
+
+
+@lru_cache(maxsize=65_536)
 def shard_of(user_id: str) -> int:
     """The shard that carries a user's notifications: the same in every process, for ever."""
     return zlib.crc32(user_id.encode()) % NOTIFICATION_SHARDS

@@ -6,10 +6,9 @@ was told. PostgreSQL's unique index stays the judge of what is kept; this is all
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from notifier.ports import Claim
 from notifier.realtime.stream_store import STREAM_ERRORS, StreamStore
 from tradewinds.database.reconnecting import describe
 from tradewinds.errors import UnavailableError
@@ -24,8 +23,9 @@ class Claims:
     def __init__(self, store: StreamStore) -> None:
         self._store = store
 
-    async def take(self, claims: Sequence[Claim]) -> dict[Claim, str]:
-        """Take every claim; returns those that were sent before, with their first id. All the others are ours.
+    async def take(self, claims: Mapping[str, str]) -> dict[str, str]:
+        """Take every key for the id that it would stand for; returns those that were sent before, with their first id. All the others
+        are ours.
 
         Raises `UnavailableError`: Redis does not answer, or (reason IN_PROGRESS) another send under a key is under way; nothing is
         claimed then.
@@ -33,19 +33,17 @@ class Claims:
         if not claims:
             return {}
         try:
-            before = await self._store.claim(
-                {claim.redis_key: f"{_CLAIMED}{claim.notification_id}" for claim in claims}, _CLAIM_MS
-            )
+            before = await self._store.claim({key: f"{_CLAIMED}{id_}" for key, id_ in claims.items()}, _CLAIM_MS)
         except STREAM_ERRORS as e:
             raise UnavailableError(f"Redis does not answer ({describe(e)}); try again") from e
-        if busy := [claim for claim in claims if (before[claim.redis_key] or "").startswith(_CLAIMED)]:
-            await self.release([claim for claim in claims if before[claim.redis_key] is None])
+        if any(value.startswith(_CLAIMED) for value in before.values()):
+            await self.release([key for key in claims if key not in before])
             raise UnavailableError(
-                f"dedupe_key {busy[0].dedupe_key!r} is being sent right now; try again in {_CLAIM_MS // 1000} s",
+                f"a dedupe_key of this request is being sent right now; try again in {_CLAIM_MS // 1000} s",
                 reason="IN_PROGRESS",
             )
-        return {claim: first for claim in claims if (first := before[claim.redis_key]) is not None}
+        return before
 
-    async def release(self, claims: Sequence[Claim]) -> None:
+    async def release(self, keys: Sequence[str]) -> None:
         """The work was not done: whoever tries again need not wait."""
-        await self._store.release([claim.redis_key for claim in claims])
+        await self._store.release(keys)

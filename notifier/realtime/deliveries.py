@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator
 
-from notifier.notification import Notification
-from notifier.realtime.cursor import WHOLE_ENTRY, Cursor
+import msgspec
+
+from notifier.realtime import wire
+from notifier.realtime.cursor import WHOLE_ENTRY, Cursor, Place, WideCursor
+from notifier.realtime.wire import Index, Told
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """One notification and the place in the history right after it."""
+class Delivery(msgspec.Struct, frozen=True):
+    """Something told and the place in the history right after it."""
 
-    notification: Notification
-    cursor: Cursor
+    told: Told
+    cursor: Place
 
 
 def deliveries(
-    epoch: bytes, shard: int, entry: int, batch: Sequence[Notification], users: Container[str]
+    epoch: bytes, shard: int, entry: int, index: Index, frames: bytes, users: Container[str]
 ) -> Iterator[Delivery]:
-    """Those of one entry that are for `users`, in order.
+    """Those of one entry that are for `users`, in order, without those that have expired.
 
     A user's last one carries the whole entry as its place: what follows there is not theirs, and such a cursor stays good when the
     entry itself has been trimmed.
     """
-    wanted = [(index, notification) for index, notification in enumerate(batch) if notification.user_id in users]
-    last = {notification.user_id: index for index, notification in wanted}
-    for index, notification in wanted:
-        place = WHOLE_ENTRY if last[notification.user_id] == index else index
-        yield Delivery(notification, Cursor(epoch, shard, entry, place))
+    wanted = [position for position, user_id in enumerate(index.users) if user_id in users]
+    last = {index.users[position]: position for position in wanted}
+    for position in wanted:
+        told = wire.at(index, frames, position)
+        if not wire.is_over(told.expires_us):
+            place = WHOLE_ENTRY if last[told.user_id] == position else position
+            yield Delivery(told, Cursor(epoch, shard, entry, place))
 
 
-def is_after(delivery: Delivery, floor: Cursor | None) -> bool:
+def is_after(delivery: Delivery, floor: Place | None) -> bool:
     """Whether a follower who has taken everything up to `floor` has not had this one yet."""
     if floor is None or delivery.cursor.epoch != floor.epoch:
         return True
-    return (delivery.cursor.entry, delivery.cursor.index) > (floor.entry, floor.index)
+    if isinstance(delivery.cursor, WideCursor):
+        return not isinstance(floor, WideCursor) or delivery.cursor.number > floor.positions[delivery.cursor.shard]
+    return isinstance(floor, WideCursor) or (delivery.cursor.entry, delivery.cursor.index) > (floor.entry, floor.index)

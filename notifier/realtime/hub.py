@@ -10,10 +10,17 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
-from notifier.notification import Notification
-from notifier.realtime.cursor import START, Cursor, shard_of
-from notifier.realtime.deliveries import deliveries
-from notifier.realtime.subscription import QUEUE_BYTES, SERVER_STOPPING, Subscription
+from notifier.realtime import wire
+from notifier.realtime.cursor import START, Cursor, Place, WideCursor, shard_of
+from notifier.realtime.deliveries import Delivery, deliveries
+from notifier.realtime.subscription import (
+    EVERYBODY,
+    QUEUE_BYTES,
+    SERVER_STOPPING,
+    WIDE_QUEUE_BYTES,
+    Subscription,
+)
+from notifier.realtime.wire import Index
 from tradewinds.errors import UnavailableError
 from tradewinds.redis_keys import NOTIFICATION_SHARDS
 
@@ -21,13 +28,16 @@ _FOLLOWERS: Final = Gauge("tradewinds_notifier_followers", "Streams that are ope
 _ENDED: Final = Counter("tradewinds_notifier_streams_ended_total", "Streams ended by the server", ["reason"])
 _RESYNCS: Final = Counter("tradewinds_notifier_resyncs_total", "Followers told that something may be lost")
 _DELIVERED: Final = Counter("tradewinds_notifier_delivered_total", "Notifications handed to a stream")
+_DROPPED: Final = Counter("tradewinds_notifier_dropped_total", "Realtime notifications left out for slow followers")
 
 
 class Hub:
-    """Subscriptions by user; positions by shard. `epoch` is None until the store has been reached."""
+    """Subscriptions by user (`EVERYBODY` is one); positions by shard. `epoch` is None until the store has been reached."""
 
-    def __init__(self, *, queue_bytes: int = QUEUE_BYTES) -> None:
+    def __init__(self, *, queue_bytes: int = QUEUE_BYTES, wide_queue_bytes: int = WIDE_QUEUE_BYTES) -> None:
         self._queue_bytes = queue_bytes
+        self._wide_queue_bytes = wide_queue_bytes
+        self._wide: set[Subscription] = set()
         self._by_user: dict[str, set[Subscription]] = defaultdict(set)
         self._positions = [START] * NOTIFICATION_SHARDS
         self._closed = False
@@ -41,44 +51,59 @@ class Hub:
         """The last entry routed, by shard."""
         return self._positions
 
-    def position(self, shard: int) -> Cursor | None:
-        """The same as a cursor; None while the store has not been reached."""
-        return Cursor(self.epoch, shard, self._positions[shard]) if self.epoch is not None else None
+    def position(self, user_id: str) -> Place | None:
+        """The same as a cursor of who follows `user_id`; None while the store has not been reached."""
+        if self.epoch is None:
+            return None
+        if user_id == EVERYBODY:
+            return WideCursor(self.epoch, tuple(self._positions))
+        shard = shard_of(user_id)
+        return Cursor(self.epoch, shard, self._positions[shard])
 
     def add(self, user_id: str) -> Subscription:
         """A new follower, live from now. Raises `UnavailableError` when the server is stopping."""
         if self._closed:
             raise UnavailableError("the notifier is stopping; connect again")
-        shard = shard_of(user_id)
-        subscription = Subscription(user_id, lambda: self.position(shard), queue_bytes=self._queue_bytes)
-        self._by_user[user_id].add(subscription)
+        wide = user_id == EVERYBODY
+        queue_bytes = self._wide_queue_bytes if wide else self._queue_bytes
+        subscription = Subscription(user_id, lambda: self.position(user_id), queue_bytes=queue_bytes)
+        (self._wide if wide else self._by_user[user_id]).add(subscription)
         self._nobody.clear()
         _FOLLOWERS.inc()
         return subscription
 
     def remove(self, subscription: Subscription) -> None:
         """It is over; doing this twice does no harm."""
-        followers = self._by_user.get(subscription.user_id, set())
+        followers = self._wide if subscription.user_id == EVERYBODY else self._by_user.get(subscription.user_id, set())
         if subscription not in followers:
             return
         followers.discard(subscription)
-        if not followers:
+        if not followers and followers is not self._wide:
             del self._by_user[subscription.user_id]
-        if not self._by_user:
+        if not self._by_user and not self._wide:
             self._nobody.set()
         _FOLLOWERS.dec()
         if subscription.ended is not None:
             _ENDED.labels(subscription.ended.reason).inc()
 
-    def route(self, shard: int, entry: int, batch: Sequence[Notification]) -> None:
+    def route(self, shard: int, entry: int, index: Index, frames: bytes) -> None:
         """One entry was read."""
         self._positions[shard] = entry
         if self.epoch is None:
             return
-        for delivery in deliveries(self.epoch, shard, entry, batch, self._by_user.keys()):
-            for subscription in self._by_user[delivery.notification.user_id]:
-                subscription.push(delivery)
-                _DELIVERED.inc()
+        if self._wide:
+            everything = Delivery(wire.whole(index, frames), WideCursor(self.epoch, tuple(self._positions), shard))
+            self._push(everything, self._wide)
+        if not self._by_user.keys().isdisjoint(index.users):
+            for delivery in deliveries(self.epoch, shard, entry, index, frames, self._by_user.keys()):
+                self._push(delivery, self._by_user[delivery.told.user_id])
+
+    @staticmethod
+    def _push(delivery: Delivery, followers: set[Subscription]) -> None:
+        dropped = sum([subscription.push(delivery) for subscription in followers])
+        _DELIVERED.inc(delivery.told.count * len(followers))
+        if dropped:
+            _DROPPED.inc(dropped)
 
     def begin(self, epoch: bytes, positions: Sequence[int]) -> None:
         """The store has (again) a beginning: everybody who followed another life of it may have lost something."""
@@ -95,7 +120,7 @@ class Hub:
     def lost(self, shard: int, position: int) -> None:
         """Something of `shard` up to `position` cannot be read any more, or was never written."""
         self._positions[shard] = position
-        self._resync([s for s in self._everybody() if shard_of(s.user_id) == shard])
+        self._resync([s for s in self._everybody() if s.user_id == EVERYBODY or shard_of(s.user_id) == shard])
 
     def close(self) -> None:
         """End every stream, in-band; refuse new ones."""
@@ -108,7 +133,7 @@ class Hub:
         await self._nobody.wait()
 
     def _everybody(self) -> list[Subscription]:
-        return [subscription for followers in self._by_user.values() for subscription in followers]
+        return [subscription for followers in (self._wide, *self._by_user.values()) for subscription in followers]
 
     def _resync(self, subscriptions: Sequence[Subscription]) -> None:
         for subscription in subscriptions:

@@ -14,11 +14,11 @@ from typing import Final
 
 from prometheus_client import Counter, Histogram
 
-from notifier.notification import Notification
 from notifier.realtime import wire
 from notifier.realtime.cursor import shard_of
 from notifier.realtime.hub import Hub
 from notifier.realtime.stream_store import STREAM_ERRORS, StreamStore
+from notifier.realtime.wire import Told
 from tradewinds.database.reconnecting import Backoff, describe
 from tradewinds.errors import UnavailableError
 from tradewinds.telemetry import get_logger
@@ -35,7 +35,8 @@ _FAILED: Final = Counter("tradewinds_notifier_live_failed_total", "Notifications
 
 @dataclass(frozen=True)
 class _Submission:
-    notifications: Sequence[Notification]
+    told: Sequence[Told]
+    newest_us: int
     remember: Mapping[str, str]
     size: int
     written: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -53,13 +54,14 @@ class Publisher:
         self._gaps: set[tuple[int, bytes]] = set()
         self._gap_seen = asyncio.Event()
 
-    async def publish(self, notifications: Sequence[Notification], remember: Mapping[str, str]) -> None:
-        """Write them, and remember the dedupe keys, in one step. Raises `UnavailableError` when that failed or too much waits."""
-        size = sum(wire.size_of(notification) for notification in notifications)
+    async def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> None:
+        """Write them (accepted at `newest_us`), and remember the dedupe keys, in one step. Raises `UnavailableError` when that failed or
+        too much waits."""
+        size = sum([len(one.frames) for one in told])
         if self._pending_bytes + size > _MAXIMUM_PENDING_BYTES:
-            self._failed(notifications)
+            self._failed(told)
             raise UnavailableError("too many notifications wait to be told live; send more slowly", reason="OVERLOADED")
-        submission = _Submission(notifications, remember, size)
+        submission = _Submission(told, newest_us, remember, size)
         self._pending.append(submission)
         self._pending_bytes += size
         self._submitted.set()
@@ -90,16 +92,15 @@ class Publisher:
                 await asyncio.sleep(backoff.next_delay())
 
     async def _write(self, submissions: Sequence[_Submission]) -> None:
-        by_shard: dict[int, list[Notification]] = defaultdict(list)
+        by_shard: dict[int, list[Told]] = defaultdict(list)
         remember: dict[str, str] = {}
         for submission in submissions:
             remember.update(submission.remember)
-            for notification in submission.notifications:
-                by_shard[shard_of(notification.user_id)].append(notification)
+            for one in submission.told:
+                by_shard[shard_of(one.user_id)].append(one)
+        newest_us = max(submission.newest_us for submission in submissions)
         entries = [
-            (shard, wire.encode(part))
-            for shard, notifications in by_shard.items()
-            for part in wire.split(notifications)
+            (shard, *wire.encode(part, newest_us)) for shard, told in by_shard.items() for part in wire.split(told)
         ]
         error: BaseException | None = None
         try:
@@ -110,10 +111,10 @@ class Publisher:
         self._answer(submissions, error)
 
     def _answer(self, submissions: Sequence[_Submission], error: BaseException | None) -> None:
-        _PER_WRITE.observe(sum(len(submission.notifications) for submission in submissions))
+        _PER_WRITE.observe(sum(len(submission.told) for submission in submissions))
         for submission in submissions:
             if error is not None:
-                self._failed(submission.notifications)
+                self._failed(submission.told)
             if submission.written.done():  # its caller went away
                 continue
             if error is None:
@@ -125,10 +126,10 @@ class Publisher:
         if error is not None:
             log.warning_throttled("write.failed", error=describe(error))
 
-    def _failed(self, notifications: Sequence[Notification]) -> None:
-        _FAILED.inc(len(notifications))
+    def _failed(self, told: Sequence[Told]) -> None:
+        _FAILED.inc(len(told))
         if self._hub.epoch is None:
             return  # nobody here has a cursor yet
-        for shard in {shard_of(notification.user_id) for notification in notifications}:
+        for shard in {shard_of(one.user_id) for one in told}:
             self._gaps.add((shard, self._hub.epoch))
             self._gap_seen.set()

@@ -75,10 +75,9 @@ class Reader:
         if entry.number != self._hub.positions[entry.shard] + 1:
             log.warning("overtaken", shard=entry.shard)  # trimmed before we had read it
             self._hub.lost(entry.shard, entry.number - 1)
-        if entry.batch is None:
+        if entry.frames is None:
             self._hub.lost(entry.shard, entry.number)
             return
-        batch = wire.decode(entry.batch)
-        self._hub.route(entry.shard, entry.number, batch)
-        if batch:
-            _LAG.observe(max(0.0, time.time() - batch[0].created_us / 1e6))
+        index = wire.decode_index(entry.index)
+        self._hub.route(entry.shard, entry.number, index, entry.frames)
+        _LAG.observe(max(0.0, time.time() - index.newest_us / 1e6))

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from prometheus_client import Counter
 
 from notifier.realtime import wire
-from notifier.realtime.cursor import WHOLE_ENTRY, Cursor, decode, shard_of
+from notifier.realtime.cursor import WHOLE_ENTRY, Cursor, Place, WideCursor, decode, shard_of
 from notifier.realtime.deliveries import Delivery, deliveries, is_after
 from notifier.realtime.hub import Hub
 from notifier.realtime.stream_store import STREAM_ERRORS, Entry, StreamStore
-from notifier.realtime.subscription import QUEUE_BYTES, Subscription
+from notifier.realtime.subscription import EVERYBODY, QUEUE_BYTES, WIDE_QUEUE_BYTES, Subscription
 from tradewinds.database.reconnecting import describe
+from tradewinds.errors import InvalidArgumentError
+from tradewinds.redis_keys import NOTIFICATION_SHARDS
 from tradewinds.telemetry import get_logger
 
 log = get_logger("notifier.replay")
 
-_PAGE: Final = 500
+_PAGE: Final = 100
 # A history that takes longer is not worth a reconnect storm's memory: list instead.
 _REPLAY_SECONDS: Final = 5.0
 _CATCH_UP_SECONDS: Final = 2.0
@@ -42,11 +45,11 @@ class LiveStreams:
         It is live first and replays second, up to where it went live, so that nothing falls between. Raises
         `InvalidArgumentError` for a malformed cursor, `UnavailableError` when the server is stopping.
         """
-        cursor = decode(cursor_text) if cursor_text else None
+        cursor = _for(user_id, decode(cursor_text)) if cursor_text else None
         if cursor is not None and cursor.epoch != self._hub.epoch:
             await self._catch_up(cursor.epoch)
         subscription = self._hub.add(user_id)
-        live_from = self._hub.position(shard_of(user_id))
+        live_from = self._hub.position(user_id)
         if live_from is None or cursor is None:
             return _live_only(subscription, live_from, cursor), cursor is None
         try:
@@ -70,13 +73,13 @@ class LiveStreams:
         except STREAM_ERRORS as e:
             log.warning_throttled("behind", error=describe(e))
 
-    async def _resume(self, subscription: Subscription, cursor: Cursor, live_from: Cursor) -> bool:
-        if (cursor.epoch, cursor.shard) != (live_from.epoch, live_from.shard):
+    async def _resume(self, subscription: Subscription, cursor: Place, live_from: Place) -> bool:
+        if cursor.epoch != live_from.epoch:
             return False
         subscription.start_at(cursor)
         try:
             async with asyncio.timeout(_REPLAY_SECONDS):
-                missed = await self._missed(subscription.user_id, cursor, live_from.entry)
+                missed = await self._missed(subscription.user_id, cursor, live_from)
         except _NotThereError:
             return False
         except STREAM_ERRORS as e:
@@ -85,34 +88,80 @@ class LiveStreams:
         subscription.begin_with(missed)
         return True
 
-    async def _missed(self, user_id: str, cursor: Cursor, live_from: int) -> list[Delivery]:
+    async def _missed(self, user_id: str, cursor: Place, live_from: Place) -> list[Delivery]:
         """What `user_id` has not had between `cursor` and `live_from`; raises `_NotThereError`."""
         found: list[Delivery] = []
-        size = 0
+        if isinstance(cursor, Cursor) and isinstance(live_from, Cursor):
+            if cursor.shard != live_from.shard:
+                raise _NotThereError
+            room = _Room(QUEUE_BYTES)
+            async for entry in self._entries(cursor, live_from.entry):
+                found += room.take([d for d in _of(user_id, cursor.epoch, entry) if is_after(d, cursor)])
+        elif isinstance(cursor, WideCursor) and isinstance(live_from, WideCursor):
+            room, positions = _Room(WIDE_QUEUE_BYTES), list(cursor.positions)
+            for shard in range(NOTIFICATION_SHARDS):
+                async for entry in self._entries(
+                    Cursor(cursor.epoch, shard, positions[shard]), live_from.positions[shard]
+                ):
+                    positions[shard] = entry.number
+                    found += room.take([_everything(cursor.epoch, entry, positions)])
+        return found
+
+    async def _entries(self, cursor: Cursor, end: int) -> AsyncIterator[Entry]:
+        """Every entry after `cursor` up to number `end`; raises `_NotThereError` unless all of them are there."""
         start = cursor.entry + 1 if cursor.index == WHOLE_ENTRY else cursor.entry
         while True:
-            epoch, state, entries = await self._store.history(cursor.shard, start, live_from, _PAGE)
+            epoch, state, entries = await self._store.history(cursor.shard, start, end, _PAGE)
             # A cursor ahead of everything was made by a store that has forgotten it.
             if epoch != cursor.epoch or not state.has_everything_after(start - 1) or state.last < cursor.entry:
                 raise _NotThereError
             for entry in entries:
-                new = [d for d in self._of(user_id, cursor.epoch, entry) if is_after(d, cursor)]
-                found += new
-                size += sum(wire.size_of(delivery.notification) for delivery in new)
-            if size > QUEUE_BYTES:
-                raise _NotThereError
+                yield entry
             if len(entries) < _PAGE:
-                return found
+                return
             start = entries[-1].number + 1
 
-    @staticmethod
-    def _of(user_id: str, epoch: bytes, entry: Entry) -> list[Delivery]:
-        if entry.batch is None:
+
+class _Room:
+    """How much of a replay is held in memory."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def take(self, found: list[Delivery]) -> list[Delivery]:
+        self._size -= sum(delivery.told.size for delivery in found)
+        if self._size < 0:
             raise _NotThereError
-        return list(deliveries(epoch, entry.shard, entry.number, wire.decode(entry.batch), {user_id}))
+        return found
 
 
-def _live_only(subscription: Subscription, live_from: Cursor | None, taken: Cursor | None) -> Subscription:
+def _for(user_id: str, cursor: Place) -> Place:
+    """A place of everybody's history is one in each user's too; the other way it is not."""
+    if user_id == EVERYBODY:
+        if isinstance(cursor, Cursor):
+            raise InvalidArgumentError.field("cursor", "is that of one user; start without one")
+        return cursor
+    if isinstance(cursor, WideCursor):
+        shard = shard_of(user_id)
+        return Cursor(cursor.epoch, shard, cursor.positions[shard])
+    return cursor
+
+
+def _of(user_id: str, epoch: bytes, entry: Entry) -> list[Delivery]:
+    if entry.frames is None:
+        raise _NotThereError
+    index = wire.decode_index(entry.index)
+    return list(deliveries(epoch, entry.shard, entry.number, index, entry.frames, {user_id}))
+
+
+def _everything(epoch: bytes, entry: Entry, positions: Sequence[int]) -> Delivery:
+    if entry.frames is None:
+        raise _NotThereError
+    everything = wire.whole(wire.decode_index(entry.index), entry.frames)
+    return Delivery(everything, WideCursor(epoch, tuple(positions), entry.shard))
+
+
+def _live_only(subscription: Subscription, live_from: Place | None, taken: Place | None) -> Subscription:
     if live_from is not None:
         subscription.start_at(live_from, taken=taken)
     return subscription

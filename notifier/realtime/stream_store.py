@@ -29,10 +29,22 @@ STREAM_ERRORS: Final = (RedisError, OSError, TimeoutError)
 _SOCKET_SECONDS: Final = 3.0
 _CONNECT_SECONDS: Final = 1.0
 _MAX_CONNECTIONS: Final = 32
-_READ_COUNT: Final = 1_000
+_READ_COUNT: Final = 100
 _TRIM_COUNT: Final = 100
 _STREAMS: Final = tuple(redis_keys.notification_stream(shard) for shard in range(redis_keys.NOTIFICATION_SHARDS))
 _SHARD_OF_STREAM: Final = {stream.encode(): shard for shard, stream in enumerate(_STREAMS)}
+# One call for a whole batch. Returns what was there already: its place among the keys and its value, one after the other.
+_CLAIM: Final = """
+local found = {}
+for i, key in ipairs(KEYS) do
+  local before = redis.call('SET', key, ARGV[i + 1], 'NX', 'GET', 'PX', ARGV[1])
+  if before then found[#found + 1] = i; found[#found + 1] = before end
+end
+return found
+"""
+_REMEMBER: Final = """
+for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end
+"""
 # In another life of the store everybody is told anyway: a mark would tell them twice.
 _MARK_GAP: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
@@ -42,11 +54,12 @@ return redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '1-*', ARGV[3], '1')
 
 @dataclass(frozen=True)
 class Entry:
-    """One stream entry; `batch` is None in a mark of a gap."""
+    """One stream entry; `frames` is None in a mark of a gap."""
 
     shard: int
     number: int
-    batch: bytes | None
+    frames: bytes | None
+    index: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -80,8 +93,11 @@ def connect(settings: RedisSettings) -> Redis:
 class StreamStore:
     """Everything that is said to Redis about streams. Each method raises one of `STREAM_ERRORS` when it does not answer."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, *, stream_bytes: int = redis_keys.NOTIFICATION_STREAM_BYTES) -> None:
         self._client = client
+        self._stream_bytes = stream_bytes
+        self._entry_bytes = 0.0
+        self._claim = client.register_script(_CLAIM)
 
     async def begin(self) -> tuple[bytes, list[ShardState]]:
         """The epoch (a new one if there is none) and the state of every shard, at one instant."""
@@ -122,20 +138,28 @@ class StreamStore:
         _raise_first(epoch, rows)
         return epoch, _state(info), [_entry(shard, entry_id, fields) for entry_id, fields in rows]
 
-    async def append(self, entries: Sequence[tuple[int, bytes]], remember: Mapping[str, str]) -> None:
-        """Append (shard, batch) entries and remember dedupe keys, all or nothing."""
+    async def append(self, entries: Sequence[tuple[int, bytes, bytes]], remember: Mapping[str, str]) -> None:
+        """Append (shard, frames, index) entries and remember dedupe keys, all or nothing."""
         pipeline = self._client.pipeline(transaction=True)
-        for shard, batch in entries:
+        for shard, frames, index in entries:
             pipeline.xadd(
                 _STREAMS[shard],
-                {wire.BATCH_FIELD: batch},
+                {wire.FRAMES_FIELD: frames, wire.INDEX_FIELD: index},
                 id="1-*",
-                maxlen=redis_keys.NOTIFICATION_STREAM_LENGTH,
+                maxlen=self._length(len(frames) + len(index)),
                 approximate=True,
             )
-        for key, value in remember.items():
-            pipeline.set(key, value, ex=redis_keys.DEDUPE_TTL_SECONDS)
+        if remember:
+            # Not EVALSHA: after a flush of scripts it would fail inside the transaction, when the entries are written already.
+            pipeline.eval(_REMEMBER, len(remember), *remember, redis_keys.DEDUPE_TTL_SECONDS, *remember.values())
         await pipeline.execute()
+
+    def _length(self, entry_bytes: int) -> int:
+        """How many entries a stream keeps: fewer when they are large, so that a burst costs history and not memory."""
+        self._entry_bytes += (entry_bytes - self._entry_bytes) / 100
+        return int(
+            min(redis_keys.NOTIFICATION_STREAM_LENGTH, max(1.0, self._stream_bytes / max(1.0, self._entry_bytes)))
+        )
 
     async def mark_gap(self, shard: int, epoch: bytes) -> None:
         """Say in the stream that something is missing, if it is still the same life of the store."""
@@ -157,13 +181,11 @@ class StreamStore:
         rows: Any = await self._client.xrange(stream, count=_TRIM_COUNT)
         return list(rows)
 
-    async def claim(self, claims: Mapping[str, str], ttl_ms: int) -> dict[str, str | None]:
-        """For each key: None where it is ours now, with our value, for `ttl_ms`; otherwise the value that was there."""
-        pipeline = self._client.pipeline(transaction=False)
-        for key, value in claims.items():
-            pipeline.set(key, value, nx=True, px=ttl_ms, get=True)
-        answers = await pipeline.execute()
-        return {key: old.decode() if old is not None else None for key, old in zip(claims, answers, strict=True)}
+    async def claim(self, claims: Mapping[str, str], ttl_ms: int) -> dict[str, str]:
+        """Those keys that were there already, with their values; all others are ours now, with our values, for `ttl_ms`."""
+        found: Any = await self._claim(keys=list(claims), args=[ttl_ms, *claims.values()])
+        keys = list(claims)
+        return {keys[place - 1]: value.decode() for place, value in zip(found[::2], found[1::2], strict=True)}
 
     async def release(self, keys: Sequence[str]) -> None:
         """Give claims back, if Redis answers; otherwise they end by themselves."""
@@ -191,11 +213,11 @@ def _state(info: Any) -> ShardState:
 
 
 def _entry(shard: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
-    return Entry(shard, _number(entry_id), fields.get(wire.BATCH_FIELD))
+    return Entry(shard, _number(entry_id), fields.get(wire.FRAMES_FIELD), fields.get(wire.INDEX_FIELD, b""))
 
 
 def _is_newer(entry: Entry, than_us: int) -> bool:
-    return entry.batch is not None and any(one.created_us >= than_us for one in wire.decode(entry.batch))
+    return entry.frames is not None and wire.decode_index(entry.index).newest_us >= than_us
 
 
 def _id(number: int) -> str:

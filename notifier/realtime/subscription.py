@@ -1,4 +1,8 @@
-"""One follower: a queue bounded in bytes, drained in batches, that ends with a word about why."""
+"""One follower: a queue bounded in bytes, drained in batches, that ends with a word about why.
+
+What it does when it is full depends on the class of what waits: realtime notifications are left out, and the follower is told how
+many; the others are never left out: the stream ends, and the follower resumes from its cursor.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from notifier.realtime import wire
-from notifier.realtime.cursor import Cursor
+import msgspec
+
+from notifier.realtime.cursor import Place, newest
 from notifier.realtime.deliveries import Delivery, is_after
+from notifier.types import DeliveryClass
 
 QUEUE_BYTES: Final = 1024 * 1024
+# Who follows everybody has everybody's queue.
+WIDE_QUEUE_BYTES: Final = 64 * 1024 * 1024
 
 SERVER_STOPPING: Final = "SERVER_STOPPING"
 SLOW_CONSUMER: Final = "SLOW_CONSUMER"
 UNAUTHENTICATED: Final = "UNAUTHENTICATED"
+
+# Whoever follows everybody.
+EVERYBODY: Final = ""
 
 
 @dataclass(frozen=True)
@@ -29,29 +40,34 @@ class End:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a follower gets at once: `resync` (something before this may be lost), then deliveries; empty is a heartbeat."""
+    """What a follower gets at once: `resync` (something before this may be lost, `dropped` were left out), then deliveries; empty is
+    a heartbeat."""
 
     deliveries: tuple[Delivery, ...] = ()
     resync: bool = False
     cursor: str = ""
     end: End | None = None
+    dropped: int = 0
 
 
-_RESYNC: Final = "resync"
+class _Gap(msgspec.Struct):
+    """Something is missing here; `dropped` of it by our own doing."""
+
+    dropped: int = 0
 
 
 class Subscription:
-    """Filled by the hub, drained by one stream. Beyond `queue_bytes` it drops what it holds and ends with SLOW_CONSUMER: the
-    follower resumes from its last cursor."""
+    """Filled by the hub, drained by one stream."""
 
-    def __init__(self, user_id: str, position: Callable[[], Cursor | None], *, queue_bytes: int = QUEUE_BYTES) -> None:
+    def __init__(self, user_id: str, position: Callable[[], Place | None], *, queue_bytes: int = QUEUE_BYTES) -> None:
         self.user_id = user_id
         self._position = position
         self._queue_bytes = queue_bytes
-        self._queue: deque[tuple[Delivery | str, int]] = deque()
+        self._queue: deque[Delivery | _Gap] = deque()
         self._bytes = 0
-        self._floor: Cursor | None = None
-        self._last: Cursor | None = None
+        self._droppable_bytes = 0
+        self._floor: Place | None = None
+        self._last: Place | None = None
         self._end: End | None = None
         self._changed = asyncio.Event()
 
@@ -60,21 +76,67 @@ class Subscription:
         """Why it has ended, if it has."""
         return self._end
 
-    def push(self, delivery: Delivery) -> None:
-        """Something happened; what lies before the cursor that this follower resumed from is not told again."""
+    def push(self, delivery: Delivery) -> int:
+        """Something happened; what lies before the cursor that this follower resumed from is not told again. Returns how many
+        realtime notifications were left out."""
         if self._end is not None or not is_after(delivery, self._floor):
-            return
-        size = wire.size_of(delivery.notification)
-        if self._bytes + size > self._queue_bytes:
-            self.end(
-                SLOW_CONSUMER, f"more than {self._queue_bytes} bytes were waiting to be read; resume from your cursor"
-            )
-            return
-        self._queue.append((delivery, size))
-        self._bytes += size
+            return 0
+        dropped = 0
+        if self._bytes + delivery.told.size > self._queue_bytes:
+            dropped = self._make_room(delivery)
+            if self._end is not None:
+                return dropped
+        if not dropped or self._fits(delivery):
+            self._append(delivery)
         self._changed.set()
+        return dropped
 
-    def start_at(self, last: Cursor, *, taken: Cursor | None = None) -> None:
+    def _fits(self, delivery: Delivery) -> bool:
+        return self._bytes + delivery.told.size <= self._queue_bytes
+
+    def _append(self, delivery: Delivery) -> None:
+        self._queue.append(delivery)
+        self._count(delivery, 1)
+
+    def _count(self, delivery: Delivery, sign: int) -> None:
+        size = sign * delivery.told.size
+        self._bytes += size
+        if delivery.told.delivery_class == DeliveryClass.REALTIME:
+            self._droppable_bytes += size
+
+    def _make_room(self, delivery: Delivery) -> int:
+        """Leave out what waits of realtime class, and `delivery` itself if it is and does not fit even then; end where that does not
+        help."""
+        dropped = self._drop_realtime() if self._droppable_bytes else 0
+        if self._fits(delivery):
+            return dropped
+        if delivery.told.delivery_class == DeliveryClass.REALTIME:
+            self._gap(1)
+            return dropped + 1
+        self.end(SLOW_CONSUMER, f"more than {self._queue_bytes} bytes were waiting to be read; resume from your cursor")
+        return dropped
+
+    def _drop_realtime(self) -> int:
+        waiting, self._queue = self._queue, deque()
+        dropped = 0
+        for item in waiting:
+            if isinstance(item, _Gap):
+                self._gap(item.dropped)
+            elif item.told.delivery_class == DeliveryClass.REALTIME:
+                self._count(item, -1)
+                self._gap(1)
+                dropped += 1
+            else:
+                self._queue.append(item)
+        return dropped
+
+    def _gap(self, dropped: int) -> None:
+        if self._queue and isinstance(self._queue[-1], _Gap):
+            self._queue[-1].dropped += dropped
+        else:
+            self._queue.append(_Gap(dropped))
+
+    def start_at(self, last: Place, *, taken: Place | None = None) -> None:
         """This follower comes back to `last` until it is given something; it has had everything up to `taken` (default: the same).
 
         They differ where `taken` is of a life of the store that this replica has yet to notice.
@@ -83,15 +145,14 @@ class Subscription:
 
     def begin_with(self, replayed: Iterable[Delivery]) -> None:
         """Put a replay before whatever came live meanwhile."""
-        first = [(delivery, wire.size_of(delivery.notification)) for delivery in replayed]
+        first = list(replayed)
         self._queue.extendleft(reversed(first))
-        self._bytes += sum(size for _, size in first)
+        for delivery in first:
+            self._count(delivery, 1)
 
     def resync(self) -> None:
         """Something may be lost between what is queued and what comes."""
-        if self._queue and self._queue[-1][0] == _RESYNC:
-            return
-        self._queue.append((_RESYNC, 0))
+        self._gap(0)
         self._changed.set()
 
     def end(self, reason: str, message: str) -> None:
@@ -101,7 +162,7 @@ class Subscription:
         self._end = End(reason, message)
         if reason == SLOW_CONSUMER:
             self._queue.clear()
-            self._bytes = 0
+            self._bytes = self._droppable_bytes = 0
         self._changed.set()
 
     async def take(self, heartbeat_seconds: float) -> Batch:
@@ -115,23 +176,25 @@ class Subscription:
         return self._drain()
 
     def _drain(self) -> Batch:
-        resync = False
+        gap: _Gap | None = None
         taken: list[Delivery] = []
         while self._queue:
-            item, size = self._queue[0]
-            if isinstance(item, str):
-                if taken or resync:
+            item = self._queue[0]
+            if isinstance(item, _Gap):
+                if taken or gap is not None:
                     break
-                resync = True
+                gap = item
             else:
                 taken.append(item)
-                self._last = item.cursor
+                self._count(item, -1)
             self._queue.popleft()
-            self._bytes -= size
+        if taken:
+            self._last = taken[-1].cursor
         end = self._end if not self._queue else None
         if not self._queue:
             self._changed.clear()
-        return Batch(tuple(taken), resync, taken[-1].cursor.encode() if taken else self.cursor(), end)
+        cursor = taken[-1].cursor.encode() if taken else self.cursor()
+        return Batch(tuple(taken), gap is not None, cursor, end, gap.dropped if gap is not None else 0)
 
     def cursor(self) -> str:
         """Where to resume from. With nothing queued that is the shard's position, which ages better than one's own last."""
@@ -140,5 +203,4 @@ class Subscription:
             return self._last.encode() if self._last is not None else ""
         if self._last is None or self._last.epoch != position.epoch:
             return position.encode()
-        newest = max((position, self._last), key=lambda place: (place.entry, place.index))
-        return newest.encode()
+        return newest(position, self._last).encode()

@@ -2,25 +2,121 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf import struct_pb2, timestamp_pb2
 
+from notifier.access import recipient
 from notifier.notification import NewNotification, Notification
+from notifier.realtime import frames as frame_bytes
+from notifier.realtime.subscription import Batch
 from notifier.sending import Outcome
+from notifier.streaming import Progress
+from notifier.types import Severity
+from tradewinds.auth import Principal
 from tradewinds.v1 import notifier_pb2
 
 
+class StructData(Mapping[str, Any]):
+    """The facts in a message, decoded when somebody asks: for most notifications nobody does."""
+
+    __slots__ = ("_message", "_plain")
+
+    def __init__(self, message: notifier_pb2.SendNotificationRequest) -> None:
+        self._message = message
+        self._plain: dict[str, Any] | None = None
+
+    def _decoded(self) -> dict[str, Any]:
+        if self._plain is None:
+            self._plain = _plain_struct(self._message.data)
+        return self._plain
+
+    def __getitem__(self, key: str) -> Any:
+        return self._decoded()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._decoded())
+
+    def __len__(self) -> int:
+        return len(self._decoded())
+
+
 def new_notification(request: notifier_pb2.SendNotificationRequest, user_id: str) -> NewNotification:
-    """What a request asks for, on behalf of `user_id`."""
+    """What a request, which this consumes, asks for on behalf of `user_id`.
+
+    Whoever calls must have discarded unknown fields: their bytes would travel on, and might mean something in a Notification.
+    """
+    dedupe_key, ttl_seconds = request.dedupe_key, request.ttl_seconds
+    if request.user_id != user_id:
+        request.user_id = user_id
+    # These two are no part of the notification.
+    if dedupe_key:
+        request.ClearField("dedupe_key")
+    if ttl_seconds:
+        request.ClearField("ttl_seconds")
+    if not request.HasField("data"):
+        request.data.SetInParent()  # an empty object is there too
     return NewNotification(
-        user_id=user_id,
-        type=request.type,
-        title=request.title,
-        message=request.message,
-        data=_plain_struct(request.data),
-        dedupe_key=request.dedupe_key,
+        user_id,
+        request.type,
+        request.title,
+        request.message,
+        StructData(request),
+        dedupe_key,
+        ttl_seconds,
+        request.SerializeToString(),
     )
+
+
+def new_notifications(
+    batch: notifier_pb2.BatchSendNotificationsRequest | notifier_pb2.StreamNotificationsRequest, caller: Principal
+) -> list[NewNotification]:
+    """What a batch, which this consumes, asks for on behalf of `caller`. Raises `PermissionDeniedError`."""
+    batch.DiscardUnknownFields()
+    me = caller.subject
+    # Asked for each of a thousand: only what is not the caller's own takes the long way.
+    return [
+        new_notification(
+            one, me if one.user_id in (me, "") else recipient(caller, one.user_id, f"{path_in_batch(index)}user_id")
+        )
+        for index, one in enumerate(batch.requests)
+    ]
+
+
+def path_in_batch(index: int) -> str:
+    """Where one is in the request, for errors."""
+    return f"requests[{index}]."
+
+
+def content_of(new: NewNotification) -> bytes:
+    """The bytes of what this process itself wants to be told."""
+    message = notifier_pb2.Notification(user_id=new.user_id, type=new.type, title=new.title, message=new.message)
+    message.data.SetInParent()
+    message.data.update(dict(new.data))
+    return message.SerializeToString()
+
+
+def notification_of(frames: bytes) -> Notification:
+    """The notification in one frame."""
+    (message,) = notifier_pb2.WatchNotificationsResponse.FromString(frames).notifications
+    return Notification(
+        notification_id=message.notification_id,
+        user_id=message.user_id,
+        type=message.type,
+        severity=Severity(message.severity),
+        title=message.title,
+        message=message.message,
+        data=_plain_struct(message.data),
+        created_us=_microseconds(message.created_at),
+        persisted=message.persisted,
+        must_acknowledge=message.must_acknowledge,
+        expires_us=_microseconds(message.expires_at) if message.HasField("expires_at") else None,
+    )
+
+
+def _microseconds(moment: timestamp_pb2.Timestamp) -> int:
+    return moment.seconds * 1_000_000 + moment.nanos // 1_000
 
 
 def _plain_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
@@ -60,6 +156,8 @@ def notification_message(notification: Notification) -> notifier_pb2.Notificatio
         message.read_at.CopyFrom(_timestamp(notification.read_us))
     if notification.acknowledged_us is not None:
         message.acknowledged_at.CopyFrom(_timestamp(notification.acknowledged_us))
+    if notification.expires_us is not None:
+        message.expires_at.CopyFrom(_timestamp(notification.expires_us))
     return message
 
 
@@ -71,4 +169,27 @@ def send_response(outcome: Outcome) -> notifier_pb2.SendNotificationResponse:
     """What became of one."""
     return notifier_pb2.SendNotificationResponse(
         notification_id=outcome.notification_id, duplicate=outcome.duplicate, persisted=outcome.persisted
+    )
+
+
+def batch_response(outcomes: Sequence[Outcome]) -> bytes:
+    """A `BatchSendNotificationsResponse`."""
+    return b"".join([frame_bytes.outcome(one.notification_id, one.duplicate, one.persisted) for one in outcomes])
+
+
+def watch_response(batch: Batch) -> bytes:
+    """A `WatchNotificationsResponse`: the frames as they are."""
+    return frame_bytes.response(
+        b"".join([delivery.told.frames for delivery in batch.deliveries]),
+        batch.cursor,
+        resumed=not batch.resync,
+        dropped=batch.dropped,
+        end=(batch.end.reason, batch.end.message) if batch.end is not None else None,
+    )
+
+
+def stream_response(progress: Progress) -> notifier_pb2.StreamNotificationsResponse:
+    """How far a stream has come."""
+    return notifier_pb2.StreamNotificationsResponse(
+        acknowledged_requests=progress.requests, notifications=progress.notifications, duplicates=progress.duplicates
     )

@@ -17,8 +17,8 @@ from tradewinds.auth import METHOD_ROLES
 from tradewinds.errors import ConfigurationError
 
 RPCS = read_contract(DESCRIPTOR).rpcs
-# Runners hold their session with the engine itself.
-NOT_REACHABLE = {"/tradewinds.v1.StrategyRunner/Session"}
+# Runners hold their session with the engine itself, and services stream to the notifier itself.
+NOT_REACHABLE = {"/tradewinds.v1.StrategyRunner/Session", "/tradewinds.v1.Notifier/StreamNotifications"}
 # The SSE stream is its twin over HTTP, with event ids.
 NOT_TRANSCODED = NOT_REACHABLE | {"/tradewinds.v1.Notifier/WatchNotifications"}
 

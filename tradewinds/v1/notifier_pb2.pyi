@@ -59,7 +59,7 @@ SEVERITY_WARNING: Severity
 SEVERITY_CRITICAL: Severity
 
 class Notification(_message.Message):
-    __slots__ = ("notification_id", "user_id", "type", "severity", "title", "message", "data", "created_at", "read_at", "persisted", "must_acknowledge", "acknowledged_at", "acknowledged_by")
+    __slots__ = ("notification_id", "user_id", "type", "severity", "title", "message", "data", "created_at", "read_at", "persisted", "must_acknowledge", "acknowledged_at", "acknowledged_by", "expires_at")
     NOTIFICATION_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +73,7 @@ class Notification(_message.Message):
     MUST_ACKNOWLEDGE_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_AT_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_BY_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
     notification_id: str
     user_id: str
     type: str
@@ -86,7 +87,8 @@ class Notification(_message.Message):
     must_acknowledge: bool
     acknowledged_at: _timestamp_pb2.Timestamp
     acknowledged_by: str
-    def __init__(self, notification_id: _Optional[str] = ..., user_id: _Optional[str] = ..., type: _Optional[str] = ..., severity: _Optional[_Union[Severity, str]] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., persisted: _Optional[bool] = ..., must_acknowledge: _Optional[bool] = ..., acknowledged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., acknowledged_by: _Optional[str] = ...) -> None: ...
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, notification_id: _Optional[str] = ..., user_id: _Optional[str] = ..., type: _Optional[str] = ..., severity: _Optional[_Union[Severity, str]] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., persisted: _Optional[bool] = ..., must_acknowledge: _Optional[bool] = ..., acknowledged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., acknowledged_by: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class NotificationSettings(_message.Message):
     __slots__ = ("user_id", "muted_types", "minimum_severity", "channels", "rules", "muted_instruments", "muted_config_ids", "thresholds", "quiet_hours", "digest", "rate_limits", "escalation", "locale", "grouping_seconds")
@@ -277,20 +279,22 @@ class NotificationDelivery(_message.Message):
     def __init__(self, delivery_id: _Optional[str] = ..., notification_id: _Optional[str] = ..., user_id: _Optional[str] = ..., channel: _Optional[_Union[NotificationChannel, str]] = ..., endpoint_id: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., attempts: _Optional[int] = ..., detail: _Optional[str] = ..., provider: _Optional[str] = ..., provider_message_id: _Optional[str] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., merged_into: _Optional[str] = ...) -> None: ...
 
 class SendNotificationRequest(_message.Message):
-    __slots__ = ("user_id", "type", "title", "message", "data", "dedupe_key")
+    __slots__ = ("user_id", "type", "title", "message", "data", "dedupe_key", "ttl_seconds")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     DEDUPE_KEY_FIELD_NUMBER: _ClassVar[int]
+    TTL_SECONDS_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     type: str
     title: str
     message: str
     data: _struct_pb2.Struct
     dedupe_key: str
-    def __init__(self, user_id: _Optional[str] = ..., type: _Optional[str] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dedupe_key: _Optional[str] = ...) -> None: ...
+    ttl_seconds: int
+    def __init__(self, user_id: _Optional[str] = ..., type: _Optional[str] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dedupe_key: _Optional[str] = ..., ttl_seconds: _Optional[int] = ...) -> None: ...
 
 class SendNotificationResponse(_message.Message):
     __slots__ = ("notification_id", "duplicate", "persisted")
@@ -313,6 +317,22 @@ class BatchSendNotificationsResponse(_message.Message):
     RESPONSES_FIELD_NUMBER: _ClassVar[int]
     responses: _containers.RepeatedCompositeFieldContainer[SendNotificationResponse]
     def __init__(self, responses: _Optional[_Iterable[_Union[SendNotificationResponse, _Mapping]]] = ...) -> None: ...
+
+class StreamNotificationsRequest(_message.Message):
+    __slots__ = ("requests",)
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[SendNotificationRequest]
+    def __init__(self, requests: _Optional[_Iterable[_Union[SendNotificationRequest, _Mapping]]] = ...) -> None: ...
+
+class StreamNotificationsResponse(_message.Message):
+    __slots__ = ("acknowledged_requests", "notifications", "duplicates")
+    ACKNOWLEDGED_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    NOTIFICATIONS_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATES_FIELD_NUMBER: _ClassVar[int]
+    acknowledged_requests: int
+    notifications: int
+    duplicates: int
+    def __init__(self, acknowledged_requests: _Optional[int] = ..., notifications: _Optional[int] = ..., duplicates: _Optional[int] = ...) -> None: ...
 
 class ListNotificationsRequest(_message.Message):
     __slots__ = ("unread_only", "page_size", "page_token", "types", "minimum_severity", "unacknowledged_only", "since", "until")
@@ -431,22 +451,26 @@ class RedriveNotificationDeliveriesResponse(_message.Message):
     def __init__(self, count: _Optional[int] = ...) -> None: ...
 
 class WatchNotificationsRequest(_message.Message):
-    __slots__ = ("cursor",)
+    __slots__ = ("cursor", "all_users")
     CURSOR_FIELD_NUMBER: _ClassVar[int]
+    ALL_USERS_FIELD_NUMBER: _ClassVar[int]
     cursor: str
-    def __init__(self, cursor: _Optional[str] = ...) -> None: ...
+    all_users: bool
+    def __init__(self, cursor: _Optional[str] = ..., all_users: _Optional[bool] = ...) -> None: ...
 
 class WatchNotificationsResponse(_message.Message):
-    __slots__ = ("notifications", "cursor", "resumed", "end")
+    __slots__ = ("notifications", "cursor", "resumed", "end", "dropped")
     NOTIFICATIONS_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
     notifications: _containers.RepeatedCompositeFieldContainer[Notification]
     cursor: str
     resumed: bool
     end: _common_pb2.WatchEnd
-    def __init__(self, notifications: _Optional[_Iterable[_Union[Notification, _Mapping]]] = ..., cursor: _Optional[str] = ..., resumed: _Optional[bool] = ..., end: _Optional[_Union[_common_pb2.WatchEnd, _Mapping]] = ...) -> None: ...
+    dropped: int
+    def __init__(self, notifications: _Optional[_Iterable[_Union[Notification, _Mapping]]] = ..., cursor: _Optional[str] = ..., resumed: _Optional[bool] = ..., end: _Optional[_Union[_common_pb2.WatchEnd, _Mapping]] = ..., dropped: _Optional[int] = ...) -> None: ...
 
 class GetNotificationSettingsRequest(_message.Message):
     __slots__ = ("user_id",)

@@ -46,6 +46,11 @@ class NotifierStub:
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.BatchSendNotificationsRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.BatchSendNotificationsResponse.FromString,
                 _registered_method=True)
+        self.StreamNotifications = channel.stream_stream(
+                '/tradewinds.v1.Notifier/StreamNotifications',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.StreamNotificationsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.StreamNotificationsResponse.FromString,
+                _registered_method=True)
         self.ListNotifications = channel.unary_unary(
                 '/tradewinds.v1.Notifier/ListNotifications',
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.ListNotificationsRequest.SerializeToString,
@@ -176,6 +181,16 @@ class NotifierServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamNotifications(self, request_iterator, context):
+        """Sends many for as long as the stream is open, in order: the fast way in. The responses acknowledge cumulatively; what has not
+        been acknowledged when the stream breaks may have been sent, and is sent again under its dedupe keys. It ends with
+        INVALID_ARGUMENT at the first request that BatchSendNotifications would refuse; those before it have been sent.
+        No HTTP mapping: it is bidirectional; over HTTP use BatchSendNotifications.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListNotifications(self, request, context):
         """Lists the caller's persisted notifications, newest first.
         """
@@ -236,7 +251,8 @@ class NotifierServicer:
 
     def WatchNotifications(self, request, context):
         """Follows the caller's notifications from now, or from `cursor` on. The first response says in `resumed` whether
-        everything since the cursor follows. Over HTTP use the native SSE stream, GET /v1/notifications/stream.
+        everything since the cursor follows. With `all_users` everybody's: PERMISSION_DENIED unless the role is service or admin.
+        Over HTTP use the native SSE stream, GET /v1/notifications/stream, or the WebSocket, /v1/ws.
         No HTTP mapping: a transcoded stream has no event ids, so a browser could not resume it; the SSE stream has them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -346,6 +362,11 @@ def add_NotifierServicer_to_server(servicer, server):
                     servicer.BatchSendNotifications,
                     request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.BatchSendNotificationsRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_notifier__pb2.BatchSendNotificationsResponse.SerializeToString,
+            ),
+            'StreamNotifications': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamNotifications,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.StreamNotificationsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.StreamNotificationsResponse.SerializeToString,
             ),
             'ListNotifications': grpc.unary_unary_rpc_method_handler(
                     servicer.ListNotifications,
@@ -513,6 +534,33 @@ class Notifier:
             '/tradewinds.v1.Notifier/BatchSendNotifications',
             tradewinds_dot_v1_dot_notifier__pb2.BatchSendNotificationsRequest.SerializeToString,
             tradewinds_dot_v1_dot_notifier__pb2.BatchSendNotificationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamNotifications(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/tradewinds.v1.Notifier/StreamNotifications',
+            tradewinds_dot_v1_dot_notifier__pb2.StreamNotificationsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.StreamNotificationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

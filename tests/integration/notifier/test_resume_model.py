@@ -23,7 +23,7 @@ from notifier.realtime.replay import LiveStreams
 from notifier.realtime.stream_store import Entry, ShardState, StreamStore, connect
 from notifier.realtime.subscription import Subscription
 from tests.support.waiting import eventually
-from tests.unit.notifier.builders import a_notification
+from tests.unit.notifier.builders import a_notification, title_of, told
 from tradewinds import redis_keys
 from tradewinds.config import RedisSettings
 
@@ -102,7 +102,7 @@ class Follower:
         if batch.resync:
             self.seen.append(RESYNC)
         taken = batch.deliveries[:at_most]
-        self.seen += [int(delivery.notification.title) for delivery in taken]
+        self.seen += [int(title_of(delivery.told)) for delivery in taken]
         whole = at_most is None or at_most >= len(batch.deliveries)
         self.cursor = taken[-1].cursor.encode() if taken else batch.cursor if whole else self.cursor
 
@@ -127,7 +127,7 @@ class Sending:
             batch.append(a_notification(f"ntf-{self.last}", USER, title=str(self.last)))
             if self._chance.random() < 0.5:
                 batch.append(a_notification(f"other-{self.last}", NEIGHBOUR))
-        await replica.publisher.publish(batch, {})
+        await replica.publisher.publish([told(one) for one in batch], {}, batch[-1].created_us)
 
 
 def check(seen: list[int], last: int) -> None:

@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from notifier.realtime import wire
 from notifier.realtime.stream_store import ShardState, StreamStore, connect
-from tests.unit.notifier.builders import a_notification
+from tests.unit.notifier.builders import a_notification, an_entry
 from tradewinds.config import RedisSettings
 from tradewinds.redis_keys import NOTIFICATION_SHARDS
 
@@ -25,7 +24,7 @@ async def store(redis_url: str) -> AsyncIterator[StreamStore]:
 
 async def append(store: StreamStore, *created_us: int) -> None:
     for moment in created_us:
-        await store.append([(3, wire.encode([a_notification(created_us=moment)]))], {})
+        await store.append([an_entry(3, a_notification(created_us=moment))], {})
 
 
 async def test_entries_of_a_shard_are_numbered_from_one_without_a_hole(store: StreamStore) -> None:
@@ -60,13 +59,13 @@ async def test_a_gap_is_marked_only_in_the_life_in_which_it_happened(store: Stre
     await store.mark_gap(3, b"another!")
     await store.mark_gap(3, epoch)
     _, entries = await store.read(NOWHERE, 100)
-    assert [(entry.number, entry.batch) for entry in entries] == [(1, None)]
+    assert [(entry.number, entry.frames) for entry in entries] == [(1, None)]
 
 
 async def test_a_claim_is_held_by_one_until_it_ends(store: StreamStore) -> None:
-    assert await store.claim({"nt:dedupe:a:1": "~n1"}, 60_000) == {"nt:dedupe:a:1": None}
+    assert await store.claim({"nt:dedupe:a:1": "~n1"}, 60_000) == {}
     assert await store.claim({"nt:dedupe:a:1": "~n2"}, 60_000) == {"nt:dedupe:a:1": "~n1"}
     await store.append([], {"nt:dedupe:a:1": "n1"})
     assert await store.claim({"nt:dedupe:a:1": "~n3"}, 60_000) == {"nt:dedupe:a:1": "n1"}
     await store.release(["nt:dedupe:a:1"])
-    assert await store.claim({"nt:dedupe:a:1": "~n4"}, 60_000) == {"nt:dedupe:a:1": None}
+    assert await store.claim({"nt:dedupe:a:1": "~n4"}, 60_000) == {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -152,30 +154,135 @@ async def test_a_cursor_whose_successors_were_trimmed_is_not_resumed(
         assert await titles(events, 1) == ["4"]
 
 
-async def test_a_slow_follower_is_ended_and_a_fast_one_is_not(
+@asynccontextmanager
+async def a_reader_that_reads_no_more(
     shared: SharedNotifier, alice: Caller, signing: Signing
-) -> None:
+) -> AsyncIterator[asyncio.StreamReader]:
     host, port = shared.http.removeprefix("http://").split(":")
-    slow_reader, slow_writer = await asyncio.open_connection(host, int(port), limit=1024)
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
     head = (
         f"GET /v1/notifications/stream HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {signing.token(alice.user)}\r\n\r\n"
     )
-    slow_writer.write(head.encode())
-    await slow_reader.readline()  # and no more
+    writer.write(head.encode())
+    await reader.readline()
+    yield reader
+    writer.close()
+
+
+async def flood(shared: SharedNotifier, alice: Caller, type_: str, count: int) -> None:
+    """A second follower, who reads, gets all of it meanwhile."""
     async with event_stream(shared.http, alice.header) as fast:
         await fast.comment()
-        for first in range(0, 8000, 200):
-            requests = [a_request(first + offset, message="x" * 2000) for offset in range(200)]
+        for first in range(0, count, 200):
+            requests = [a_request(first + offset, type_, message="x" * 2000) for offset in range(200)]
             await alice("BatchSendNotifications", pb.BatchSendNotificationsRequest(requests=requests))
             assert await titles(fast, 200) == [str(first + offset) for offset in range(200)]
+
+
+async def read_until(reader: asyncio.StreamReader, word: bytes) -> bytes:
     received = b""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(10):
-            while b"event: end" not in received[-400:]:
-                received += await slow_reader.read(1_000_000) or pytest.fail("closed without a last word")
-    slow_writer.close()
+    async with asyncio.timeout(20):
+        while word not in received[-4000:]:
+            received += await reader.read(1_000_000) or pytest.fail("closed without a last word")
+    return received
+
+
+async def test_a_slow_follower_of_what_is_kept_is_ended_and_a_fast_one_is_not(
+    shared: SharedNotifier, alice: Caller, signing: Signing
+) -> None:
+    async with a_reader_that_reads_no_more(shared, alice, signing) as slow:
+        await flood(shared, alice, KEPT, 6000)
+        received = await read_until(slow, b"event: end")
     assert b'"reason":"SLOW_CONSUMER"' in received[-400:]
-    assert received.count(b"event: notification") < 8000
+    assert received.count(b"event: notification") < 6000
+
+
+async def test_a_slow_follower_of_what_is_live_is_told_how_many_it_has_not_got(
+    shared: SharedNotifier, alice: Caller, signing: Signing
+) -> None:
+    async with a_reader_that_reads_no_more(shared, alice, signing) as slow:
+        await flood(shared, alice, LIVE, 6000)
+        received = await read_until(slow, b'"title":"5999"')
+    dropped = sum(int(number) for number in re.findall(rb'"dropped":(\d+)', received))
+    assert dropped > 0
+    assert received.count(b"event: notification") == 6000 - dropped
+
+
+async def test_who_follows_everybody_gets_everything_and_resumes(
+    shared: SharedNotifier, alice: Caller, signing: Signing
+) -> None:
+    everybody = pb.WatchNotificationsRequest(all_users=True)
+    mine = [f"{alice.user}-{number}" for number in range(20)]
+
+    async def theirs(watch: Any, count: int) -> list[pb.WatchNotificationsResponse]:
+        """Until `count` of these users' have come; the shared notifier has others too."""
+        responses: list[pb.WatchNotificationsResponse] = []
+        while sum(n.user_id in mine for response in responses for n in response.notifications) < count:
+            async with asyncio.timeout(10):
+                responses.append(await watch.read())
+        return responses
+
+    async def send(engine: Caller, title: str) -> None:
+        requests = [pb.SendNotificationRequest(type=LIVE, title=title, user_id=user) for user in mine]
+        await engine("BatchSendNotifications", pb.BatchSendNotificationsRequest(requests=requests))
+
+    async with Caller(shared.grpc, signing, "engine-0", auth.SERVICE) as engine:
+        watch = engine.stream("WatchNotifications", everybody)
+        assert (await watch.read()).resumed
+        await send(engine, "1")
+        first = await theirs(watch, 20)
+        watch.cancel()
+        await send(engine, "2")
+        resumed = engine.stream(
+            "WatchNotifications", pb.WatchNotificationsRequest(all_users=True, cursor=first[-1].cursor)
+        )
+        assert (await resumed.read()).resumed
+        await send(engine, "3")
+        rest = await theirs(resumed, 40)
+        resumed.cancel()
+    assert {n.user_id for response in first for n in response.notifications if n.title == "1"} >= set(mine)
+    titles_of = [n.title for response in rest for n in response.notifications if n.user_id in mine]
+    assert titles_of == ["2"] * 20 + ["3"] * 20
+    # A place in everybody's history is one in each user's.
+    of_alice = alice.stream("WatchNotifications", pb.WatchNotificationsRequest(cursor=first[-1].cursor))
+    assert (await of_alice.read()).resumed
+    of_alice.cancel()
+
+
+async def test_only_services_and_admins_follow_everybody(
+    alice: Caller, signing: Signing, shared: SharedNotifier
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await alice.stream("WatchNotifications", pb.WatchNotificationsRequest(all_users=True)).read()
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    async with Caller(shared.grpc, signing, "root", auth.ADMIN) as admin:
+        watch = alice.stream("WatchNotifications", pb.WatchNotificationsRequest())
+        cursor = (await watch.read()).cursor
+        watch.cancel()
+        with pytest.raises(grpc.aio.AioRpcError) as wrong:
+            await admin.stream("WatchNotifications", pb.WatchNotificationsRequest(all_users=True, cursor=cursor)).read()
+    assert from_rpc_error(wrong.value).violations[0].field == "cursor"
+
+
+async def test_what_has_expired_is_not_replayed(shared: SharedNotifier, alice: Caller) -> None:
+    async with event_stream(shared.http, alice.header) as events:
+        await events.comment()
+        request = a_request(1)
+        request.ttl_seconds = 1
+        await alice("SendNotification", request)
+        live = await events.next()
+        await alice("SendNotification", a_request(2))
+    assert live.data["expires_at"] > live.data["created_at"]
+    watch = alice.stream("WatchNotifications", pb.WatchNotificationsRequest())
+    await watch.read()
+    watch.cancel()
+    cursor = live.last_event_id
+    request.title = "3"
+    await alice("SendNotification", request)
+    await alice("SendNotification", a_request(4))
+    await asyncio.sleep(1.1)
+    async with event_stream(shared.http, alice.header, last_event_id=cursor) as events:
+        assert await titles(events, 2) == ["2", "4"]
 
 
 async def test_a_stopping_server_says_so_and_exits_cleanly(own: ServiceProcess, signing: Signing) -> None:

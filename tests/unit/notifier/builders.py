@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from notifier.notification import Notification
+from notifier.notification import NewNotification, Notification
+from notifier.realtime import wire
+from notifier.realtime.frames import frame, stamp
+from notifier.realtime.wire import Told
+from notifier.rpc.messages import content_of, notification_of
 from notifier.types import type_of
 
 
@@ -21,3 +25,29 @@ def a_notification(notification_id: str = "ntf-1", user_id: str = "alice", **fie
         "must_acknowledge": type_of(kind).must_acknowledge,
     }
     return Notification(notification_id=notification_id, user_id=user_id, type=kind, **(values | fields))
+
+
+def told(notification: Notification) -> Told:
+    """The same, as followers are told it."""
+    new = NewNotification(
+        notification.user_id, notification.type, notification.title, notification.message, notification.data
+    )
+    kind, expires_us = type_of(notification.type), notification.expires_us or 0
+    framed = frame(content_of(new), notification.notification_id, stamp(kind, notification.created_us), expires_us)
+    return Told(notification.user_id, framed, kind.delivery_class, expires_us)
+
+
+def an_entry(shard: int, *notifications: Notification) -> tuple[int, bytes, bytes]:
+    """One stream entry of these."""
+    newest_us = max(notification.created_us for notification in notifications)
+    return shard, *wire.encode([told(notification) for notification in notifications], newest_us)
+
+
+def title_of(one: Told) -> str:
+    """What a test recognises it by."""
+    return notification_of(one.frames).title
+
+
+def id_of(one: Told) -> str:
+    """Its id."""
+    return notification_of(one.frames).notification_id

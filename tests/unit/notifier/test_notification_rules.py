@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 
 from notifier import preference_limits
 from notifier.access import recipient, settings_owner
-from notifier.notification import NewNotification, check
+from notifier.notification import NewNotification, check, is_plainly_good
 from notifier.preferences import DEFAULTS, Preferences
 from notifier.resolver import is_told_live
 from notifier.types import Severity
@@ -36,17 +36,21 @@ def test_a_good_one_passes() -> None:
         ("dedupe_key", "x" * 201),
         ("user_id", "x" * 129),
         ("data", {"document": "x" * 9000}),
+        ("ttl_seconds", -1),
+        ("ttl_seconds", 10**9),
     ],
 )
 def test_a_bad_field_is_named(field: str, value: Any) -> None:
     with pytest.raises(InvalidArgumentError) as refused:
-        check(dataclasses.replace(GOOD, **{field: value}), "requests[2].")
+        check(msgspec.structs.replace(GOOD, **{field: value}), "requests[2].")
+    content = b"x" * (9_000 if field == "data" else 1)
+    assert not is_plainly_good(msgspec.structs.replace(GOOD, **{field: value}, content=content))
     assert [violation.field for violation in refused.value.violations] == [f"requests[2].{field}"]
 
 
 def test_every_bad_field_is_named_at_once() -> None:
     with pytest.raises(InvalidArgumentError) as refused:
-        check(dataclasses.replace(GOOD, title="", message="x" * 5000))
+        check(msgspec.structs.replace(GOOD, title="", message="x" * 5000))
     assert {violation.field for violation in refused.value.violations} == {"title", "message"}
 
 

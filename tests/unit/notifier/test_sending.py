@@ -9,9 +9,12 @@ from itertools import count
 import pytest
 
 from notifier.notification import NewNotification, Notification
-from notifier.ports import Claim, Stored
+from notifier.ports import Stored
 from notifier.preferences import DEFAULTS, Preferences
+from notifier.realtime.wire import Told
+from notifier.rpc.messages import content_of
 from notifier.sending import Outcome, Sender
+from tests.unit.notifier.builders import id_of
 from tradewinds.clock import SystemClock
 from tradewinds.errors import InvalidArgumentError, UnavailableError
 
@@ -45,22 +48,22 @@ class World:
         self.rows[notification.notification_id] = notification
         return Stored(notification.notification_id, notification.created_us, duplicate=False)
 
-    async def publish(self, notifications: Sequence[Notification], remember: Mapping[str, str]) -> None:
+    async def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> None:
         self.order.append("tell")
         if self.redis_away:
             raise UnavailableError("Redis did not take it")
-        self.told += [notification.notification_id for notification in notifications]
+        self.told += [id_of(one) for one in told]
         self.remembered.update(remember)
         self.claimed -= remember.keys()
 
-    async def take(self, claims: Sequence[Claim]) -> dict[Claim, str]:
+    async def take(self, claims: Mapping[str, str]) -> dict[str, str]:
         if self.redis_away and claims:
             raise UnavailableError("Redis does not answer")
-        self.claimed |= {claim.redis_key for claim in claims if claim.redis_key not in self.remembered}
-        return {claim: self.remembered[claim.redis_key] for claim in claims if claim.redis_key in self.remembered}
+        self.claimed |= claims.keys() - self.remembered.keys()
+        return {key: self.remembered[key] for key in claims if key in self.remembered}
 
-    async def release(self, claims: Sequence[Claim]) -> None:
-        self.claimed -= {claim.redis_key for claim in claims}
+    async def release(self, keys: Sequence[str]) -> None:
+        self.claimed -= set(keys)
 
     async def of_users(self, user_ids: Collection[str]) -> dict[str, Preferences]:
         return {user_id: self.preferences.get(user_id, DEFAULTS) for user_id in user_ids}
@@ -74,7 +77,11 @@ def world() -> World:
 @pytest.fixture
 def sender(world: World) -> Sender:
     numbers = count(1)
-    return Sender(world, world, world, world, SystemClock(), lambda prefix: f"{prefix}-{next(numbers)}")
+
+    def new_ids(prefix: str, how_many: int) -> list[str]:
+        return [f"{prefix}-{next(numbers)}" for _ in range(how_many)]
+
+    return Sender(world, world, world, world, SystemClock(), new_ids, content_of)
 
 
 def new(type_: str = KEPT, key: str = "", user_id: str = "alice") -> NewNotification:

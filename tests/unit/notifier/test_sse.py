@@ -12,7 +12,7 @@ from notifier.realtime.cursor import Cursor
 from notifier.realtime.deliveries import Delivery
 from notifier.realtime.subscription import Batch, End
 from notifier.rpc.messages import notification_message
-from tests.unit.notifier.builders import a_notification
+from tests.unit.notifier.builders import a_notification, told
 
 CURSOR = Cursor(b"12345678", 1, 7)
 JSON = st.recursive(
@@ -38,7 +38,7 @@ def test_an_event_has_the_same_fields_as_rest(
 
 
 def test_an_event_is_one_block_with_id_name_and_data() -> None:
-    block = sse.event_bytes(Batch((Delivery(a_notification(title="a\nb"), CURSOR),), cursor=CURSOR.encode()))
+    block = sse.event_bytes(Batch((Delivery(told(a_notification(title="a\nb")), CURSOR),), cursor=CURSOR.encode()))
     lines = block.decode().split("\n")
     assert lines[0] == f"id: {CURSOR.encode()}"
     assert lines[1] == "event: notification"
@@ -53,7 +53,10 @@ def test_a_heartbeat_is_a_comment_that_carries_the_cursor() -> None:
 
 def test_a_resync_comes_before_and_an_end_after() -> None:
     batch = Batch(
-        (Delivery(a_notification(), CURSOR),), resync=True, cursor=CURSOR.encode(), end=End("SERVER_STOPPING", "bye")
+        (Delivery(told(a_notification()), CURSOR),),
+        resync=True,
+        cursor=CURSOR.encode(),
+        end=End("SERVER_STOPPING", "bye"),
     )
     names = [line for line in sse.event_bytes(batch).decode().split("\n") if line.startswith("event:")]
     assert names == ["event: resync", "event: notification", "event: end"]

@@ -8,22 +8,28 @@ from hypothesis import strategies as st
 from notifier.realtime import wire
 from notifier.realtime.cursor import START
 from notifier.realtime.stream_store import ShardState
-from tests.unit.notifier.builders import a_notification
+from notifier.realtime.wire import Told
+from notifier.rpc.messages import notification_of
+from notifier.types import DeliveryClass
+from tests.unit.notifier.builders import a_notification, an_entry
 
 
 def test_what_is_encoded_is_decoded() -> None:
-    batch = [a_notification(data={"order_id": "o-1", "prices": [1, "1400.05", None]}), a_notification("ntf-2")]
-    assert wire.decode(wire.encode(batch)) == batch
+    batch = [a_notification(data={"order_id": "o-1", "prices": [1, "1400.05", None]}), a_notification("ntf-2", "bob")]
+    _, frames, packed = an_entry(0, *batch)
+    index = wire.decode_index(packed)
+    assert [notification_of(wire.at(index, frames, place).frames) for place in (0, 1)] == batch
+    assert index.users == ["alice", "bob"]
 
 
 @given(st.lists(st.integers(0, 4000), max_size=1200))
 def test_parts_are_everything_in_order_and_fit_an_entry(sizes: list[int]) -> None:
-    notifications = [a_notification(f"ntf-{index}", message="x" * size) for index, size in enumerate(sizes)]
-    parts = list(wire.split(notifications))
-    assert [n for part in parts for n in part] == notifications
+    everything = [Told("alice", b"x" * size, DeliveryClass.REALTIME) for size in sizes]
+    parts = list(wire.split(everything))
+    assert [one for part in parts for one in part] == everything
     for part in parts:
         assert 1 <= len(part) <= wire.MAXIMUM_ENTRY
-        assert len(part) == 1 or len(wire.encode(part)) <= wire.MAXIMUM_ENTRY_BYTES
+        assert len(part) == 1 or len(wire.encode(part, 0)[0]) <= wire.MAXIMUM_ENTRY_BYTES
 
 
 def test_trimming_is_known_to_have_spared_what_comes_after() -> None:
