@@ -11,11 +11,16 @@ from tradewinds.errors import InvalidArgumentError, NotFoundError, PermissionDen
 ME: Final = "me"
 
 
+def tells_others(caller: Principal) -> bool:
+    """Whether a caller may notify somebody else."""
+    return caller.has(SERVICE, OPERATOR, ADMIN)
+
+
 def recipient(caller: Principal, user_id: str, field: str) -> str:
     """Whom a new notification is for; only services, operators and admins may tell somebody else."""
     if user_id in ("", ME, caller.subject):
         return caller.subject
-    if not caller.has(SERVICE, OPERATOR, ADMIN):
+    if not tells_others(caller):
         raise PermissionDeniedError(
             f"{field}: only services, operators and admins may notify {user_id!r}; leave it out"
         )

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -33,17 +34,20 @@ _READ_COUNT: Final = 100
 _TRIM_COUNT: Final = 100
 _STREAMS: Final = tuple(redis_keys.notification_stream(shard) for shard in range(redis_keys.NOTIFICATION_SHARDS))
 _SHARD_OF_STREAM: Final = {stream.encode(): shard for shard, stream in enumerate(_STREAMS)}
-# One call for a whole batch. Returns what was there already: its place among the keys and its value, one after the other.
+# One argument for a whole batch: the client library takes 15 µs for each. `claim` returns what was there already: its place among the
+# keys and its value, one after the other.
 _CLAIM: Final = """
+local keys, values = unpack(cmsgpack.unpack(ARGV[2]))
 local found = {}
-for i, key in ipairs(KEYS) do
-  local before = redis.call('SET', key, ARGV[i + 1], 'NX', 'GET', 'PX', ARGV[1])
+for i, key in ipairs(keys) do
+  local before = redis.call('SET', key, values[i], 'NX', 'GET', 'PX', ARGV[1])
   if before then found[#found + 1] = i; found[#found + 1] = before end
 end
 return found
 """
 _REMEMBER: Final = """
-for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end
+local keys, values = unpack(cmsgpack.unpack(ARGV[2]))
+for i, key in ipairs(keys) do redis.call('SET', key, values[i], 'EX', ARGV[1]) end
 """
 # In another life of the store everybody is told anyway: a mark would tell them twice.
 _MARK_GAP: Final = """
@@ -151,7 +155,7 @@ class StreamStore:
             )
         if remember:
             # Not EVALSHA: after a flush of scripts it would fail inside the transaction, when the entries are written already.
-            pipeline.eval(_REMEMBER, len(remember), *remember, redis_keys.DEDUPE_TTL_SECONDS, *remember.values())
+            pipeline.eval(_REMEMBER, 0, redis_keys.DEDUPE_TTL_SECONDS, _packed(remember))
         await pipeline.execute()
 
     def _length(self, entry_bytes: int) -> int:
@@ -183,7 +187,7 @@ class StreamStore:
 
     async def claim(self, claims: Mapping[str, str], ttl_ms: int) -> dict[str, str]:
         """Those keys that were there already, with their values; all others are ours now, with our values, for `ttl_ms`."""
-        found: Any = await self._claim(keys=list(claims), args=[ttl_ms, *claims.values()])
+        found: Any = await self._claim(args=[ttl_ms, _packed(claims)])
         keys = list(claims)
         return {keys[place - 1]: value.decode() for place, value in zip(found[::2], found[1::2], strict=True)}
 
@@ -196,6 +200,10 @@ class StreamStore:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+def _packed(values: Mapping[str, str]) -> bytes:
+    return msgspec.msgpack.encode((list(values), list(values.values())))
 
 
 def _raise_first(*answers: object) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf import struct_pb2, timestamp_pb2
 
-from notifier.access import recipient
+from notifier.access import ME, recipient, tells_others
 from notifier.notification import NewNotification, Notification
 from notifier.realtime import frames as frame_bytes
 from notifier.realtime.subscription import Batch
@@ -74,11 +74,14 @@ def new_notifications(
 ) -> list[NewNotification]:
     """What a batch, which this consumes, asks for on behalf of `caller`. Raises `PermissionDeniedError`."""
     batch.DiscardUnknownFields()
-    me = caller.subject
-    # Asked for each of a thousand: only what is not the caller's own takes the long way.
+    # Asked once for a thousand: only what is wrong takes the long way.
+    me, may_tell_others = caller.subject, tells_others(caller)
     return [
         new_notification(
-            one, me if one.user_id in (me, "") else recipient(caller, one.user_id, f"{path_in_batch(index)}user_id")
+            one,
+            user_id
+            if (user_id := one.user_id) == me or (may_tell_others and user_id not in ("", ME))
+            else recipient(caller, user_id, f"{path_in_batch(index)}user_id"),
         )
         for index, one in enumerate(batch.requests)
     ]

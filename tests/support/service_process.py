@@ -54,6 +54,12 @@ class ServiceProcess:
         """SIGKILL, as a crash does."""
         await self._end(signal.SIGKILL)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
     def log(self) -> str:
         """All that it has logged, over restarts."""
         return self._log_file.read_text(errors="replace")
