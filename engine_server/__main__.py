@@ -1,4 +1,4 @@
-"""`python -m engine_server engine | egress | feed`: one image, one command a process."""
+"""`python -m engine_server engine | egress | feed | broker-check`: one image, one command a process."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ _PROCESSES: Final = {
 }
 
 
+_CHECK: Final = "broker-check"
+
+
 def main() -> None:
     """Run the process named by the one argument; exit code 2 with the list of names for any other."""
+    if sys.argv[1:2] == [_CHECK]:
+        sys.exit(importlib.import_module("engine_server.preflight.command").main(sys.argv[2:]))
     if len(sys.argv) != 2 or sys.argv[1] not in _PROCESSES:
-        sys.stderr.write(f"usage: python -m engine_server {' | '.join(_PROCESSES)}\n")
+        sys.stderr.write(f"usage: python -m engine_server {' | '.join((*_PROCESSES, _CHECK))}\n")
         sys.exit(2)
     name = sys.argv[1]
     service.run(name, importlib.import_module(_PROCESSES[name]).main)

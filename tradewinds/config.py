@@ -147,6 +147,43 @@ class LeaseSettings(Settings):
         return self.ttl_seconds / 24
 
 
+class BrokerCredentials(Settings):
+    """A real account at the broker, for `tradewinds up` and `tradewinds broker check`; all empty: the sandbox is the broker."""
+
+    client_code: str = Field(default="", validation_alias="BROKER_CLIENT_CODE")
+    pin: SecretStr = Field(default=SecretStr(""), validation_alias="BROKER_PIN")
+    totp_secret: SecretStr = Field(default=SecretStr(""), validation_alias="BROKER_TOTP_SECRET")
+    api_key: SecretStr = Field(default=SecretStr(""), validation_alias="BROKER_API_KEY")
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The variables that are not set."""
+        values = {
+            "BROKER_CLIENT_CODE": self.client_code,
+            "BROKER_PIN": self.pin.get_secret_value(),
+            "BROKER_TOTP_SECRET": self.totp_secret.get_secret_value(),
+            "BROKER_API_KEY": self.api_key.get_secret_value(),
+        }
+        return tuple(name for name, value in values.items() if not value)
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a real account. Raises `ConfigurationError` when only a part of it is set."""
+        missing = self.missing
+        if missing and len(missing) < 4:
+            raise ConfigurationError(f"{', '.join(missing)}: not set, although the rest of the broker's credentials is")
+        return not missing
+
+    def checked(self) -> BrokerCredentials:
+        """Itself; raises `ConfigurationError` naming what is missing."""
+        if self.missing:
+            raise ConfigurationError(
+                f"{', '.join(self.missing)}: not set; the broker's client code, PIN, TOTP secret (base32, shown once when TOTP was "
+                "enabled) and API key"
+            )
+        return self
+
+
 class BrokerSettings(Settings):
     """Where the broker is. The defaults are Angel One's own addresses; `tradewinds up` points them at the sandbox."""
 

@@ -160,6 +160,15 @@ class HoldingReport:
 
 
 @dataclass(frozen=True)
+class ProfileReport:
+    """What the account may trade, in the broker's words (`nse_cm`, `CNC`)."""
+
+    client_code: str
+    exchanges: Sequence[str]
+    products: Sequence[str]
+
+
+@dataclass(frozen=True)
 class FundsReport:
     """The broker's figures, in rupees; None where it gives none. `available_cash` is a net figure, whatever its name."""
 

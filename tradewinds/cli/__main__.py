@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tradewinds.cli import market, strategies, trading
+from tradewinds.cli.broker import broker
 from tradewinds.cli.calendar import calendar
 from tradewinds.cli.instruments import instruments
 from tradewinds.cli.notifications import notifications
@@ -29,6 +30,7 @@ app.command()(market.bars)
 app.command()(market.feed)
 app.add_typer(instruments, name="instruments")
 app.add_typer(calendar, name="calendar")
+app.add_typer(broker, name="broker")
 app.command()(notifications)
 app.command()(token)
 app.command()(health)

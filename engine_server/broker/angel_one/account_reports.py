@@ -8,7 +8,7 @@ from typing import Any
 
 from engine_server.broker.angel_one.fields import Row, decimal, optional_decimal, record, required, rows, text, whole
 from engine_server.broker.angel_one.reports import PRODUCTS
-from engine_server.broker.port import FundsReport, HoldingReport, MarginReport, TradeReport
+from engine_server.broker.port import FundsReport, HoldingReport, MarginReport, ProfileReport, TradeReport
 
 _TIME_OF_DAY = re.compile(r"^(\d{2}):(\d{2}):(\d{2})$")
 
@@ -21,6 +21,15 @@ def trade_reports(data: Any) -> list[TradeReport]:
 def holding_reports(data: Any) -> list[HoldingReport]:
     """The holdings: None, rows (getHolding), or the object around them (getAllHolding). Raises `ValueError`."""
     return [_holding_report(row) for row in rows(data["holdings"] if _is_whole_portfolio(data) else data)]
+
+
+def profile_report(data: Any) -> ProfileReport:
+    """getProfile. Raises `ValueError`."""
+    row = record(data)
+    listed = {name: row.get(name) or [] for name in ("exchanges", "products")}
+    if not all(isinstance(values, list) for values in listed.values()):
+        raise ValueError("exchanges, products: are no lists")
+    return ProfileReport(text(row, "clientcode"), *(tuple(map(str, values)) for values in listed.values()))
 
 
 def funds_report(data: Any) -> FundsReport:

@@ -8,7 +8,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from engine_server.broker.angel_one.account_reports import funds_report, holding_reports, margin_report, trade_reports
+from engine_server.broker.angel_one.account_reports import (
+    funds_report,
+    holding_reports,
+    margin_report,
+    profile_report,
+    trade_reports,
+)
 from engine_server.broker.angel_one.budgets import BudgetLeft, Budgets
 from engine_server.broker.angel_one.connections import Connections
 from engine_server.broker.angel_one.credentials import Credentials
@@ -46,6 +52,7 @@ from engine_server.broker.port import (
     Outcome,
     PositionConversion,
     PositionReport,
+    ProfileReport,
     StreamEvent,
     TradeReport,
 )
@@ -206,6 +213,10 @@ class AngelOneBroker:
     async def holdings(self) -> Sequence[HoldingReport]:
         """Every holding. Raises `BrokerError`."""
         return await self._report(Category.HOLDINGS, "the holdings", lambda c: c.holding(), holding_reports)
+
+    async def profile(self) -> ProfileReport:
+        """What the account may trade. Raises `BrokerError`."""
+        return await self._report(Category.PROFILE, "the profile", lambda c: c.getProfile(""), profile_report)
 
     async def funds(self) -> FundsReport:
         """Funds and margins. Raises `BrokerError`."""
