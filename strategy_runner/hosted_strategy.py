@@ -303,6 +303,7 @@ class HostedStrategy:
                 process.ticks_answered()
             case protocol.Output(line):
                 log.info("printed", config_id=a.config_id, line=line)
+                upstream.log(a.config_id, a.epoch, "PRINTED", line)
             case commands.PlaceOrder() | commands.CancelOrder():
                 self._lane.submit(message)
             case commands.Notify():
@@ -332,6 +333,8 @@ class HostedStrategy:
         )
         log.info(event.name.lower(), config_id=a.config_id, epoch=a.epoch, pid=self._pid, detail=detail)
         self._hosting.upstream.report(self.last_report)
+        story = f"{event.name} pid {self._pid}{f': {detail}' if detail else ''}"
+        self._hosting.upstream.log(a.config_id, a.epoch, "RUNNER", story)
 
     def _send(self, message: protocol.RunnerMessage) -> None:
         if self._process is not None:

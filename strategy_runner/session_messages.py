@@ -15,7 +15,7 @@ from tradewinds.instruments import Instrument
 from tradewinds.sdk.commands import Notify, RecordMetric
 from tradewinds.sdk.orders import FillReport, OrderEvent, OrderReport
 from tradewinds.sdk.vocabulary import OrderState, OrderType, Product, Side
-from tradewinds.v1 import common_pb2, market_data_pb2, strategy_runner_pb2, trading_pb2
+from tradewinds.v1 import common_pb2, market_data_pb2, strategy_manager_pb2, strategy_runner_pb2, trading_pb2
 
 _LIFE_EVENTS = {
     LifeEvent.STARTING: strategy_runner_pb2.STRATEGY_EVENT_STARTING,
@@ -198,6 +198,19 @@ def metric(config_id: str, value: RecordMetric) -> strategy_runner_pb2.StrategyM
 def metrics(values: list[strategy_runner_pb2.StrategyMetric]) -> strategy_runner_pb2.SessionRequest:
     """A batch of values."""
     return strategy_runner_pb2.SessionRequest(metrics=strategy_runner_pb2.MetricsBatch(metrics=values))
+
+
+def log_line(written_seconds: float, source: str, text: str) -> strategy_manager_pb2.StrategyLogLine:
+    """One line."""
+    return strategy_manager_pb2.StrategyLogLine(written_at=_timestamp(written_seconds), source=source, text=text)
+
+
+def logs(
+    config_id: str, epoch: int, lines: list[strategy_manager_pb2.StrategyLogLine]
+) -> strategy_runner_pb2.SessionRequest:
+    """A batch of lines."""
+    batch = strategy_runner_pb2.StrategyLogBatch(config_id=config_id, epoch=epoch, lines=lines)
+    return strategy_runner_pb2.SessionRequest(logs=batch)
 
 
 def subscriptions(config_id: str, epoch: int, instruments: frozenset[str]) -> strategy_runner_pb2.SessionRequest:

@@ -30,3 +30,7 @@ class Upstream(Protocol):
     def subscriptions(self, config_id: str, epoch: int, instruments: frozenset[str]) -> None:
         """The whole set of instruments wanted."""
         ...
+
+    def log(self, config_id: str, epoch: int, source: str, text: str) -> None:
+        """A line of a strategy's log, written now; `source` is PRINTED or RUNNER."""
+        ...

@@ -45,6 +45,8 @@ METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
     f"{_V1}StrategyManager/KillStrategy": _OPERATE,
     f"{_V1}StrategyManager/ReleaseStrategy": _OPERATE,
     f"{_V1}StrategyManager/UpdateStrategyConfig": _TRADE,
+    f"{_V1}StrategyManager/ListStrategyLogs": _READ,
+    f"{_V1}StrategyManager/WatchStrategyLogs": _READ,
     f"{_V1}StrategyManager/GetCommand": _READ,
     f"{_V1}StrategyManager/ListCommands": _READ,
     f"{_V1}StrategyRunner/Session": frozenset({RUNNER}),

@@ -23,6 +23,7 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `nt:group:{user}:{channel}:{type}` | string | the user's grouping window | notifier | messages of this type in this window |
 | `nt:limit:{user}:{channel}:{n}` | string | the user's n-th rate limit | notifier | messages in this window |
 | `od:committed` | channel | - | engine | the engine that has just committed order events |
+| `fl:log:{config}` | stream, MAXLEN ~ | 7 days | engine | newest lines of a strategy: `t` real epoch ms, `s` PRINTED or RUNNER, `x` text |
 | `fl:status` | hash | none | engine | config id -> JSON status (real-time view of PostgreSQL) |
 | channel `md:instruments:changed` | pub/sub | – | feed | new version |
 """
@@ -58,6 +59,8 @@ NOTIFICATION_STREAM_LENGTH: Final = 20_000
 NOTIFICATION_STREAM_BYTES: Final = 32 * 1024 * 1024  # about; a burst shortens the history, not the memory
 NOTIFICATION_EPOCH: Final = "nt:epoch"
 DEDUPE_TTL_SECONDS: Final = 300
+STRATEGY_LOG_LENGTH: Final = 2_000
+STRATEGY_LOG_TTL_SECONDS: Final = 7 * 24 * 3600
 
 
 def tick_stream(shard: int) -> str:
@@ -88,3 +91,8 @@ def notification_group(user_id: str, channel: str, type_: str) -> str:
 def notification_limit(user_id: str, channel: str, index: int) -> str:
     """The counter of a user's rate limit on one channel."""
     return f"nt:limit:{user_id}:{channel}:{index}"
+
+
+def strategy_log(config_id: str) -> str:
+    """The newest lines of one strategy."""
+    return f"fl:log:{config_id}"

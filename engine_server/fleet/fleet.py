@@ -23,6 +23,7 @@ from engine_server.fleet.faults import DATABASE_FAULTS, RETRY_SECONDS
 from engine_server.fleet.inspection import Inspected, Inspections
 from engine_server.fleet.leadership import Leadership, NotLeaderError
 from engine_server.fleet.leases import HeartbeatLedger
+from engine_server.fleet.logbook import LogBook
 from engine_server.fleet.parameters_check import ParameterCheck
 from engine_server.fleet.ports import Books, Instruments, OrderEvents
 from engine_server.fleet.reports import ReportDesk
@@ -75,6 +76,7 @@ class Fleet:
         self._commands = CommandDesk(database, self.leadership, engine_id)
         self._assignments = AssignmentDesk(database, leases, self.leadership, engine_id)
         self._board = StatusBoard(database, redis)
+        self.logs = LogBook(redis)
         self._ledger = HeartbeatLedger(database, leases, engine_id, clock, self._patience)
         self._inspections = Inspections(ids)
         self._facts_changed = strategy_facts_changed
@@ -82,7 +84,7 @@ class Fleet:
         self._updates = UpdateExaminer(database, self.parameters)
         checkpoints = CheckpointStore(database)
         scribe = Scribe(database, ReportDesk(database, crash_budget), checkpoints, self._strategy_changed, outbox_wake)
-        parts = SessionParts(self._ledger, scribe, checkpoints, self._inspections, order_events, clock, ids)
+        parts = SessionParts(self._ledger, scribe, checkpoints, self._inspections, order_events, self.logs, clock, ids)
         self.sessions = SessionRegistry(database, leases, engine_id, parts, self.changed)
         writer = DirectiveWriter(database, instruments, books)
         self._steering = Steering(database, self.sessions, writer, scribe, clock, leases.heartbeat_seconds)
@@ -98,10 +100,12 @@ class Fleet:
         service.spawn("fleet steering", self._steering.run())
         service.spawn("fleet updates", self._updates.run())
         service.spawn("fleet status board", self._board.run())
+        service.spawn("fleet logs", self.logs.run())
 
     async def stop(self) -> None:
         """End the sessions: runners reconnect to another engine, or to the next one, and resume."""
         await self.leadership.leave()
+        self.logs.stop()
         await self.sessions.close()
 
     async def inspect(self, module_path: str, class_name: str, config_json: str) -> Inspected:

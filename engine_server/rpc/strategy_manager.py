@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from engine_server.fleet import command_log, config_update, configs, metrics, re
 from engine_server.fleet.fleet import Fleet
 from engine_server.fleet.inspection import NoRunnerError
 from engine_server.fleet.session.parameters import json_of
+from engine_server.rpc import strategy_logs
 from engine_server.rpc.peers import Peers
 from engine_server.rpc.strategy_messages import class_message, command_message, config_message
 from tradewinds import auth, idempotency, paging
@@ -106,6 +107,27 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
             strategy_configs=[config_message(row, {}) for row in rows[:size]],
             next_page_token=_next_token(rows, size, "config_id"),
         )
+
+    async def ListStrategyLogs(  # noqa: N802
+        self, request: pb.ListStrategyLogsRequest, _context: Any
+    ) -> pb.ListStrategyLogsResponse:
+        """Lines of one instance."""
+        page = await self._fleet.logs.read(await self._own(request.config_id), *strategy_logs.place(request))
+        return pb.ListStrategyLogsResponse(lines=map(strategy_logs.line_message, page.lines), cursor=page.cursor)
+
+    async def WatchStrategyLogs(  # noqa: N802
+        self, request: pb.WatchStrategyLogsRequest, _context: Any
+    ) -> AsyncIterator[pb.WatchStrategyLogsResponse]:
+        """Lines of one instance as they come."""
+        config_id = await self._own(request.config_id)
+        async for response in strategy_logs.log_stream(self._fleet.logs, config_id, *strategy_logs.place(request)):
+            yield response
+
+    async def _own(self, config_id: str) -> str:
+        """The id, if the caller sees that instance; raises `NotFoundError`."""
+        async with self._database.session() as session:
+            await configs.get(session, config_id, _visible_user())
+        return config_id
 
     async def DeleteStrategyConfig(  # noqa: N802
         self, request: pb.DeleteStrategyConfigRequest, _context: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -206,6 +206,33 @@ def show(config_id: ConfigId, state_dir: StateDir = None) -> None:
     request = strategy_manager_pb2.GetStrategyConfigRequest(config_id=config_id)
     found = with_connection(state_dir, lambda link: link.call(link.strategies.GetStrategyConfig, request))
     print_json(to_dict(found))
+
+
+@app.command()
+def logs(
+    config_id: ConfigId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=1000, help="How many of the last lines.")] = 100,
+    state_dir: StateDir = None,
+) -> None:
+    """Show what a strategy printed and what happened to its processes."""
+
+    async def act(connection: Connection) -> None:
+        if not follow:
+            request = strategy_manager_pb2.ListStrategyLogsRequest(config_id=config_id, page_size=lines)
+            _print_lines((await connection.call(connection.strategies.ListStrategyLogs, request)).lines)
+            return
+        watch = strategy_manager_pb2.WatchStrategyLogsRequest(config_id=config_id, page_size=lines)
+        async for response in connection.watch(connection.strategies.WatchStrategyLogs, watch):
+            _print_lines(response.lines)
+
+    with_connection(state_dir, act)
+
+
+def _print_lines(lines: Iterable[strategy_manager_pb2.StrategyLogLine]) -> None:
+    for line in lines:
+        mark = "" if line.source == "PRINTED" else f"[{line.source.lower()}] "
+        typer.echo(f"{when(line.written_at, date=True)} {mark}{line.text}")
 
 
 @app.command()

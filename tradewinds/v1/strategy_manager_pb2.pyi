@@ -4,6 +4,7 @@ from google.api import annotations_pb2 as _annotations_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from tradewinds.v1 import common_pb2 as _common_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -319,6 +320,54 @@ class UpdateStrategyConfigRequest(_message.Message):
     reason: str
     request_id: str
     def __init__(self, config_id: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., update_mask: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ListStrategyLogsRequest(_message.Message):
+    __slots__ = ("config_id", "page_size", "cursor")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    page_size: int
+    cursor: str
+    def __init__(self, config_id: _Optional[str] = ..., page_size: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class ListStrategyLogsResponse(_message.Message):
+    __slots__ = ("lines", "cursor")
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[StrategyLogLine]
+    cursor: str
+    def __init__(self, lines: _Optional[_Iterable[_Union[StrategyLogLine, _Mapping]]] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class WatchStrategyLogsRequest(_message.Message):
+    __slots__ = ("config_id", "page_size", "cursor")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    page_size: int
+    cursor: str
+    def __init__(self, config_id: _Optional[str] = ..., page_size: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class WatchStrategyLogsResponse(_message.Message):
+    __slots__ = ("lines", "cursor", "end")
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[StrategyLogLine]
+    cursor: str
+    end: _common_pb2.WatchEnd
+    def __init__(self, lines: _Optional[_Iterable[_Union[StrategyLogLine, _Mapping]]] = ..., cursor: _Optional[str] = ..., end: _Optional[_Union[_common_pb2.WatchEnd, _Mapping]] = ...) -> None: ...
+
+class StrategyLogLine(_message.Message):
+    __slots__ = ("written_at", "source", "text")
+    WRITTEN_AT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    written_at: _timestamp_pb2.Timestamp
+    source: str
+    text: str
+    def __init__(self, written_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., source: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class GetCommandRequest(_message.Message):
     __slots__ = ("command_id",)

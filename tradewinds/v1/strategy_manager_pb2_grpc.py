@@ -100,6 +100,16 @@ class StrategyManagerStub:
                 request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.UpdateStrategyConfigRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
                 _registered_method=True)
+        self.ListStrategyLogs = channel.unary_unary(
+                '/tradewinds.v1.StrategyManager/ListStrategyLogs',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListStrategyLogsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListStrategyLogsResponse.FromString,
+                _registered_method=True)
+        self.WatchStrategyLogs = channel.unary_stream(
+                '/tradewinds.v1.StrategyManager/WatchStrategyLogs',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategyLogsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategyLogsResponse.FromString,
+                _registered_method=True)
         self.GetCommand = channel.unary_unary(
                 '/tradewinds.v1.StrategyManager/GetCommand',
                 request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.GetCommandRequest.SerializeToString,
@@ -214,6 +224,21 @@ class StrategyManagerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListStrategyLogs(self, request, context):
+        """Lists the last lines that an instance has printed and what happened to its processes, or with a cursor what came after it.
+        The newest 2,000 or so are kept, for a week at most. UNAVAILABLE while Redis is away.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchStrategyLogs(self, request, context):
+        """Follows those lines: first as ListStrategyLogs, then each as it comes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCommand(self, request, context):
         """Returns one command with its outcome.
         """
@@ -295,6 +320,16 @@ def add_StrategyManagerServicer_to_server(servicer, server):
                     servicer.UpdateStrategyConfig,
                     request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.UpdateStrategyConfigRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.SerializeToString,
+            ),
+            'ListStrategyLogs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStrategyLogs,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListStrategyLogsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListStrategyLogsResponse.SerializeToString,
+            ),
+            'WatchStrategyLogs': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStrategyLogs,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategyLogsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategyLogsResponse.SerializeToString,
             ),
             'GetCommand': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCommand,
@@ -659,6 +694,60 @@ class StrategyManager:
             '/tradewinds.v1.StrategyManager/UpdateStrategyConfig',
             tradewinds_dot_v1_dot_strategy__manager__pb2.UpdateStrategyConfigRequest.SerializeToString,
             tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStrategyLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/ListStrategyLogs',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.ListStrategyLogsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.ListStrategyLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchStrategyLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/WatchStrategyLogs',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategyLogsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategyLogsResponse.FromString,
             options,
             channel_credentials,
             insecure,

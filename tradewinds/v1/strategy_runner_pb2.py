@@ -25,64 +25,67 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tradewinds.v1 import market_data_pb2 as tradewinds_dot_v1_dot_market__data__pb2
+from tradewinds.v1 import strategy_manager_pb2 as tradewinds_dot_v1_dot_strategy__manager__pb2
 from tradewinds.v1 import trading_pb2 as tradewinds_dot_v1_dot_trading__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tradewinds/v1/strategy_runner.proto\x12\rtradewinds.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ftradewinds/v1/market_data.proto\x1a\x1btradewinds/v1/trading.proto\"\xfb\x03\n\x0eSessionRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12+\n\x08register\x18\x02 \x01(\x0b\x32\x17.tradewinds.v1.RegisterH\x00\x12-\n\theartbeat\x18\x03 \x01(\x0b\x32\x18.tradewinds.v1.HeartbeatH\x00\x12\x38\n\x0fstrategy_report\x18\x04 \x01(\x0b\x32\x1d.tradewinds.v1.StrategyReportH\x00\x12/\n\ncheckpoint\x18\x05 \x01(\x0b\x32\x19.tradewinds.v1.CheckpointH\x00\x12\x36\n\x0einspect_result\x18\x06 \x01(\x0b\x32\x1c.tradewinds.v1.InspectResultH\x00\x12;\n\x0cnotification\x18\x07 \x01(\x0b\x32#.tradewinds.v1.StrategyNotificationH\x00\x12.\n\x07metrics\x18\x08 \x01(\x0b\x32\x1b.tradewinds.v1.MetricsBatchH\x00\x12\x35\n\rsubscriptions\x18\t \x01(\x0b\x32\x1c.tradewinds.v1.SubscriptionsH\x00\x12)\n\x07goodbye\x18\n \x01(\x0b\x32\x16.tradewinds.v1.GoodbyeH\x00\x42\t\n\x07message\"\xf5\x02\n\x0fSessionResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12)\n\x07welcome\x18\x02 \x01(\x0b\x32\x16.tradewinds.v1.WelcomeH\x00\x12\x34\n\rheartbeat_ack\x18\x03 \x01(\x0b\x32\x1b.tradewinds.v1.HeartbeatAckH\x00\x12-\n\tdirective\x18\x04 \x01(\x0b\x32\x18.tradewinds.v1.DirectiveH\x00\x12\x32\n\x0corder_events\x18\x05 \x01(\x0b\x32\x1a.tradewinds.v1.OrderEventsH\x00\x12)\n\x07inspect\x18\x06 \x01(\x0b\x32\x16.tradewinds.v1.InspectH\x00\x12/\n\nsuperseded\x18\x07 \x01(\x0b\x32\x19.tradewinds.v1.SupersededH\x00\x12%\n\x05\x64rain\x18\x08 \x01(\x0b\x32\x14.tradewinds.v1.DrainH\x00\x42\t\n\x07message\"\x80\x01\n\x08Register\x12\x11\n\trunner_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12\r\n\x05\x62uild\x18\x04 \x01(\t\x12+\n\x04held\x18\x05 \x03(\x0b\x32\x1d.tradewinds.v1.HeldAssignment\"a\n\x0eHeldAssignment\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x1b\n\x13last_event_sequence\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\"N\n\tHeartbeat\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x31\n\nstrategies\x18\x02 \x03(\x0b\x32\x1d.tradewinds.v1.StrategyVitals\"\xe6\x01\n\x0eStrategyVitals\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x12\n\nloop_count\x18\x03 \x01(\x03\x12\x12\n\nprocess_id\x18\x04 \x01(\x03\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\x11\n\tcpu_share\x18\x06 \x01(\x01\x12\x1b\n\x13longest_callback_ms\x18\x07 \x01(\x03\x12-\n\x06health\x18\x08 \x01(\x0e\x32\x1d.tradewinds.v1.StrategyHealth\x12\x15\n\rhealth_reason\x18\t \x01(\t\"\xd6\x01\n\x0eStrategyReport\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12+\n\x05\x65vent\x18\x03 \x01(\x0e\x32\x1c.tradewinds.v1.StrategyEvent\x12\x12\n\nprocess_id\x18\x04 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\x03\x12\x11\n\tcode_hash\x18\x07 \x01(\t\x12,\n\x08retry_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\nCheckpoint\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x1b\n\x13last_event_sequence\x18\x03 \x01(\x03\x12\x12\n\nstate_json\x18\x04 \x01(\t\"\xdc\x01\n\rInspectResult\x12\x15\n\rinspection_id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x13\n\x0b\x65rror_field\x18\x03 \x01(\t\x12.\n\rparams_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\'\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x11\n\tcode_hash\x18\x07 \x01(\t\x12\x0f\n\x07symbols\x18\x08 \x03(\t\"i\n\x14StrategyNotification\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x12\n\ndedupe_key\x18\x05 \x01(\t\">\n\x0cMetricsBatch\x12.\n\x07metrics\x18\x01 \x03(\x0b\x32\x1d.tradewinds.v1.StrategyMetric\"q\n\x0eStrategyMetric\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12/\n\x0brecorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\rSubscriptions\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x13\n\x0binstruments\x18\x03 \x03(\t\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"o\n\x07Welcome\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x19\n\x11lease_ttl_seconds\x18\x02 \x01(\x01\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\x12\x1a\n\x12gate_close_seconds\x18\x04 \x01(\x01\"\x1e\n\x0cHeartbeatAck\x12\x0e\n\x06number\x18\x01 \x01(\x03\"\xb2\x03\n\tDirective\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x0b\n\x03run\x18\x04 \x01(\x08\x12\x13\n\x0bmodule_path\x18\x05 \x01(\t\x12\x12\n\nclass_name\x18\x06 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x07 \x01(\t\x12.\n\x0binstruments\x18\x08 \x03(\x0b\x32\x19.tradewinds.v1.Instrument\x12\x12\n\nstate_json\x18\t \x01(\t\x12\x1b\n\x13last_event_sequence\x18\n \x01(\x03\x12*\n\tpositions\x18\x0b \x03(\x0b\x32\x17.tradewinds.v1.Position\x12,\n\x0eworking_orders\x18\x0c \x03(\x0b\x32\x14.tradewinds.v1.Order\x12\x0f\n\x07user_id\x18\r \x01(\t\x12\x12\n\naccount_id\x18\x0e \x01(\t\x12\x18\n\x10process_revision\x18\x0f \x01(\x03\x12\x1e\n\x16\x65ntries_denied_because\x18\x10 \x01(\t\x12\x0c\n\x04kill\x18\x11 \x01(\x08\"K\n\x0bOrderEvents\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12)\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x19.tradewinds.v1.OrderEvent\"h\n\nOrderEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12#\n\x05order\x18\x02 \x01(\x0b\x32\x14.tradewinds.v1.Order\x12#\n\x05trade\x18\x03 \x01(\x0b\x32\x14.tradewinds.v1.Trade\"^\n\x07Inspect\x12\x15\n\rinspection_id\x18\x01 \x01(\t\x12\x13\n\x0bmodule_path\x18\x02 \x01(\t\x12\x12\n\nclass_name\x18\x03 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x04 \x01(\t\"/\n\nSuperseded\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x17\n\x05\x44rain\x12\x0e\n\x06reason\x18\x01 \x01(\t*\xbb\x01\n\rStrategyEvent\x12\x1e\n\x1aSTRATEGY_EVENT_UNSPECIFIED\x10\x00\x12\x1b\n\x17STRATEGY_EVENT_STARTING\x10\x01\x12\x1a\n\x16STRATEGY_EVENT_RUNNING\x10\x02\x12\x1a\n\x16STRATEGY_EVENT_STOPPED\x10\x03\x12\x1a\n\x16STRATEGY_EVENT_CRASHED\x10\x04\x12\x19\n\x15STRATEGY_EVENT_FAILED\x10\x05*\xc7\x01\n\x0eStrategyHealth\x12\x1f\n\x1bSTRATEGY_HEALTH_UNSPECIFIED\x10\x00\x12\x1b\n\x17STRATEGY_HEALTH_HEALTHY\x10\x01\x12\x1a\n\x16STRATEGY_HEALTH_WARNED\x10\x02\x12\"\n\x1eSTRATEGY_HEALTH_ENTRIES_DENIED\x10\x03\x12\x1b\n\x17STRATEGY_HEALTH_STOPPED\x10\x04\x12\x1a\n\x16STRATEGY_HEALTH_KILLED\x10\x05\x32^\n\x0eStrategyRunner\x12L\n\x07Session\x12\x1d.tradewinds.v1.SessionRequest\x1a\x1e.tradewinds.v1.SessionResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#tradewinds/v1/strategy_runner.proto\x12\rtradewinds.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ftradewinds/v1/market_data.proto\x1a$tradewinds/v1/strategy_manager.proto\x1a\x1btradewinds/v1/trading.proto\"\xac\x04\n\x0eSessionRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12+\n\x08register\x18\x02 \x01(\x0b\x32\x17.tradewinds.v1.RegisterH\x00\x12-\n\theartbeat\x18\x03 \x01(\x0b\x32\x18.tradewinds.v1.HeartbeatH\x00\x12\x38\n\x0fstrategy_report\x18\x04 \x01(\x0b\x32\x1d.tradewinds.v1.StrategyReportH\x00\x12/\n\ncheckpoint\x18\x05 \x01(\x0b\x32\x19.tradewinds.v1.CheckpointH\x00\x12\x36\n\x0einspect_result\x18\x06 \x01(\x0b\x32\x1c.tradewinds.v1.InspectResultH\x00\x12;\n\x0cnotification\x18\x07 \x01(\x0b\x32#.tradewinds.v1.StrategyNotificationH\x00\x12.\n\x07metrics\x18\x08 \x01(\x0b\x32\x1b.tradewinds.v1.MetricsBatchH\x00\x12\x35\n\rsubscriptions\x18\t \x01(\x0b\x32\x1c.tradewinds.v1.SubscriptionsH\x00\x12)\n\x07goodbye\x18\n \x01(\x0b\x32\x16.tradewinds.v1.GoodbyeH\x00\x12/\n\x04logs\x18\x0b \x01(\x0b\x32\x1f.tradewinds.v1.StrategyLogBatchH\x00\x42\t\n\x07message\"\xf5\x02\n\x0fSessionResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12)\n\x07welcome\x18\x02 \x01(\x0b\x32\x16.tradewinds.v1.WelcomeH\x00\x12\x34\n\rheartbeat_ack\x18\x03 \x01(\x0b\x32\x1b.tradewinds.v1.HeartbeatAckH\x00\x12-\n\tdirective\x18\x04 \x01(\x0b\x32\x18.tradewinds.v1.DirectiveH\x00\x12\x32\n\x0corder_events\x18\x05 \x01(\x0b\x32\x1a.tradewinds.v1.OrderEventsH\x00\x12)\n\x07inspect\x18\x06 \x01(\x0b\x32\x16.tradewinds.v1.InspectH\x00\x12/\n\nsuperseded\x18\x07 \x01(\x0b\x32\x19.tradewinds.v1.SupersededH\x00\x12%\n\x05\x64rain\x18\x08 \x01(\x0b\x32\x14.tradewinds.v1.DrainH\x00\x42\t\n\x07message\"\x80\x01\n\x08Register\x12\x11\n\trunner_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12\r\n\x05\x62uild\x18\x04 \x01(\t\x12+\n\x04held\x18\x05 \x03(\x0b\x32\x1d.tradewinds.v1.HeldAssignment\"a\n\x0eHeldAssignment\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x1b\n\x13last_event_sequence\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\"N\n\tHeartbeat\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x31\n\nstrategies\x18\x02 \x03(\x0b\x32\x1d.tradewinds.v1.StrategyVitals\"\xe6\x01\n\x0eStrategyVitals\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x12\n\nloop_count\x18\x03 \x01(\x03\x12\x12\n\nprocess_id\x18\x04 \x01(\x03\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x03\x12\x11\n\tcpu_share\x18\x06 \x01(\x01\x12\x1b\n\x13longest_callback_ms\x18\x07 \x01(\x03\x12-\n\x06health\x18\x08 \x01(\x0e\x32\x1d.tradewinds.v1.StrategyHealth\x12\x15\n\rhealth_reason\x18\t \x01(\t\"\xd6\x01\n\x0eStrategyReport\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12+\n\x05\x65vent\x18\x03 \x01(\x0e\x32\x1c.tradewinds.v1.StrategyEvent\x12\x12\n\nprocess_id\x18\x04 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\x03\x12\x11\n\tcode_hash\x18\x07 \x01(\t\x12,\n\x08retry_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\nCheckpoint\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x1b\n\x13last_event_sequence\x18\x03 \x01(\x03\x12\x12\n\nstate_json\x18\x04 \x01(\t\"\xdc\x01\n\rInspectResult\x12\x15\n\rinspection_id\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x13\n\x0b\x65rror_field\x18\x03 \x01(\t\x12.\n\rparams_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\'\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12\x11\n\tcode_hash\x18\x07 \x01(\t\x12\x0f\n\x07symbols\x18\x08 \x03(\t\"i\n\x14StrategyNotification\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x12\n\ndedupe_key\x18\x05 \x01(\t\">\n\x0cMetricsBatch\x12.\n\x07metrics\x18\x01 \x03(\x0b\x32\x1d.tradewinds.v1.StrategyMetric\"q\n\x0eStrategyMetric\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12/\n\x0brecorded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\rSubscriptions\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x13\n\x0binstruments\x18\x03 \x03(\t\"c\n\x10StrategyLogBatch\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12-\n\x05lines\x18\x03 \x03(\x0b\x32\x1e.tradewinds.v1.StrategyLogLine\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"o\n\x07Welcome\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x19\n\x11lease_ttl_seconds\x18\x02 \x01(\x01\x12\x19\n\x11heartbeat_seconds\x18\x03 \x01(\x01\x12\x1a\n\x12gate_close_seconds\x18\x04 \x01(\x01\"\x1e\n\x0cHeartbeatAck\x12\x0e\n\x06number\x18\x01 \x01(\x03\"\xb2\x03\n\tDirective\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x0b\n\x03run\x18\x04 \x01(\x08\x12\x13\n\x0bmodule_path\x18\x05 \x01(\t\x12\x12\n\nclass_name\x18\x06 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x07 \x01(\t\x12.\n\x0binstruments\x18\x08 \x03(\x0b\x32\x19.tradewinds.v1.Instrument\x12\x12\n\nstate_json\x18\t \x01(\t\x12\x1b\n\x13last_event_sequence\x18\n \x01(\x03\x12*\n\tpositions\x18\x0b \x03(\x0b\x32\x17.tradewinds.v1.Position\x12,\n\x0eworking_orders\x18\x0c \x03(\x0b\x32\x14.tradewinds.v1.Order\x12\x0f\n\x07user_id\x18\r \x01(\t\x12\x12\n\naccount_id\x18\x0e \x01(\t\x12\x18\n\x10process_revision\x18\x0f \x01(\x03\x12\x1e\n\x16\x65ntries_denied_because\x18\x10 \x01(\t\x12\x0c\n\x04kill\x18\x11 \x01(\x08\"K\n\x0bOrderEvents\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12)\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x19.tradewinds.v1.OrderEvent\"h\n\nOrderEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12#\n\x05order\x18\x02 \x01(\x0b\x32\x14.tradewinds.v1.Order\x12#\n\x05trade\x18\x03 \x01(\x0b\x32\x14.tradewinds.v1.Trade\"^\n\x07Inspect\x12\x15\n\rinspection_id\x18\x01 \x01(\t\x12\x13\n\x0bmodule_path\x18\x02 \x01(\t\x12\x12\n\nclass_name\x18\x03 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x04 \x01(\t\"/\n\nSuperseded\x12\x11\n\tconfig_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x17\n\x05\x44rain\x12\x0e\n\x06reason\x18\x01 \x01(\t*\xbb\x01\n\rStrategyEvent\x12\x1e\n\x1aSTRATEGY_EVENT_UNSPECIFIED\x10\x00\x12\x1b\n\x17STRATEGY_EVENT_STARTING\x10\x01\x12\x1a\n\x16STRATEGY_EVENT_RUNNING\x10\x02\x12\x1a\n\x16STRATEGY_EVENT_STOPPED\x10\x03\x12\x1a\n\x16STRATEGY_EVENT_CRASHED\x10\x04\x12\x19\n\x15STRATEGY_EVENT_FAILED\x10\x05*\xc7\x01\n\x0eStrategyHealth\x12\x1f\n\x1bSTRATEGY_HEALTH_UNSPECIFIED\x10\x00\x12\x1b\n\x17STRATEGY_HEALTH_HEALTHY\x10\x01\x12\x1a\n\x16STRATEGY_HEALTH_WARNED\x10\x02\x12\"\n\x1eSTRATEGY_HEALTH_ENTRIES_DENIED\x10\x03\x12\x1b\n\x17STRATEGY_HEALTH_STOPPED\x10\x04\x12\x1a\n\x16STRATEGY_HEALTH_KILLED\x10\x05\x32^\n\x0eStrategyRunner\x12L\n\x07Session\x12\x1d.tradewinds.v1.SessionRequest\x1a\x1e.tradewinds.v1.SessionResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tradewinds.v1.strategy_runner_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STRATEGYEVENT']._serialized_start=3466
-  _globals['_STRATEGYEVENT']._serialized_end=3653
-  _globals['_STRATEGYHEALTH']._serialized_start=3656
-  _globals['_STRATEGYHEALTH']._serialized_end=3855
-  _globals['_SESSIONREQUEST']._serialized_start=180
-  _globals['_SESSIONREQUEST']._serialized_end=687
-  _globals['_SESSIONRESPONSE']._serialized_start=690
-  _globals['_SESSIONRESPONSE']._serialized_end=1063
-  _globals['_REGISTER']._serialized_start=1066
-  _globals['_REGISTER']._serialized_end=1194
-  _globals['_HELDASSIGNMENT']._serialized_start=1196
-  _globals['_HELDASSIGNMENT']._serialized_end=1293
-  _globals['_HEARTBEAT']._serialized_start=1295
-  _globals['_HEARTBEAT']._serialized_end=1373
-  _globals['_STRATEGYVITALS']._serialized_start=1376
-  _globals['_STRATEGYVITALS']._serialized_end=1606
-  _globals['_STRATEGYREPORT']._serialized_start=1609
-  _globals['_STRATEGYREPORT']._serialized_end=1823
-  _globals['_CHECKPOINT']._serialized_start=1825
-  _globals['_CHECKPOINT']._serialized_end=1920
-  _globals['_INSPECTRESULT']._serialized_start=1923
-  _globals['_INSPECTRESULT']._serialized_end=2143
-  _globals['_STRATEGYNOTIFICATION']._serialized_start=2145
-  _globals['_STRATEGYNOTIFICATION']._serialized_end=2250
-  _globals['_METRICSBATCH']._serialized_start=2252
-  _globals['_METRICSBATCH']._serialized_end=2314
-  _globals['_STRATEGYMETRIC']._serialized_start=2316
-  _globals['_STRATEGYMETRIC']._serialized_end=2429
-  _globals['_SUBSCRIPTIONS']._serialized_start=2431
-  _globals['_SUBSCRIPTIONS']._serialized_end=2501
-  _globals['_GOODBYE']._serialized_start=2503
-  _globals['_GOODBYE']._serialized_end=2528
-  _globals['_WELCOME']._serialized_start=2530
-  _globals['_WELCOME']._serialized_end=2641
-  _globals['_HEARTBEATACK']._serialized_start=2643
-  _globals['_HEARTBEATACK']._serialized_end=2673
-  _globals['_DIRECTIVE']._serialized_start=2676
-  _globals['_DIRECTIVE']._serialized_end=3110
-  _globals['_ORDEREVENTS']._serialized_start=3112
-  _globals['_ORDEREVENTS']._serialized_end=3187
-  _globals['_ORDEREVENT']._serialized_start=3189
-  _globals['_ORDEREVENT']._serialized_end=3293
-  _globals['_INSPECT']._serialized_start=3295
-  _globals['_INSPECT']._serialized_end=3389
-  _globals['_SUPERSEDED']._serialized_start=3391
-  _globals['_SUPERSEDED']._serialized_end=3438
-  _globals['_DRAIN']._serialized_start=3440
-  _globals['_DRAIN']._serialized_end=3463
-  _globals['_STRATEGYRUNNER']._serialized_start=3857
-  _globals['_STRATEGYRUNNER']._serialized_end=3951
+  _globals['_STRATEGYEVENT']._serialized_start=3654
+  _globals['_STRATEGYEVENT']._serialized_end=3841
+  _globals['_STRATEGYHEALTH']._serialized_start=3844
+  _globals['_STRATEGYHEALTH']._serialized_end=4043
+  _globals['_SESSIONREQUEST']._serialized_start=218
+  _globals['_SESSIONREQUEST']._serialized_end=774
+  _globals['_SESSIONRESPONSE']._serialized_start=777
+  _globals['_SESSIONRESPONSE']._serialized_end=1150
+  _globals['_REGISTER']._serialized_start=1153
+  _globals['_REGISTER']._serialized_end=1281
+  _globals['_HELDASSIGNMENT']._serialized_start=1283
+  _globals['_HELDASSIGNMENT']._serialized_end=1380
+  _globals['_HEARTBEAT']._serialized_start=1382
+  _globals['_HEARTBEAT']._serialized_end=1460
+  _globals['_STRATEGYVITALS']._serialized_start=1463
+  _globals['_STRATEGYVITALS']._serialized_end=1693
+  _globals['_STRATEGYREPORT']._serialized_start=1696
+  _globals['_STRATEGYREPORT']._serialized_end=1910
+  _globals['_CHECKPOINT']._serialized_start=1912
+  _globals['_CHECKPOINT']._serialized_end=2007
+  _globals['_INSPECTRESULT']._serialized_start=2010
+  _globals['_INSPECTRESULT']._serialized_end=2230
+  _globals['_STRATEGYNOTIFICATION']._serialized_start=2232
+  _globals['_STRATEGYNOTIFICATION']._serialized_end=2337
+  _globals['_METRICSBATCH']._serialized_start=2339
+  _globals['_METRICSBATCH']._serialized_end=2401
+  _globals['_STRATEGYMETRIC']._serialized_start=2403
+  _globals['_STRATEGYMETRIC']._serialized_end=2516
+  _globals['_SUBSCRIPTIONS']._serialized_start=2518
+  _globals['_SUBSCRIPTIONS']._serialized_end=2588
+  _globals['_STRATEGYLOGBATCH']._serialized_start=2590
+  _globals['_STRATEGYLOGBATCH']._serialized_end=2689
+  _globals['_GOODBYE']._serialized_start=2691
+  _globals['_GOODBYE']._serialized_end=2716
+  _globals['_WELCOME']._serialized_start=2718
+  _globals['_WELCOME']._serialized_end=2829
+  _globals['_HEARTBEATACK']._serialized_start=2831
+  _globals['_HEARTBEATACK']._serialized_end=2861
+  _globals['_DIRECTIVE']._serialized_start=2864
+  _globals['_DIRECTIVE']._serialized_end=3298
+  _globals['_ORDEREVENTS']._serialized_start=3300
+  _globals['_ORDEREVENTS']._serialized_end=3375
+  _globals['_ORDEREVENT']._serialized_start=3377
+  _globals['_ORDEREVENT']._serialized_end=3481
+  _globals['_INSPECT']._serialized_start=3483
+  _globals['_INSPECT']._serialized_end=3577
+  _globals['_SUPERSEDED']._serialized_start=3579
+  _globals['_SUPERSEDED']._serialized_end=3626
+  _globals['_DRAIN']._serialized_start=3628
+  _globals['_DRAIN']._serialized_end=3651
+  _globals['_STRATEGYRUNNER']._serialized_start=4045
+  _globals['_STRATEGYRUNNER']._serialized_end=4139
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@ import datetime
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from tradewinds.v1 import market_data_pb2 as _market_data_pb2
+from tradewinds.v1 import strategy_manager_pb2 as _strategy_manager_pb2
 from tradewinds.v1 import trading_pb2 as _trading_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -44,7 +45,7 @@ STRATEGY_HEALTH_STOPPED: StrategyHealth
 STRATEGY_HEALTH_KILLED: StrategyHealth
 
 class SessionRequest(_message.Message):
-    __slots__ = ("sequence", "register", "heartbeat", "strategy_report", "checkpoint", "inspect_result", "notification", "metrics", "subscriptions", "goodbye")
+    __slots__ = ("sequence", "register", "heartbeat", "strategy_report", "checkpoint", "inspect_result", "notification", "metrics", "subscriptions", "goodbye", "logs")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     REGISTER_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +56,7 @@ class SessionRequest(_message.Message):
     METRICS_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    LOGS_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     register: Register
     heartbeat: Heartbeat
@@ -65,7 +67,8 @@ class SessionRequest(_message.Message):
     metrics: MetricsBatch
     subscriptions: Subscriptions
     goodbye: Goodbye
-    def __init__(self, sequence: _Optional[int] = ..., register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., strategy_report: _Optional[_Union[StrategyReport, _Mapping]] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping]] = ..., inspect_result: _Optional[_Union[InspectResult, _Mapping]] = ..., notification: _Optional[_Union[StrategyNotification, _Mapping]] = ..., metrics: _Optional[_Union[MetricsBatch, _Mapping]] = ..., subscriptions: _Optional[_Union[Subscriptions, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
+    logs: StrategyLogBatch
+    def __init__(self, sequence: _Optional[int] = ..., register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., strategy_report: _Optional[_Union[StrategyReport, _Mapping]] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping]] = ..., inspect_result: _Optional[_Union[InspectResult, _Mapping]] = ..., notification: _Optional[_Union[StrategyNotification, _Mapping]] = ..., metrics: _Optional[_Union[MetricsBatch, _Mapping]] = ..., subscriptions: _Optional[_Union[Subscriptions, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., logs: _Optional[_Union[StrategyLogBatch, _Mapping]] = ...) -> None: ...
 
 class SessionResponse(_message.Message):
     __slots__ = ("sequence", "welcome", "heartbeat_ack", "directive", "order_events", "inspect", "superseded", "drain")
@@ -236,6 +239,16 @@ class Subscriptions(_message.Message):
     epoch: int
     instruments: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instruments: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class StrategyLogBatch(_message.Message):
+    __slots__ = ("config_id", "epoch", "lines")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    epoch: int
+    lines: _containers.RepeatedCompositeFieldContainer[_strategy_manager_pb2.StrategyLogLine]
+    def __init__(self, config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., lines: _Optional[_Iterable[_Union[_strategy_manager_pb2.StrategyLogLine, _Mapping]]] = ...) -> None: ...
 
 class Goodbye(_message.Message):
     __slots__ = ("reason",)

@@ -10,6 +10,7 @@ from engine_server.fleet.checkpoints import Checkpoint, parse_state
 from engine_server.fleet.domain.lifecycle import Event, StrategyReport
 from engine_server.fleet.inspection import Inspected
 from engine_server.fleet.leases import RunnerIdentity
+from engine_server.fleet.logbook import LogLine
 from engine_server.fleet.metrics import Metric
 from engine_server.fleet.session.parameters import json_of
 from engine_server.fleet.strategy_messages import MarketWish, Message
@@ -66,6 +67,11 @@ def checkpoint_of(message: pb.Checkpoint) -> Checkpoint:
 def metric_of(message: pb.StrategyMetric) -> Metric:
     """One metric."""
     return Metric(message.config_id, storable(message.name), moment(message.recorded_at), message.value)
+
+
+def log_lines_of(message: pb.StrategyLogBatch) -> list[LogLine]:
+    """What a strategy printed, and what happened to its process."""
+    return [LogLine(line.written_at.ToMilliseconds(), line.source, line.text[:_TEXT_LIMIT]) for line in message.lines]
 
 
 def message_of(message: pb.StrategyNotification, fallback_key: str) -> Message:

@@ -12,6 +12,7 @@ from engine_server.fleet.domain.lifecycle import Consequence, Event, StrategyRep
 from engine_server.fleet.domain.steering import ENDED, Desired, Held
 from engine_server.fleet.inspection import Inspections
 from engine_server.fleet.leases import Beat, HeartbeatLedger, RunnerIdentity
+from engine_server.fleet.logbook import LogBook
 from engine_server.fleet.ports import OrderEvents
 from engine_server.fleet.session import messages
 from engine_server.fleet.session.intake import Intake
@@ -36,6 +37,7 @@ class SessionParts:
     checkpoints: CheckpointStore
     inspections: Inspections
     order_events: OrderEvents
+    logs: LogBook
     clock: Clock
     ids: IdFactory
 
@@ -192,6 +194,9 @@ class RunnerSession:
                 self._intake.metric(messages.metric_of(metric))
         elif kind == "subscriptions":
             self._intake.wish(messages.wish_of(request.subscriptions))
+        elif kind == "logs":
+            # Not fenced: the last words of a process come after it is nobody's, and harm nothing.
+            self._parts.logs.write(request.logs.config_id, messages.log_lines_of(request.logs))
         else:
             raise InvalidArgumentError.field("message", f"{kind or 'an empty message'} is not expected after Register")
 

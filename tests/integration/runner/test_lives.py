@@ -148,6 +148,13 @@ async def test_a_process_has_no_secrets_no_sockets_but_its_pipe_and_no_foreign_l
     assert len(child) <= 3, "the pipe, and the two ends by which its event loop wakes itself"
     assert SECRET.encode() not in writable_memory(pid)
     assert '"line": "a line that it prints"' in runner.log()
+    await eventually(lambda: len(log_of(engine, "spy")) == 3)
+    assert [source for source, _text in log_of(engine, "spy")] == ["RUNNER", "PRINTED", "RUNNER"]
+    assert log_of(engine, "spy")[1:] == [("PRINTED", "a line that it prints"), ("RUNNER", f"RUNNING pid {pid}")]
+
+
+def log_of(engine: ScriptedEngine, config_id: str) -> list[tuple[str, str]]:
+    return [(line.source, line.text) for batch in engine.of_kind("logs", config_id) for line in batch.lines]
 
 
 def sockets_of(pid: int) -> set[str]:

@@ -75,3 +75,21 @@ def test_a_notification_that_could_not_be_sent_is_sent_first_next_time() -> None
     assert message is not None
     outbox.put_back(message)
     assert [m.notification.title for m in drained(outbox)] == ["a", "b"]
+
+
+def test_log_lines_go_by_the_strategy_in_order_and_the_oldest_are_dropped_first() -> None:
+    outbox = SessionOutbox(now=lambda: 1_700_000_000.5)
+    for text in ("a", "b"):
+        outbox.log("c", 1, "PRINTED", text)
+    outbox.log("d", 2, "RUNNER", "RUNNING")
+    outbox.log("c", 1, "PRINTED", "e")
+    batches = [message.logs for message in drained(outbox)]
+    assert [(b.config_id, [line.text for line in b.lines]) for b in batches] == [
+        ("c", ["a", "b"]),
+        ("d", ["RUNNING"]),
+        ("c", ["e"]),
+    ]
+    assert batches[0].lines[0].written_at.ToMilliseconds() == 1_700_000_000_500
+    for number in range(5_001):
+        outbox.log("c", 1, "PRINTED", str(number))
+    assert drained(outbox)[0].logs.lines[0].text == "1"
