@@ -20,6 +20,7 @@ from engine_server.broker.port import Broker
 from engine_server.calendar.store import CalendarStore
 from engine_server.calendar.trading_calendar import TradingCalendar
 from engine_server.calendar.unknown_day import UnknownDayAlarm
+from engine_server.fleet.cordons import Cordons
 from engine_server.fleet.domain.crashes import CrashBudget
 from engine_server.fleet.fleet import Fleet
 from engine_server.instruments.catalog import InstrumentCatalog
@@ -47,6 +48,7 @@ from engine_server.rpc.order_watch import OrderWatch
 from engine_server.rpc.peers import Peers
 from engine_server.rpc.runner_session import StrategyRunnerServicer
 from engine_server.rpc.strategy_manager import StrategyManagerServicer
+from engine_server.rpc.strategy_watch import StrategyWatch
 from engine_server.rpc.trading import TradingServicer
 from engine_server.settings import EngineSettings
 from tradewinds.auth import TokenVerifier
@@ -145,6 +147,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     fleet = _fleet(service, parts, event_log, catalog, queries, registry.strategies.forget)
     follower = EventFollower(parts.database, parts.redis.client, event_log, service.settings.instance_id)
     peers = Peers(service.settings.instance_id)
+    strategies = StrategyWatch(parts.database, service.stopping)
     watch = OrderWatch(event_log, queries, service.stopping)
     health = HealthCheck(parts.database, parts.redis.client, master.problem)
     server = GrpcServer(verifier, is_passing)
@@ -152,7 +155,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
         TradingServicer(registry, queries, watch, quotes, peers), server.server
     )
     strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(
-        StrategyManagerServicer(fleet, peers), server.server
+        StrategyManagerServicer(fleet, peers, strategies), server.server
     )
     strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
     quote_watch = QuoteWatch(
@@ -172,7 +175,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
         server.server,
     )
     operations_pb2_grpc.add_OperationsServicer_to_server(
-        OperationsServicer(health, Listings(parts.database)), server.server
+        OperationsServicer(health, Listings(parts.database), Cordons(parts.database)), server.server
     )
     service.spawn("instruments", catalog.follow())
     service.spawn("calendar", calendar.follow(parts.database))
@@ -184,6 +187,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     service.spawn("order events announced", follower.announce())
     service.spawn("order events heard", follower.listen())
     service.spawn("order events followed", follower.follow())
+    await strategies.start()
     await fleet.start(service)
     try:
         address = await server.start(service.settings.host, parts.configuration.engine.grpc_port, _SERVICES)

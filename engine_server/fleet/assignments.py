@@ -35,7 +35,13 @@ _CONFIGS = text(
     WHERE c.desired_state = 'RUNNING' OR a.instance_id IS NOT NULL
     """
 )
-_LEASES = text("SELECT runner_id, instance_id, capacity, expires_at, draining FROM runner_leases")
+_LEASES = text(
+    """
+    SELECT l.runner_id, l.instance_id, l.capacity, l.expires_at, l.draining OR c.runner_id IS NOT NULL AS draining,
+           coalesce(c.reason, '') AS cordon_reason
+    FROM runner_leases l LEFT JOIN runner_cordons c ON c.runner_id = l.runner_id
+    """
+)
 
 _LOCK_CONFIGS = text(
     "SELECT 1 FROM strategy_configs WHERE config_id = ANY(CAST(:config_ids AS text[])) ORDER BY config_id FOR UPDATE"
@@ -108,7 +114,8 @@ class AssignmentDesk:
             may_declare_lost=may_declare_lost,
             configs=[ConfigView(row.config_id, row.is_wanted) for row in configs],
             leases=[
-                LeaseView(row.runner_id, row.instance_id, row.capacity, row.expires_at, row.draining) for row in leases
+                LeaseView(row.runner_id, row.instance_id, row.capacity, row.expires_at, row.draining, row.cordon_reason)
+                for row in leases
             ],
             assignments=[AssignmentView(row.config_id, row.runner_id, row.instance_id, row.epoch) for row in configs],
         )

@@ -57,17 +57,19 @@ _SHOWN = """
     SELECT c.config_id, c.user_id, c.account_id, c.module_path, c.class_name, c.config, c.desired_state, c.state,
            c.state_reason, c.is_paused, c.heartbeat_at, c.created_at, c.updated_at,
            coalesce(a.runner_id, '') AS runner_id, coalesce(a.epoch, 0) AS epoch,
-           coalesce((SELECT r.pid FROM strategy_runs r WHERE r.config_id = c.config_id AND r.outcome = 'RUNNING'
-                     ORDER BY r.started_at DESC LIMIT 1), 0) AS process_id,
+           coalesce(run.pid, 0) AS process_id, coalesce(run.code_hash, '') AS running_code_hash,
            (SELECT count(*) FROM strategy_runs r WHERE r.config_id = c.config_id AND r.outcome = 'CRASHED'
               AND r.started_at >= coalesce((SELECT max(k.claimed_at) FROM strategy_commands k
                     WHERE k.config_id = c.config_id AND k.verb IN ('START', 'RESTART', 'RELEASE')), '-infinity')) AS crash_count
     FROM strategy_configs c LEFT JOIN assignments a ON a.config_id = c.config_id
+    LEFT JOIN LATERAL (SELECT r.pid, r.code_hash FROM strategy_runs r
+                       WHERE r.config_id = c.config_id AND r.outcome = 'RUNNING' ORDER BY r.started_at DESC LIMIT 1) run ON true
 """
 _GET = text(f"{_SHOWN} WHERE c.config_id = :config_id AND (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)")
 _LIST = text(
     f"""{_SHOWN}
     WHERE (CAST(:user_id AS text) IS NULL OR c.user_id = :user_id)
+      AND (CAST(:only AS text[]) IS NULL OR c.config_id = ANY(CAST(:only AS text[])))
       AND (CAST(:after_time AS timestamptz) IS NULL OR (c.created_at, c.config_id) > (CAST(:after_time AS timestamptz), :after_id))
     ORDER BY c.created_at, c.config_id LIMIT :limit
     """
@@ -173,11 +175,15 @@ async def get(session: AsyncSession, config_id: str, user_id: str | None) -> Row
 
 
 async def list_page(
-    session: AsyncSession, user_id: str | None, after: tuple[object, str] | None, limit: int
+    session: AsyncSession,
+    user_id: str | None,
+    after: tuple[object, str] | None,
+    limit: int,
+    only: Sequence[str] | None = None,
 ) -> Sequence[Row[Any]]:
-    """Configurations, oldest first, after (created_at, config_id)."""
+    """Configurations, oldest first, after (created_at, config_id); `only` these, where given."""
     after_time, after_id = after or (None, "")
-    values = {"user_id": user_id, "after_time": after_time, "after_id": after_id, "limit": limit}
+    values = {"user_id": user_id, "after_time": after_time, "after_id": after_id, "limit": limit, "only": only}
     return (await session.execute(_LIST, values)).all()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from redis.asyncio import Redis
 
+from engine_server.fleet import history
 from engine_server.fleet.assignments import AssignmentDesk
 from engine_server.fleet.checkpoints import CheckpointStore
 from engine_server.fleet.commands import CommandDesk
@@ -43,6 +44,8 @@ log = get_logger("fleet")
 
 # So many commands at most before what they want is given to runners: the first of a thousand need not wait for the last.
 _COMMANDS_PER_PASS = 50
+
+_TRIM_SECONDS = 3600.0
 
 
 class Fleet:
@@ -98,6 +101,7 @@ class Fleet:
         service.spawn("fleet leadership", self.leadership.run())
         service.spawn("fleet control", self._control())
         service.spawn("fleet steering", self._steering.run())
+        service.spawn("fleet metrics", self._keep_metrics_bounded())
         service.spawn("fleet updates", self._updates.run())
         service.spawn("fleet status board", self._board.run())
         service.spawn("fleet logs", self.logs.run())
@@ -152,6 +156,16 @@ class Fleet:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             await self._wait()
+
+    async def _keep_metrics_bounded(self) -> None:
+        """Once an hour, where this engine leads."""
+        while True:
+            await asyncio.sleep(_TRIM_SECONDS)
+            if self.leadership.is_held:
+                try:
+                    await history.trim_metrics(self.database)
+                except DATABASE_FAULTS as e:
+                    log.warning("metrics.not_trimmed", error=repr(e))
 
     async def _apply_commands(self) -> bool:
         """Whether there may be more."""

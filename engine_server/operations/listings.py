@@ -10,8 +10,11 @@ from typing import Any
 from tradewinds.database.session import Database
 
 _RUNNERS = """
-SELECT runner_id, instance_id, capacity, running, heartbeat_at, draining
-FROM runner_leases WHERE expires_at > clock_timestamp() ORDER BY runner_id
+SELECT l.runner_id, l.instance_id, l.capacity, l.running, l.heartbeat_at, l.build, l.engine_id,
+       l.draining OR c.runner_id IS NOT NULL AS draining,
+       CASE WHEN c.runner_id IS NULL THEN '' ELSE coalesce(nullif(c.reason, ''), 'cordoned by ' || c.actor) END AS cordon_reason
+FROM runner_leases l LEFT JOIN runner_cordons c USING (runner_id)
+WHERE l.expires_at > clock_timestamp() ORDER BY l.runner_id
 """
 _ACCOUNTS = """
 SELECT a.account_id, a.user_id, a.broker, a.client_code, s.logged_in_at, coalesce(s.last_error, '') AS session_error,

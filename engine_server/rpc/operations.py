@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from engine_server.fleet.cordons import Cordons
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import AccountListing, Listings
 from tradewinds import auth
@@ -15,10 +16,11 @@ from tradewinds.v1 import common_pb2, operations_pb2, operations_pb2_grpc
 
 
 class OperationsServicer(operations_pb2_grpc.OperationsServicer):
-    """Shows how the system is."""
+    """Shows how the system is, and sets runners aside."""
 
-    def __init__(self, health: HealthCheck, listings: Listings) -> None:
+    def __init__(self, health: HealthCheck, listings: Listings, cordons: Cordons) -> None:
         self._health = health
+        self._cordons = cordons
         self._listings = listings
 
     async def GetHealth(  # noqa: N802
@@ -41,18 +43,33 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         self, request: operations_pb2.ListRunnersRequest, context: Any
     ) -> operations_pb2.ListRunnersResponse:
         """The runners that hold a lease."""
-        runners = [
-            operations_pb2.Runner(
-                runner_id=row["runner_id"],
-                instance_id=row["instance_id"],
-                capacity=row["capacity"],
-                running=row["running"],
-                heartbeat_at=_timestamp(row["heartbeat_at"]),
-                draining=row["draining"],
-            )
-            for row in await self._listings.runners()
-        ]
-        return operations_pb2.ListRunnersResponse(runners=runners)
+        return operations_pb2.ListRunnersResponse(runners=map(_runner, await self._listings.runners()))
+
+    async def CordonRunner(  # noqa: N802
+        self, request: operations_pb2.CordonRunnerRequest, context: Any
+    ) -> operations_pb2.Runner:
+        """Nothing new for a runner."""
+        return await self._cordon(request, is_drained=False)
+
+    async def DrainRunner(  # noqa: N802
+        self, request: operations_pb2.DrainRunnerRequest, context: Any
+    ) -> operations_pb2.Runner:
+        """Nothing new for a runner, and away with what it has."""
+        return await self._cordon(request, is_drained=True)
+
+    async def UncordonRunner(  # noqa: N802
+        self, request: operations_pb2.UncordonRunnerRequest, context: Any
+    ) -> operations_pb2.UncordonRunnerResponse:
+        """A runner takes strategies again."""
+        actor = auth.principal().subject
+        await self._cordons.uncordon(request.runner_id, reason=request.reason, actor=actor)
+        return operations_pb2.UncordonRunnerResponse()
+
+    async def _cordon(self, request: Any, *, is_drained: bool) -> operations_pb2.Runner:
+        actor, runner_id = auth.principal().subject, request.runner_id
+        await self._cordons.cordon(runner_id, is_drained=is_drained, reason=request.reason, actor=actor)
+        rows = [row for row in await self._listings.runners() if row["runner_id"] == runner_id]
+        return _runner(rows[0]) if rows else operations_pb2.Runner(runner_id=runner_id, draining=True)
 
     async def ListBrokerAccounts(  # noqa: N802
         self, request: operations_pb2.ListBrokerAccountsRequest, context: Any
@@ -90,6 +107,20 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         ]
         token = encode_token(str(events[-1].audit_id)) if len(rows) > limit else ""
         return operations_pb2.ListAuditEventsResponse(audit_events=events, next_page_token=token)
+
+
+def _runner(row: Any) -> operations_pb2.Runner:
+    return operations_pb2.Runner(
+        runner_id=row["runner_id"],
+        instance_id=row["instance_id"],
+        capacity=row["capacity"],
+        running=row["running"],
+        heartbeat_at=_timestamp(row["heartbeat_at"]),
+        draining=row["draining"],
+        cordon_reason=row["cordon_reason"],
+        build=row["build"],
+        engine_id=row["engine_id"],
+    )
 
 
 def _account(listing: AccountListing) -> operations_pb2.BrokerAccount:

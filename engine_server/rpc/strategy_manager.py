@@ -8,13 +8,20 @@ from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
-from engine_server.fleet import command_log, config_update, configs, metrics, registration
+from engine_server.fleet import command_log, config_update, configs, history, metrics, registration
 from engine_server.fleet.fleet import Fleet
 from engine_server.fleet.inspection import NoRunnerError
 from engine_server.fleet.session.parameters import json_of
 from engine_server.rpc import strategy_logs
 from engine_server.rpc.peers import Peers
-from engine_server.rpc.strategy_messages import class_message, command_message, config_message
+from engine_server.rpc.strategy_messages import (
+    class_message,
+    command_message,
+    config_message,
+    run_message,
+    timestamp,
+)
+from engine_server.rpc.strategy_watch import StrategyWatch
 from tradewinds import auth, idempotency, paging
 from tradewinds.errors import InvalidArgumentError, PermissionDeniedError
 from tradewinds.v1 import strategy_manager_pb2 as pb
@@ -34,8 +41,9 @@ class _CommandRequest(Protocol):
 class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer):
     """The control plane for people."""
 
-    def __init__(self, fleet: Fleet, peers: Peers) -> None:
+    def __init__(self, fleet: Fleet, peers: Peers, watch: StrategyWatch) -> None:
         self._fleet = fleet
+        self._watch = watch
         self._peers = peers
         self._database = fleet.database
 
@@ -198,6 +206,37 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
         """One command."""
         async with self._database.session() as session:
             return command_message(await command_log.get(session, request.command_id, _visible_user()))
+
+    async def ListRuns(self, request: pb.ListRunsRequest, _context: Any) -> pb.ListRunsResponse:  # noqa: N802
+        """Processes of one instance, newest first."""
+        size = paging.page_size(request.page_size)
+        before = _position(request.page_token)
+        async with self._database.session() as session:
+            await configs.get(session, request.config_id, _visible_user())
+            rows = await history.runs(session, request.config_id, before, size + 1)
+        return pb.ListRunsResponse(
+            runs=map(run_message, rows[:size]), next_page_token=_next_token(rows, size, "run_id")
+        )
+
+    async def ListMetrics(self, request: pb.ListMetricsRequest, _context: Any) -> pb.ListMetricsResponse:  # noqa: N802
+        """Values of one metric, newest first."""
+        size = paging.page_size(request.page_size)
+        before = _position(request.page_token)
+        async with self._database.session() as session:
+            await configs.get(session, request.config_id, _visible_user())
+            rows = await history.metric_values(
+                session, request.config_id, request.name, before[0] if before else None, size + 1
+            )
+        values = [pb.MetricValue(recorded_at=timestamp(row.recorded_at), value=row.value) for row in rows[:size]]
+        token = paging.encode_token(rows[size - 1].recorded_at.isoformat(), "") if len(rows) > size else ""
+        return pb.ListMetricsResponse(values=values, next_page_token=token)
+
+    async def WatchStrategies(  # noqa: N802
+        self, _request: pb.WatchStrategiesRequest, _context: Any
+    ) -> AsyncIterator[pb.WatchStrategiesResponse]:
+        """All, then changes, then the end in-band."""
+        async for response in self._watch.follow(_visible_user()):
+            yield response
 
     async def ListCommands(self, request: pb.ListCommandsRequest, _context: Any) -> pb.ListCommandsResponse:  # noqa: N802
         """Commands, newest first."""

@@ -33,6 +33,7 @@ def config_message(row: Any, metrics: Mapping[str, float]) -> pb.StrategyConfig:
         metrics=metrics,
         crash_count=row.crash_count,
         paused=row.is_paused,
+        running_code_hash=row.running_code_hash,
     )
 
 
@@ -51,6 +52,22 @@ def command_message(row: Any) -> pb.StrategyCommand:
         claimed_at=timestamp(row.claimed_at),
         expires_at=timestamp(row.expires_at),
         attempts=row.attempts,
+    )
+
+
+def run_message(row: Any) -> pb.StrategyRun:
+    """A process."""
+    return pb.StrategyRun(
+        run_id=row.run_id,
+        config_id=row.config_id,
+        epoch=row.epoch,
+        runner_id=row.runner_id,
+        process_id=row.pid,
+        code_hash=row.code_hash,
+        started_at=timestamp(row.created_at),
+        ended_at=timestamp(row.ended_at),
+        outcome=row.outcome,
+        detail=row.detail,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tradewinds.cli import market, strategies, trading
+from tradewinds.cli import market, runners, strategies, trading
 from tradewinds.cli.broker import broker
 from tradewinds.cli.calendar import calendar
 from tradewinds.cli.instruments import instruments
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(status)
 app.add_typer(strategies.app, name="strategies")
+app.add_typer(runners.app, name="runners")
 app.add_typer(trading.orders, name="orders")
 app.command()(trading.positions)
 app.command()(market.quotes)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from tradewinds.cli.output import console, print_json, print_table, short, to_dict, when
+from tradewinds.cli.runners import print_runners
 from tradewinds.cli.running import AsJson, StateDir, with_connection
 from tradewinds.cli.strategies import print_strategies
 from tradewinds.cli.trading import print_orders, print_positions
 from tradewinds.client import acts
 from tradewinds.client.connection import Connection
+from tradewinds.errors import TradewindsError
 from tradewinds.v1 import market_data_pb2, operations_pb2, trading_pb2
+
+_LOOK_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,32 @@ async def _overview(link: Connection) -> Overview:
     return Overview(health, clock, accounts, runners, configs, positions, orders)
 
 
-def status(state_dir: StateDir = None, as_json: AsJson = False) -> None:
+def status(
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again every second, until Ctrl-C.")] = False,
+) -> None:
     """Show the whole system at a glance: health, accounts, runners, strategies, positions, last orders."""
-    seen = with_connection(state_dir, _overview)
+    if watch:
+        with_connection(state_dir, _watch)
+        return
+    _show(with_connection(state_dir, _overview), as_json=as_json)
+
+
+async def _watch(link: Connection) -> None:
+    """One screen after the other; an engine that does not answer is said to, and asked again."""
+    while True:
+        try:
+            seen = await _overview(link)
+        except TradewindsError as e:
+            console.print(f"[red]{e.message}[/red]")
+        else:
+            console.clear()
+            _show(seen, as_json=False)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _show(seen: Overview, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -62,7 +89,8 @@ def status(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     _print_health(seen.health)
     console.print(f"Market time {when(seen.clock.market_time, date=True)} IST, running at ×{seen.clock.rate:g}\n")
     _print_accounts(seen.accounts.broker_accounts)
-    _print_runners(seen.runners.runners)
+    print_runners(seen.runners.runners)
+    console.print()
     print_strategies(seen.configs)
     console.print()
     print_positions(list(seen.positions.positions))
@@ -103,20 +131,4 @@ def _print_accounts(accounts: list[operations_pb2.BrokerAccount]) -> None:
     ]
     columns = ("account", "broker", "client", "session", "gate", "owner", ">epoch", "")
     print_table("Broker accounts", columns, rows, empty="No broker accounts.")
-    console.print()
-
-
-def _print_runners(runners: list[operations_pb2.Runner]) -> None:
-    rows = [
-        (
-            runner.runner_id,
-            f"{runner.running}/{runner.capacity}",
-            when(runner.heartbeat_at),
-            "yes" if runner.draining else "",
-        )
-        for runner in runners
-    ]
-    print_table(
-        "Runners", ("runner", ">strategies", "last heartbeat IST", "draining"), rows, empty="No runners are connected."
-    )
     console.print()

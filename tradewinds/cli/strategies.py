@@ -201,6 +201,31 @@ def commands(config_id: ConfigId, state_dir: StateDir = None, as_json: AsJson = 
 
 
 @app.command()
+def runs(config_id: ConfigId, state_dir: StateDir = None, as_json: AsJson = False) -> None:
+    """Show its processes, newest first: where they ran, which code, how they ended."""
+    request = strategy_manager_pb2.ListRunsRequest(config_id=config_id)
+    found = with_connection(state_dir, lambda link: link.call(link.strategies.ListRuns, request))
+    if as_json:
+        print_json(to_dict(found))
+        return
+    rows = [
+        (
+            when(run.started_at, date=True),
+            when(run.ended_at, date=True) if run.HasField("ended_at") else "–",
+            run.outcome,
+            run.runner_id,
+            str(run.process_id),
+            str(run.epoch),
+            run.code_hash[:12],
+            run.detail.strip().rpartition("\n")[2],
+        )
+        for run in found.runs
+    ]
+    columns = ("began IST", "ended IST", "outcome", "runner", ">pid", ">epoch", "code", "")
+    print_table("Runs", columns, rows, empty="It has never run.")
+
+
+@app.command()
 def show(config_id: ConfigId, state_dir: StateDir = None) -> None:
     """Show one whole, as JSON: parameters, state, metrics."""
     request = strategy_manager_pb2.GetStrategyConfigRequest(config_id=config_id)

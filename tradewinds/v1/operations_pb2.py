@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from tradewinds.v1 import common_pb2 as tradewinds_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewinds/v1/operations.proto\x12\rtradewinds.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewinds/v1/common.proto\"\x97\x01\n\x06Runner\x12\x11\n\trunner_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12\x0f\n\x07running\x18\x04 \x01(\x05\x12\x30\n\x0cheartbeat_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64raining\x18\x06 \x01(\x08\"\x8c\x02\n\rBrokerAccount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x62roker\x18\x03 \x01(\t\x12\x13\n\x0b\x63lient_code\x18\x04 \x01(\t\x12!\n\x04gate\x18\x05 \x01(\x0e\x32\x13.tradewinds.v1.Gate\x12\x13\n\x0bgate_reason\x18\x06 \x01(\t\x12\x0f\n\x07session\x18\x07 \x01(\t\x12\x15\n\rsession_error\x18\x08 \x01(\t\x12\x30\n\x0clogged_in_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08owner_id\x18\n \x01(\t\x12\r\n\x05\x65poch\x18\x0b \x01(\x03\"l\n\x19LoginBrokerAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x11one_time_password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x12\n\x10GetHealthRequest\"\x9d\x01\n\x11GetHealthResponse\x12\x0f\n\x07healthy\x18\x01 \x01(\x08\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\x08\x12\r\n\x05redis\x18\x03 \x01(\x08\x12\x0c\n\x04\x66\x65\x65\x64\x18\x04 \x01(\x08\x12\x0f\n\x07runners\x18\x05 \x01(\x08\x12\x10\n\x08\x61\x63\x63ounts\x18\x06 \x01(\x08\x12\x10\n\x08problems\x18\x07 \x03(\t\x12\x13\n\x0binstruments\x18\x08 \x01(\x08\"\x14\n\x12ListRunnersRequest\"=\n\x13ListRunnersResponse\x12&\n\x07runners\x18\x01 \x03(\x0b\x32\x15.tradewinds.v1.Runner\"\x1b\n\x19ListBrokerAccountsRequest\"S\n\x1aListBrokerAccountsResponse\x12\x35\n\x0f\x62roker_accounts\x18\x01 \x03(\x0b\x32\x1c.tradewinds.v1.BrokerAccount\"\x81\x01\n\x16ListAuditEventsRequest\x12\x1a\n\x0csubject_type\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nsubject_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"c\n\x17ListAuditEventsResponse\x12/\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x19.tradewinds.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*<\n\x04Gate\x12\x14\n\x10GATE_UNSPECIFIED\x10\x00\x12\r\n\tGATE_OPEN\x10\x01\x12\x0f\n\x0bGATE_CLOSED\x10\x02\x32\xeb\x04\n\nOperations\x12\x62\n\tGetHealth\x12\x1f.tradewinds.v1.GetHealthRequest\x1a .tradewinds.v1.GetHealthResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/health\x12i\n\x0bListRunners\x12!.tradewinds.v1.ListRunnersRequest\x1a\".tradewinds.v1.ListRunnersResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/runners\x12\x86\x01\n\x12ListBrokerAccounts\x12(.tradewinds.v1.ListBrokerAccountsRequest\x1a).tradewinds.v1.ListBrokerAccountsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/broker-accounts\x12\x8f\x01\n\x12LoginBrokerAccount\x12(.tradewinds.v1.LoginBrokerAccountRequest\x1a\x1c.tradewinds.v1.BrokerAccount\"1\x82\xd3\xe4\x93\x02+\"&/v1/broker-accounts/{account_id}:login:\x01*\x12s\n\x0fListAuditEvents\x12%.tradewinds.v1.ListAuditEventsRequest\x1a&.tradewinds.v1.ListAuditEventsResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/auditb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewinds/v1/operations.proto\x12\rtradewinds.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewinds/v1/common.proto\"\xd0\x01\n\x06Runner\x12\x11\n\trunner_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12\x0f\n\x07running\x18\x04 \x01(\x05\x12\x30\n\x0cheartbeat_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64raining\x18\x06 \x01(\x08\x12\x15\n\rcordon_reason\x18\x07 \x01(\t\x12\r\n\x05\x62uild\x18\x08 \x01(\t\x12\x11\n\tengine_id\x18\t \x01(\t\"\x8c\x02\n\rBrokerAccount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x62roker\x18\x03 \x01(\t\x12\x13\n\x0b\x63lient_code\x18\x04 \x01(\t\x12!\n\x04gate\x18\x05 \x01(\x0e\x32\x13.tradewinds.v1.Gate\x12\x13\n\x0bgate_reason\x18\x06 \x01(\t\x12\x0f\n\x07session\x18\x07 \x01(\t\x12\x15\n\rsession_error\x18\x08 \x01(\t\x12\x30\n\x0clogged_in_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08owner_id\x18\n \x01(\t\x12\r\n\x05\x65poch\x18\x0b \x01(\x03\"l\n\x19LoginBrokerAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x11one_time_password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x12\n\x10GetHealthRequest\"\x9d\x01\n\x11GetHealthResponse\x12\x0f\n\x07healthy\x18\x01 \x01(\x08\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\x08\x12\r\n\x05redis\x18\x03 \x01(\x08\x12\x0c\n\x04\x66\x65\x65\x64\x18\x04 \x01(\x08\x12\x0f\n\x07runners\x18\x05 \x01(\x08\x12\x10\n\x08\x61\x63\x63ounts\x18\x06 \x01(\x08\x12\x10\n\x08problems\x18\x07 \x03(\t\x12\x13\n\x0binstruments\x18\x08 \x01(\x08\"\x14\n\x12ListRunnersRequest\"=\n\x13ListRunnersResponse\x12&\n\x07runners\x18\x01 \x03(\x0b\x32\x15.tradewinds.v1.Runner\"D\n\x13\x43ordonRunnerRequest\x12\x17\n\trunner_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"C\n\x12\x44rainRunnerRequest\x12\x17\n\trunner_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"F\n\x15UncordonRunnerRequest\x12\x17\n\trunner_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x18\n\x16UncordonRunnerResponse\"\x1b\n\x19ListBrokerAccountsRequest\"S\n\x1aListBrokerAccountsResponse\x12\x35\n\x0f\x62roker_accounts\x18\x01 \x03(\x0b\x32\x1c.tradewinds.v1.BrokerAccount\"\x81\x01\n\x16ListAuditEventsRequest\x12\x1a\n\x0csubject_type\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nsubject_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"c\n\x17ListAuditEventsResponse\x12/\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x19.tradewinds.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*<\n\x04Gate\x12\x14\n\x10GATE_UNSPECIFIED\x10\x00\x12\r\n\tGATE_OPEN\x10\x01\x12\x0f\n\x0bGATE_CLOSED\x10\x02\x32\xe1\x07\n\nOperations\x12\x62\n\tGetHealth\x12\x1f.tradewinds.v1.GetHealthRequest\x1a .tradewinds.v1.GetHealthResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/health\x12i\n\x0bListRunners\x12!.tradewinds.v1.ListRunnersRequest\x1a\".tradewinds.v1.ListRunnersResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/runners\x12t\n\x0c\x43ordonRunner\x12\".tradewinds.v1.CordonRunnerRequest\x1a\x15.tradewinds.v1.Runner\")\x82\xd3\xe4\x93\x02#\"\x1e/v1/runners/{runner_id}:cordon:\x01*\x12q\n\x0b\x44rainRunner\x12!.tradewinds.v1.DrainRunnerRequest\x1a\x15.tradewinds.v1.Runner\"(\x82\xd3\xe4\x93\x02\"\"\x1d/v1/runners/{runner_id}:drain:\x01*\x12\x8a\x01\n\x0eUncordonRunner\x12$.tradewinds.v1.UncordonRunnerRequest\x1a%.tradewinds.v1.UncordonRunnerResponse\"+\x82\xd3\xe4\x93\x02%\" /v1/runners/{runner_id}:uncordon:\x01*\x12\x86\x01\n\x12ListBrokerAccounts\x12(.tradewinds.v1.ListBrokerAccountsRequest\x1a).tradewinds.v1.ListBrokerAccountsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/broker-accounts\x12\x8f\x01\n\x12LoginBrokerAccount\x12(.tradewinds.v1.LoginBrokerAccountRequest\x1a\x1c.tradewinds.v1.BrokerAccount\"1\x82\xd3\xe4\x93\x02+\"&/v1/broker-accounts/{account_id}:login:\x01*\x12s\n\x0fListAuditEvents\x12%.tradewinds.v1.ListAuditEventsRequest\x1a&.tradewinds.v1.ListAuditEventsResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/auditb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGINBROKERACCOUNTREQUEST'].fields_by_name['one_time_password']._serialized_options = b'\342A\001\001'
   _globals['_LOGINBROKERACCOUNTREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_LOGINBROKERACCOUNTREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\001'
+  _globals['_CORDONRUNNERREQUEST'].fields_by_name['runner_id']._loaded_options = None
+  _globals['_CORDONRUNNERREQUEST'].fields_by_name['runner_id']._serialized_options = b'\342A\001\002'
+  _globals['_CORDONRUNNERREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_CORDONRUNNERREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\001'
+  _globals['_DRAINRUNNERREQUEST'].fields_by_name['runner_id']._loaded_options = None
+  _globals['_DRAINRUNNERREQUEST'].fields_by_name['runner_id']._serialized_options = b'\342A\001\002'
+  _globals['_DRAINRUNNERREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_DRAINRUNNERREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\001'
+  _globals['_UNCORDONRUNNERREQUEST'].fields_by_name['runner_id']._loaded_options = None
+  _globals['_UNCORDONRUNNERREQUEST'].fields_by_name['runner_id']._serialized_options = b'\342A\001\002'
+  _globals['_UNCORDONRUNNERREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_UNCORDONRUNNERREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\001'
   _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['subject_type']._loaded_options = None
   _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['subject_type']._serialized_options = b'\342A\001\001'
   _globals['_LISTAUDITEVENTSREQUEST'].fields_by_name['subject_id']._loaded_options = None
@@ -53,36 +65,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPERATIONS'].methods_by_name['GetHealth']._serialized_options = b'\202\323\344\223\002\014\022\n/v1/health'
   _globals['_OPERATIONS'].methods_by_name['ListRunners']._loaded_options = None
   _globals['_OPERATIONS'].methods_by_name['ListRunners']._serialized_options = b'\202\323\344\223\002\r\022\013/v1/runners'
+  _globals['_OPERATIONS'].methods_by_name['CordonRunner']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['CordonRunner']._serialized_options = b'\202\323\344\223\002#\"\036/v1/runners/{runner_id}:cordon:\001*'
+  _globals['_OPERATIONS'].methods_by_name['DrainRunner']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['DrainRunner']._serialized_options = b'\202\323\344\223\002\"\"\035/v1/runners/{runner_id}:drain:\001*'
+  _globals['_OPERATIONS'].methods_by_name['UncordonRunner']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['UncordonRunner']._serialized_options = b'\202\323\344\223\002%\" /v1/runners/{runner_id}:uncordon:\001*'
   _globals['_OPERATIONS'].methods_by_name['ListBrokerAccounts']._loaded_options = None
   _globals['_OPERATIONS'].methods_by_name['ListBrokerAccounts']._serialized_options = b'\202\323\344\223\002\025\022\023/v1/broker-accounts'
   _globals['_OPERATIONS'].methods_by_name['LoginBrokerAccount']._loaded_options = None
   _globals['_OPERATIONS'].methods_by_name['LoginBrokerAccount']._serialized_options = b'\202\323\344\223\002+\"&/v1/broker-accounts/{account_id}:login:\001*'
   _globals['_OPERATIONS'].methods_by_name['ListAuditEvents']._loaded_options = None
   _globals['_OPERATIONS'].methods_by_name['ListAuditEvents']._serialized_options = b'\202\323\344\223\002\013\022\t/v1/audit'
-  _globals['_GATE']._serialized_start=1320
-  _globals['_GATE']._serialized_end=1380
+  _globals['_GATE']._serialized_start=1614
+  _globals['_GATE']._serialized_end=1674
   _globals['_RUNNER']._serialized_start=174
-  _globals['_RUNNER']._serialized_end=325
-  _globals['_BROKERACCOUNT']._serialized_start=328
-  _globals['_BROKERACCOUNT']._serialized_end=596
-  _globals['_LOGINBROKERACCOUNTREQUEST']._serialized_start=598
-  _globals['_LOGINBROKERACCOUNTREQUEST']._serialized_end=706
-  _globals['_GETHEALTHREQUEST']._serialized_start=708
-  _globals['_GETHEALTHREQUEST']._serialized_end=726
-  _globals['_GETHEALTHRESPONSE']._serialized_start=729
-  _globals['_GETHEALTHRESPONSE']._serialized_end=886
-  _globals['_LISTRUNNERSREQUEST']._serialized_start=888
-  _globals['_LISTRUNNERSREQUEST']._serialized_end=908
-  _globals['_LISTRUNNERSRESPONSE']._serialized_start=910
-  _globals['_LISTRUNNERSRESPONSE']._serialized_end=971
-  _globals['_LISTBROKERACCOUNTSREQUEST']._serialized_start=973
-  _globals['_LISTBROKERACCOUNTSREQUEST']._serialized_end=1000
-  _globals['_LISTBROKERACCOUNTSRESPONSE']._serialized_start=1002
-  _globals['_LISTBROKERACCOUNTSRESPONSE']._serialized_end=1085
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=1088
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=1217
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=1219
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=1318
-  _globals['_OPERATIONS']._serialized_start=1383
-  _globals['_OPERATIONS']._serialized_end=2002
+  _globals['_RUNNER']._serialized_end=382
+  _globals['_BROKERACCOUNT']._serialized_start=385
+  _globals['_BROKERACCOUNT']._serialized_end=653
+  _globals['_LOGINBROKERACCOUNTREQUEST']._serialized_start=655
+  _globals['_LOGINBROKERACCOUNTREQUEST']._serialized_end=763
+  _globals['_GETHEALTHREQUEST']._serialized_start=765
+  _globals['_GETHEALTHREQUEST']._serialized_end=783
+  _globals['_GETHEALTHRESPONSE']._serialized_start=786
+  _globals['_GETHEALTHRESPONSE']._serialized_end=943
+  _globals['_LISTRUNNERSREQUEST']._serialized_start=945
+  _globals['_LISTRUNNERSREQUEST']._serialized_end=965
+  _globals['_LISTRUNNERSRESPONSE']._serialized_start=967
+  _globals['_LISTRUNNERSRESPONSE']._serialized_end=1028
+  _globals['_CORDONRUNNERREQUEST']._serialized_start=1030
+  _globals['_CORDONRUNNERREQUEST']._serialized_end=1098
+  _globals['_DRAINRUNNERREQUEST']._serialized_start=1100
+  _globals['_DRAINRUNNERREQUEST']._serialized_end=1167
+  _globals['_UNCORDONRUNNERREQUEST']._serialized_start=1169
+  _globals['_UNCORDONRUNNERREQUEST']._serialized_end=1239
+  _globals['_UNCORDONRUNNERRESPONSE']._serialized_start=1241
+  _globals['_UNCORDONRUNNERRESPONSE']._serialized_end=1265
+  _globals['_LISTBROKERACCOUNTSREQUEST']._serialized_start=1267
+  _globals['_LISTBROKERACCOUNTSREQUEST']._serialized_end=1294
+  _globals['_LISTBROKERACCOUNTSRESPONSE']._serialized_start=1296
+  _globals['_LISTBROKERACCOUNTSRESPONSE']._serialized_end=1379
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=1382
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=1511
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=1513
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=1612
+  _globals['_OPERATIONS']._serialized_start=1677
+  _globals['_OPERATIONS']._serialized_end=2670
 # @@protoc_insertion_point(module_scope)

@@ -23,20 +23,26 @@ GATE_OPEN: Gate
 GATE_CLOSED: Gate
 
 class Runner(_message.Message):
-    __slots__ = ("runner_id", "instance_id", "capacity", "running", "heartbeat_at", "draining")
+    __slots__ = ("runner_id", "instance_id", "capacity", "running", "heartbeat_at", "draining", "cordon_reason", "build", "engine_id")
     RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
     CAPACITY_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_AT_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
+    CORDON_REASON_FIELD_NUMBER: _ClassVar[int]
+    BUILD_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
     runner_id: str
     instance_id: str
     capacity: int
     running: int
     heartbeat_at: _timestamp_pb2.Timestamp
     draining: bool
-    def __init__(self, runner_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draining: _Optional[bool] = ...) -> None: ...
+    cordon_reason: str
+    build: str
+    engine_id: str
+    def __init__(self, runner_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draining: _Optional[bool] = ..., cordon_reason: _Optional[str] = ..., build: _Optional[str] = ..., engine_id: _Optional[str] = ...) -> None: ...
 
 class BrokerAccount(_message.Message):
     __slots__ = ("account_id", "user_id", "broker", "client_code", "gate", "gate_reason", "session", "session_error", "logged_in_at", "owner_id", "epoch")
@@ -107,6 +113,34 @@ class ListRunnersResponse(_message.Message):
     RUNNERS_FIELD_NUMBER: _ClassVar[int]
     runners: _containers.RepeatedCompositeFieldContainer[Runner]
     def __init__(self, runners: _Optional[_Iterable[_Union[Runner, _Mapping]]] = ...) -> None: ...
+
+class CordonRunnerRequest(_message.Message):
+    __slots__ = ("runner_id", "reason")
+    RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    runner_id: str
+    reason: str
+    def __init__(self, runner_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class DrainRunnerRequest(_message.Message):
+    __slots__ = ("runner_id", "reason")
+    RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    runner_id: str
+    reason: str
+    def __init__(self, runner_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class UncordonRunnerRequest(_message.Message):
+    __slots__ = ("runner_id", "reason")
+    RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    runner_id: str
+    reason: str
+    def __init__(self, runner_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class UncordonRunnerResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ListBrokerAccountsRequest(_message.Message):
     __slots__ = ()

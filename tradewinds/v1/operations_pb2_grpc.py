@@ -45,6 +45,21 @@ class OperationsStub:
                 request_serializer=tradewinds_dot_v1_dot_operations__pb2.ListRunnersRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_operations__pb2.ListRunnersResponse.FromString,
                 _registered_method=True)
+        self.CordonRunner = channel.unary_unary(
+                '/tradewinds.v1.Operations/CordonRunner',
+                request_serializer=tradewinds_dot_v1_dot_operations__pb2.CordonRunnerRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_operations__pb2.Runner.FromString,
+                _registered_method=True)
+        self.DrainRunner = channel.unary_unary(
+                '/tradewinds.v1.Operations/DrainRunner',
+                request_serializer=tradewinds_dot_v1_dot_operations__pb2.DrainRunnerRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_operations__pb2.Runner.FromString,
+                _registered_method=True)
+        self.UncordonRunner = channel.unary_unary(
+                '/tradewinds.v1.Operations/UncordonRunner',
+                request_serializer=tradewinds_dot_v1_dot_operations__pb2.UncordonRunnerRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_operations__pb2.UncordonRunnerResponse.FromString,
+                _registered_method=True)
         self.ListBrokerAccounts = channel.unary_unary(
                 '/tradewinds.v1.Operations/ListBrokerAccounts',
                 request_serializer=tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsRequest.SerializeToString,
@@ -75,6 +90,30 @@ class OperationsServicer:
 
     def ListRunners(self, request, context):
         """Lists the runners whose lease has not expired.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CordonRunner(self, request, context):
+        """Gives a runner nothing new; what runs there goes on. It stays so over restarts of the runner, until it is uncordoned. NOT_FOUND when no
+        runner of this name is connected. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DrainRunner(self, request, context):
+        """Cordons a runner and moves what runs there to others, with saved state and without on_stop's orders. Its process ends; whoever
+        supervises it starts another one, which gets nothing until it is uncordoned. NOT_FOUND as above. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UncordonRunner(self, request, context):
+        """Lets a runner take strategies again: new and restarted ones, what runs elsewhere stays there. NOT_FOUND when it is not cordoned.
+        Audited.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,6 +153,21 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.ListRunners,
                     request_deserializer=tradewinds_dot_v1_dot_operations__pb2.ListRunnersRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_operations__pb2.ListRunnersResponse.SerializeToString,
+            ),
+            'CordonRunner': grpc.unary_unary_rpc_method_handler(
+                    servicer.CordonRunner,
+                    request_deserializer=tradewinds_dot_v1_dot_operations__pb2.CordonRunnerRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_operations__pb2.Runner.SerializeToString,
+            ),
+            'DrainRunner': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainRunner,
+                    request_deserializer=tradewinds_dot_v1_dot_operations__pb2.DrainRunnerRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_operations__pb2.Runner.SerializeToString,
+            ),
+            'UncordonRunner': grpc.unary_unary_rpc_method_handler(
+                    servicer.UncordonRunner,
+                    request_deserializer=tradewinds_dot_v1_dot_operations__pb2.UncordonRunnerRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_operations__pb2.UncordonRunnerResponse.SerializeToString,
             ),
             'ListBrokerAccounts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBrokerAccounts,
@@ -186,6 +240,87 @@ class Operations:
             '/tradewinds.v1.Operations/ListRunners',
             tradewinds_dot_v1_dot_operations__pb2.ListRunnersRequest.SerializeToString,
             tradewinds_dot_v1_dot_operations__pb2.ListRunnersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CordonRunner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/CordonRunner',
+            tradewinds_dot_v1_dot_operations__pb2.CordonRunnerRequest.SerializeToString,
+            tradewinds_dot_v1_dot_operations__pb2.Runner.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainRunner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/DrainRunner',
+            tradewinds_dot_v1_dot_operations__pb2.DrainRunnerRequest.SerializeToString,
+            tradewinds_dot_v1_dot_operations__pb2.Runner.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UncordonRunner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/UncordonRunner',
+            tradewinds_dot_v1_dot_operations__pb2.UncordonRunnerRequest.SerializeToString,
+            tradewinds_dot_v1_dot_operations__pb2.UncordonRunnerResponse.FromString,
             options,
             channel_credentials,
             insecure,

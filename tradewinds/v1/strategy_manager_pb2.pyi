@@ -97,7 +97,7 @@ class Strategy(_message.Message):
     def __init__(self, module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., params_schema: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., description: _Optional[str] = ..., code_hash: _Optional[str] = ..., registered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StrategyConfig(_message.Message):
-    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "desired_state", "state", "state_reason", "runner_id", "epoch", "process_id", "heartbeat_at", "created_at", "updated_at", "metrics", "crash_count", "paused")
+    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "desired_state", "state", "state_reason", "runner_id", "epoch", "process_id", "heartbeat_at", "created_at", "updated_at", "metrics", "crash_count", "paused", "running_code_hash")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +123,7 @@ class StrategyConfig(_message.Message):
     METRICS_FIELD_NUMBER: _ClassVar[int]
     CRASH_COUNT_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_CODE_HASH_FIELD_NUMBER: _ClassVar[int]
     config_id: str
     user_id: str
     account_id: str
@@ -141,7 +142,8 @@ class StrategyConfig(_message.Message):
     metrics: _containers.ScalarMap[str, float]
     crash_count: int
     paused: bool
-    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., state: _Optional[_Union[StrategyState, str]] = ..., state_reason: _Optional[str] = ..., runner_id: _Optional[str] = ..., epoch: _Optional[int] = ..., process_id: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., crash_count: _Optional[int] = ..., paused: _Optional[bool] = ...) -> None: ...
+    running_code_hash: str
+    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., state: _Optional[_Union[StrategyState, str]] = ..., state_reason: _Optional[str] = ..., runner_id: _Optional[str] = ..., epoch: _Optional[int] = ..., process_id: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., crash_count: _Optional[int] = ..., paused: _Optional[bool] = ..., running_code_hash: _Optional[str] = ...) -> None: ...
 
 class StrategyCommand(_message.Message):
     __slots__ = ("command_id", "config_id", "verb", "issuer", "reason", "status", "result", "created_at", "completed_at", "claimed_at", "expires_at", "attempts")
@@ -170,6 +172,90 @@ class StrategyCommand(_message.Message):
     expires_at: _timestamp_pb2.Timestamp
     attempts: int
     def __init__(self, command_id: _Optional[str] = ..., config_id: _Optional[str] = ..., verb: _Optional[_Union[CommandVerb, str]] = ..., issuer: _Optional[str] = ..., reason: _Optional[str] = ..., status: _Optional[_Union[CommandStatus, str]] = ..., result: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., claimed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., attempts: _Optional[int] = ...) -> None: ...
+
+class StrategyRun(_message.Message):
+    __slots__ = ("run_id", "config_id", "epoch", "runner_id", "process_id", "code_hash", "started_at", "ended_at", "outcome", "detail")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    RUNNER_ID_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_HASH_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    config_id: str
+    epoch: int
+    runner_id: str
+    process_id: int
+    code_hash: str
+    started_at: _timestamp_pb2.Timestamp
+    ended_at: _timestamp_pb2.Timestamp
+    outcome: str
+    detail: str
+    def __init__(self, run_id: _Optional[str] = ..., config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., runner_id: _Optional[str] = ..., process_id: _Optional[int] = ..., code_hash: _Optional[str] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outcome: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class MetricValue(_message.Message):
+    __slots__ = ("recorded_at", "value")
+    RECORDED_AT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    recorded_at: _timestamp_pb2.Timestamp
+    value: float
+    def __init__(self, recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., value: _Optional[float] = ...) -> None: ...
+
+class ListRunsRequest(_message.Message):
+    __slots__ = ("config_id", "page_size", "page_token")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, config_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRunsResponse(_message.Message):
+    __slots__ = ("runs", "next_page_token")
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    runs: _containers.RepeatedCompositeFieldContainer[StrategyRun]
+    next_page_token: str
+    def __init__(self, runs: _Optional[_Iterable[_Union[StrategyRun, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListMetricsRequest(_message.Message):
+    __slots__ = ("config_id", "name", "page_size", "page_token")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    name: str
+    page_size: int
+    page_token: str
+    def __init__(self, config_id: _Optional[str] = ..., name: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListMetricsResponse(_message.Message):
+    __slots__ = ("values", "next_page_token")
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedCompositeFieldContainer[MetricValue]
+    next_page_token: str
+    def __init__(self, values: _Optional[_Iterable[_Union[MetricValue, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class WatchStrategiesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WatchStrategiesResponse(_message.Message):
+    __slots__ = ("strategy_configs", "deleted_config_ids", "end")
+    STRATEGY_CONFIGS_FIELD_NUMBER: _ClassVar[int]
+    DELETED_CONFIG_IDS_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    strategy_configs: _containers.RepeatedCompositeFieldContainer[StrategyConfig]
+    deleted_config_ids: _containers.RepeatedScalarFieldContainer[str]
+    end: _common_pb2.WatchEnd
+    def __init__(self, strategy_configs: _Optional[_Iterable[_Union[StrategyConfig, _Mapping]]] = ..., deleted_config_ids: _Optional[_Iterable[str]] = ..., end: _Optional[_Union[_common_pb2.WatchEnd, _Mapping]] = ...) -> None: ...
 
 class ListStrategiesRequest(_message.Message):
     __slots__ = ("page_size", "page_token")

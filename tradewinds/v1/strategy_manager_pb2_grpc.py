@@ -115,6 +115,21 @@ class StrategyManagerStub:
                 request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.GetCommandRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
                 _registered_method=True)
+        self.ListRuns = channel.unary_unary(
+                '/tradewinds.v1.StrategyManager/ListRuns',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListRunsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListRunsResponse.FromString,
+                _registered_method=True)
+        self.ListMetrics = channel.unary_unary(
+                '/tradewinds.v1.StrategyManager/ListMetrics',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListMetricsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListMetricsResponse.FromString,
+                _registered_method=True)
+        self.WatchStrategies = channel.unary_stream(
+                '/tradewinds.v1.StrategyManager/WatchStrategies',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategiesRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategiesResponse.FromString,
+                _registered_method=True)
         self.ListCommands = channel.unary_unary(
                 '/tradewinds.v1.StrategyManager/ListCommands',
                 request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListCommandsRequest.SerializeToString,
@@ -246,6 +261,29 @@ class StrategyManagerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRuns(self, request, context):
+        """Lists the runs (processes) of one instance, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMetrics(self, request, context):
+        """Lists what one metric of an instance was, newest first. The newest 50,000 values of each are kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchStrategies(self, request, context):
+        """Follows the caller's instances: all of them first, then each whenever its state, wish, runner or parameters change (heartbeats and
+        metrics do not count), and a beat every 15 s. It tells states, not events: a new watch begins with all, so that there is no cursor.
+        It ends in-band.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCommands(self, request, context):
         """Lists the commands of the caller's instances, newest first.
         """
@@ -335,6 +373,21 @@ def add_StrategyManagerServicer_to_server(servicer, server):
                     servicer.GetCommand,
                     request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.GetCommandRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.SerializeToString,
+            ),
+            'ListRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRuns,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListRunsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListRunsResponse.SerializeToString,
+            ),
+            'ListMetrics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMetrics,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListMetricsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ListMetricsResponse.SerializeToString,
+            ),
+            'WatchStrategies': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStrategies,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategiesRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategiesResponse.SerializeToString,
             ),
             'ListCommands': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCommands,
@@ -775,6 +828,87 @@ class StrategyManager:
             '/tradewinds.v1.StrategyManager/GetCommand',
             tradewinds_dot_v1_dot_strategy__manager__pb2.GetCommandRequest.SerializeToString,
             tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/ListRuns',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.ListRunsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.ListRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMetrics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/ListMetrics',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.ListMetricsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.ListMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchStrategies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/WatchStrategies',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategiesRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.WatchStrategiesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,6 +29,7 @@ class LeaseView:
     capacity: int
     expires_at: datetime
     is_draining: bool = False
+    cordon_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,17 @@ def _least_loaded(alive: Sequence[LeaseView], load: Counter[str]) -> LeaseView |
     )
 
 
+def _reason(lease: LeaseView) -> str:
+    return f" ({lease.cordon_reason})" if lease.cordon_reason else ""
+
+
 def _why_nobody(view: FleetView, alive: Sequence[LeaseView]) -> str:
     if alive:
         full = ", ".join(f"{lease.runner_id} {lease.capacity}/{lease.capacity}" for lease in alive[:5])
         return f"no runner has room: {full}; add runners or raise RUNNER_CAPACITY"
+    if aside := [lease for lease in view.leases if lease.expires_at >= view.now]:
+        named = ", ".join(f"{lease.runner_id}{_reason(lease)}" for lease in aside[:5])
+        return f"every runner is set aside: {named}; uncordon one or add runners"
     if silent := [lease for lease in view.leases if lease.expires_at < view.now and not lease.is_draining]:
         last = max(silent, key=lambda lease: lease.expires_at)
         return f"no runner is connected: the lease of {last.runner_id} has run out; start one"

@@ -61,6 +61,7 @@ class RunnerSession:
         self._intake = Intake()
         self._receiving: asyncio.Task[None] | None = None
         self._is_closing = False
+        self._is_drained = False
         self._loops: dict[tuple[str, int], int] = {}
 
     @property
@@ -115,6 +116,13 @@ class RunnerSession:
         if not config_id:
             self.outgoing.end()
         return sent
+
+    def drain(self, reason: str) -> bool:
+        """Tell the runner to move everything away and leave; once a session."""
+        if not self._is_drained:
+            self._is_drained = self.outgoing.try_send(drain=pb.Drain(reason=reason))
+            return self._is_drained
+        return False
 
     def direct(self, desired: Desired, directive: pb.Directive) -> bool:
         """Send a directive. Order events follow when its process is STARTING: before, nobody there could take them."""

@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
+from engine_server.fleet.cordons import to_empty
 from engine_server.fleet.directives import DirectiveWriter, InstrumentGoneError, ScripMasterMissingError
 from engine_server.fleet.domain.lifecycle import Event, StrategyReport
 from engine_server.fleet.domain.steering import Desired, due
@@ -77,6 +78,7 @@ class Steering:
         sessions = self._sessions.all()
         if not sessions:
             return
+        await self._empty(sessions)
         before = {session.session_id: session.changes for session in sessions}
         rows = await self._database.pool.fetch(_DESIRED, [session.identity.instance_id for session in sessions])
         desired = defaultdict(list)
@@ -86,6 +88,14 @@ class Steering:
             # A report that was being applied makes the rows that we read old; its end wakes us again.
             if session.changes == before[session.session_id] and session.changes % 2 == 0:
                 await self._steer(session, desired[session.identity.instance_id])
+
+    async def _empty(self, sessions: Sequence[RunnerSession]) -> None:
+        """Tell the runners that an operator drains; one that does not hear is told again."""
+        by_runner = {session.runner_id: session for session in sessions}
+        for row in await to_empty(self._database, [session.identity.instance_id for session in sessions]):
+            session = by_runner[row["runner_id"]]
+            if session.drain(row["reason"]):
+                log.info("drained", runner_id=session.runner_id, reason=row["reason"])
 
     async def _steer(self, session: RunnerSession, desired: Sequence[Desired]) -> None:
         for one in desired:

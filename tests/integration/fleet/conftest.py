@@ -20,6 +20,7 @@ from engine_server.oms.queries import OrderQueries
 from engine_server.rpc.peers import Peers
 from engine_server.rpc.runner_session import StrategyRunnerServicer
 from engine_server.rpc.strategy_manager import StrategyManagerServicer
+from engine_server.rpc.strategy_watch import StrategyWatch
 from tests.integration.fleet.scripted_runner import ScriptedRunner
 from tests.support.datastores import temporary_state_dir
 from tests.support.settings import database_settings
@@ -76,6 +77,7 @@ class Engine:
     database: Database
     woken: list[None]
     peers: Peers
+    stopping: asyncio.Event
     has_stopped: bool = False
 
     async def stop(self) -> None:
@@ -119,18 +121,20 @@ async def start_engine(
             crash_budget=CrashBudget(crashes=4, window_seconds=60),
             strategy_facts_changed=facts_changed.append,
         )
-        peers = Peers(engine_id)
+        peers, stopping = Peers(engine_id), asyncio.Event()
+        watch = StrategyWatch(database, stopping, heartbeat_seconds=0.3)
+        await watch.start()
         server = GrpcServer(auth.TokenVerifier(installation.jwks_file))
         strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
         strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(
-            StrategyManagerServicer(fleet, peers), server.server
+            StrategyManagerServicer(fleet, peers, watch), server.server
         )
         service = Service(engine_id, ServiceSettings())
         await fleet.start(service)
         address = await server.start(
             "127.0.0.1", port, ["tradewinds.v1.StrategyRunner", "tradewinds.v1.StrategyManager"]
         )
-        engines.append(Engine(address, fleet, orders, service, server, database, woken, peers))
+        engines.append(Engine(address, fleet, orders, service, server, database, woken, peers, stopping))
         return engines[-1]
 
     yield start

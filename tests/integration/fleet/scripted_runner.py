@@ -54,6 +54,7 @@ class ScriptedRunner:
         self.processes: dict[str, Process] = {}
         self.directives: list[pb.Directive] = []
         self.superseded: list[str] = []
+        self.drained: list[str] = []
         self.acked = 0
         self.sent_heartbeat = 0
         self.raw_events: list[tuple[str, int]] = []
@@ -220,6 +221,8 @@ class ScriptedRunner:
         elif kind == "inspect":
             if (result := self.answer(message.inspect)) is not None:
                 await self.send(inspect_result=result)
+        elif kind == "drain":
+            self.drained.append(message.drain.reason)
         elif kind == "superseded":
             self.superseded.append(message.superseded.config_id)
             self.processes.pop(message.superseded.config_id, None)

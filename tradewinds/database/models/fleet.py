@@ -115,6 +115,18 @@ class RunnerLease(Base):
     draining: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
+class RunnerCordon(Base):
+    """A runner that an operator has set aside; `is_drained`: what was there is moved away."""
+
+    __tablename__ = "runner_cordons"
+
+    runner_id: Mapped[str] = mapped_column(primary_key=True)
+    is_drained: Mapped[bool]
+    reason: Mapped[str]
+    actor: Mapped[str]
+    created_at: Mapped[CreatedAt]
+
+
 class EngineLease(Base):
     """An engine that is there, and where the others reach it; in database time."""
 
