@@ -66,6 +66,23 @@ class SandboxProcess:
     def scrip_master_url(self) -> str:
         return f"{self.http_url}/OpenAPI_File/files/OpenAPIScripMaster.json"
 
+    def as_real_broker(self) -> dict[str, str]:
+        """The settings that put an account at this broker in place of the stack's own."""
+        known, https = self.credentials, self.https_url
+        wss = https.replace("https", "wss", 1)
+        return {
+            "BROKER_REST_URL": https,
+            "BROKER_ORDER_STREAM_URL": f"{wss}/smart-order-update",
+            "BROKER_MARKET_STREAM_URL": f"{wss}/smart-stream",
+            "BROKER_SCRIP_MASTER_URL": f"{https}/OpenAPI_File/files/OpenAPIScripMaster.json",
+            "BROKER_CLOCK_URL": f"{https}/sandbox/clock",
+            "BROKER_CA_FILE": str(self.ca_file),
+            "BROKER_CLIENT_CODE": known.client_code,
+            "BROKER_PIN": known.pin,
+            "BROKER_TOTP_SECRET": known.totp_secret,
+            "BROKER_API_KEY": known.api_key,
+        }
+
     async def start(self) -> None:
         """Start it and wait until it really serves. Raises RuntimeError with its own words when it does not."""
         if self.state_dir is None:

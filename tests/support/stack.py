@@ -15,20 +15,21 @@ from typing import Any
 import httpx
 import psutil
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 STOP_SECONDS = 40.0
 
 
 class UpProcess:
     """`tradewinds up` with `arguments`. Use it with `async with`; `rest` is an HTTP client with the owner's token."""
 
-    def __init__(self, state_dir: Path, *arguments: str) -> None:
+    def __init__(self, state_dir: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
         self.state_dir = state_dir
         self.ready_file = state_dir.parent / f"{state_dir.name}.ready.json"
         self.facts: dict[str, Any] = {}
         self.ready_after_seconds = 0.0
         self.output = ""
         self._arguments = arguments
+        self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
         self._rest: httpx.AsyncClient | None = None
 
@@ -50,6 +51,7 @@ class UpProcess:
             "--ready-file",
             str(self.ready_file),
             *self._arguments,
+            environment=self._environment,
         )
         while not self.ready_file.exists():
             if self._process.returncode is not None or time.monotonic() - began > READY_SECONDS:

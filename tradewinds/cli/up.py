@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ from tradewinds.cli.output import console
 from tradewinds.cli.running import run
 from tradewinds.client.connection import Connection
 from tradewinds.client.target import DEFAULT_STATE_DIR, Target
+from tradewinds.config import BrokerCredentials, BrokerSettings, load
+from tradewinds.embedded.broker import RealBroker
 from tradewinds.embedded.options import UpOptions
 from tradewinds.errors import TradewindsError
 from tradewinds.telemetry import configure_logging
@@ -53,7 +56,8 @@ def up(
 ) -> None:
     """Start PostgreSQL, Valkey, a simulated broker and every service; a sample strategy trades within seconds.
 
-    DATABASE_URL and REDIS_URL replace the embedded servers. Ctrl-C stops everything in order.
+    DATABASE_URL and REDIS_URL replace the embedded servers. BROKER_CLIENT_CODE, BROKER_PIN, BROKER_TOTP_SECRET and BROKER_API_KEY
+    replace the simulated broker: real money, and no sample strategy (`tradewinds broker check` first). Ctrl-C stops everything in order.
     """
     if more_replays and not replay:
         raise typer.BadParameter(f"{more_replays[0]} belongs to no option; recorded data come with --replay FILE")
@@ -73,10 +77,17 @@ def up(
     run(_up(options))
 
 
+def _real_broker() -> RealBroker | None:
+    """The account in the environment; raises `ConfigurationError` when only a part of it is there."""
+    credentials = load(BrokerCredentials)
+    return RealBroker(credentials, load(BrokerSettings)) if credentials.given else None
+
+
 async def _up(options: UpOptions) -> None:
     """Start, tell, wait for a signal, stop. Whatever had started is stopped, whatever happens."""
     from tradewinds.embedded.stack import Stack  # the servers' parts: no other command of ours needs them
 
+    options = replace(options, real_broker=_real_broker())
     configure_logging("up", "ERROR")  # people read what is printed; retries and the like are in the logs of the parts
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -96,7 +107,7 @@ async def _start(stack: Stack, options: UpOptions) -> None:
     began = time.monotonic()
     await stack.start()
     facts = stack.facts()
-    note = await _demo(facts, options) if options.demo else ""
+    note = await _demo(facts, options) if options.demo and options.real_broker is None else ""
     _welcome(facts, options, time.monotonic() - began, note)
 
 
@@ -146,7 +157,10 @@ def _welcome(facts: StackFacts, options: UpOptions, seconds: float, note: str) -
     )
     console.print(f"\n[bold]Tradewinds is up[/bold] in {seconds:.1f} s. {note}\n")
     console.print(f"  REST, SSE and gRPC   {facts.rest}")
-    console.print(f"  simulated broker     {facts.sandbox}")
+    if facts.sandbox:
+        console.print(f"  simulated broker     {facts.sandbox}")
+    else:
+        console.print(f"  [bold red]REAL MONEY[/bold red]           account {facts.account_id} at Angel One")
     console.print(f"  state and logs       {options.state_dir}/  (logs/ has one file a process)")
     console.out(f"  token                {facts.token}\n", highlight=False)
     console.print("Try, in another terminal (the commands are in .venv/bin):")

@@ -72,7 +72,7 @@ class Layout:
         """The way out to the broker."""
         environment = {
             "EGRESS_PORT": str(self.addresses.egress),
-            "EGRESS_ALLOWED": self._broker_address,
+            "EGRESS_ALLOWED": real.egress_allowed if (real := self.options.real_broker) else self._broker_address,
             "EGRESS_STATE_DIR": str(self.installation.state_dir / "egress"),
         }
         return self._service("egress", ("-m", "engine_server", "egress"), environment)
@@ -148,6 +148,8 @@ class Layout:
         return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
 
     def _broker(self) -> dict[str, str]:
+        if self.options.real_broker is not None:
+            return self.options.real_broker.environment()
         tls = self._broker_address
         return {
             "BROKER_REST_URL": f"https://{tls}",

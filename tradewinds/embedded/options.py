@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tradewinds.embedded.broker import RealBroker
 from tradewinds.errors import ConfigurationError
 
 DEFAULT_REST_PORT = 8080
@@ -12,7 +13,7 @@ DEFAULT_REST_PORT = 8080
 
 @dataclass(frozen=True)
 class UpOptions:
-    """`database_url` and `redis_url` replace the embedded servers when they are not empty."""
+    """`database_url` and `redis_url` replace the embedded servers when they are not empty, `real_broker` the simulated one."""
 
     state_dir: Path
     rest_port: int | None = None
@@ -25,6 +26,7 @@ class UpOptions:
     demo: bool = True
     database_url: str = ""
     redis_url: str = ""
+    real_broker: RealBroker | None = None
 
     def check(self) -> None:
         """Raise `ConfigurationError` for the first option that cannot work, naming it and the remedy."""
@@ -42,6 +44,10 @@ class UpOptions:
             raise ConfigurationError(
                 f"--strategies: the folder's name {self.strategies.resolve().name!r} cannot be a Python package; "
                 "rename it to letters, digits and underscores"
+            )
+        if self.real_broker is not None and (self.replay or self.speed != 1.0):
+            raise ConfigurationError(
+                "--replay and --speed: a real account trades at the market's own pace; unset BROKER_CLIENT_CODE for the simulated broker"
             )
         for file in self.replay:
             if not file.is_file():

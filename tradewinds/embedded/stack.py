@@ -84,7 +84,7 @@ class Stack:
         layout = self._layout = Layout(self._options, self._installation, addresses, database_url, redis_url)
         await self._together(
             self._prepare_database(database_url),
-            self._start(layout.sandbox()),
+            *([] if self._options.real_broker else [self._start(layout.sandbox())]),
             self._start(layout.egress()),
         )
         await self._together(
@@ -122,7 +122,7 @@ class Stack:
         return StackFacts(
             rest=f"http://127.0.0.1:{addresses.rest}",
             token=self._installation.token(OWNER, OWNER_ROLES, OWNER_TOKEN_LIFETIME),
-            sandbox=f"http://127.0.0.1:{addresses.sandbox}",
+            sandbox="" if self._options.real_broker else f"http://127.0.0.1:{addresses.sandbox}",
             account_id=self._account_id,
             database_url=self._layout.database_url,
             redis_url=self._layout.redis_url,
@@ -164,7 +164,12 @@ class Stack:
 
     async def _prepare_database(self, database_url: str) -> None:
         await self._named("migrations", migrations.upgrade(database_url))
-        self._account_id = await seed(database_url, self._installation.secrets(), is_replay=bool(self._options.replay))
+        self._account_id = await seed(
+            database_url,
+            self._installation.secrets(),
+            is_replay=bool(self._options.replay),
+            real=self._options.real_broker,
+        )
 
     async def _start(self, spec: ProcessSpec) -> None:
         state_dir = self._installation.state_dir

@@ -14,21 +14,8 @@ from tests.support.sandbox_process import REPOSITORY, SandboxProcess
 
 
 def environment_of(sandbox: SandboxProcess, **other: str) -> dict[str, str]:
-    known, https = sandbox.credentials, sandbox.https_url
-    wss = https.replace("https", "wss", 1)
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("BROKER_")},
-        "BROKER_REST_URL": https,
-        "BROKER_ORDER_STREAM_URL": f"{wss}/smart-order-update",
-        "BROKER_MARKET_STREAM_URL": f"{wss}/smart-stream",
-        "BROKER_SCRIP_MASTER_URL": f"{https}/OpenAPI_File/files/OpenAPIScripMaster.json",
-        "BROKER_CA_FILE": str(sandbox.ca_file),
-        "BROKER_CLIENT_CODE": known.client_code,
-        "BROKER_PIN": known.pin,
-        "BROKER_TOTP_SECRET": known.totp_secret,
-        "BROKER_API_KEY": known.api_key,
-        **other,
-    }
+    usual = {name: value for name, value in os.environ.items() if not name.startswith("BROKER_")}
+    return {**usual, **sandbox.as_real_broker(), **other}
 
 
 async def check(environment: dict[str, str], *arguments: str) -> tuple[int, str, str]:
