@@ -62,8 +62,9 @@ class BarSupply:
                     attempt=attempt,
                     error=str(e),
                 )
-                if attempt < _ATTEMPTS:
-                    await asyncio.sleep(_PAUSE_SECONDS)
+                if e.is_final or attempt == _ATTEMPTS:
+                    return
+                await asyncio.sleep(_PAUSE_SECONDS)
             else:
                 if bars:
                     self._process.send(PastBars(bars))

@@ -19,6 +19,15 @@ from tradewinds.sdk.phases import KnownDay, PhaseSpan
 from tradewinds.v1 import market_data_pb2, market_data_pb2_grpc
 
 _CALL_SECONDS: Final = 5.0
+_REFUSALS: Final = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
 
 
 class EngineMarket:
@@ -65,7 +74,8 @@ class EngineMarket:
         try:
             return await method(request, timeout=_CALL_SECONDS, metadata=self._metadata)
         except grpc.aio.AioRpcError as e:
-            raise MarketCallError(f"{e.code().name}: {from_rpc_error(e).message}") from e
+            message = f"{e.code().name}: {from_rpc_error(e).message}"
+            raise MarketCallError(message, is_final=e.code() in _REFUSALS) from e
 
 
 def _bar(key: str, interval: str, bar: market_data_pb2.Bar) -> Bar:

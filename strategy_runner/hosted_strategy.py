@@ -31,6 +31,12 @@ _EXIT_SECONDS: Final = 2.0
 _DRAIN_SECONDS: Final = 5.0
 _RESTART_DRAIN_SECONDS: Final = 12.0  # longer than an order is tried
 _CLOCK_SECONDS: Final = 3.0
+_WHY_STOPPED: Final = {
+    StopReason.STOP: "",
+    StopReason.MOVE: "MOVE: it goes on elsewhere",
+    StopReason.UPGRADE: "UPGRADE: it goes on in a new process",
+    StopReason.RUNNER_LOST: "RUNNER_LOST: its runner has lost the engine, or the strategy",
+}
 _crashes = Counter("tradewinds_strategy_crashes_total", "Strategy processes that ended by themselves")
 
 
@@ -287,8 +293,7 @@ class HostedStrategy:
             return end if end is not None and end.event is not LifeEvent.STOPPED else End(LifeEvent.CRASHED, how)
         if end is None:
             return End(LifeEvent.STOPPED, f"{how}; on_stop may take {self._hosting.stop_seconds:g} s")
-        reason = "" if self._stopping is StopReason.STOP else f"{self._stopping}: it goes on elsewhere"
-        return End(LifeEvent.STOPPED, end.detail or reason)
+        return End(LifeEvent.STOPPED, end.detail or _WHY_STOPPED[self._stopping])
 
     def _take(self, process: StrategyProcess, message: protocol.WorkerMessage) -> None:
         a, upstream = self.assignment, self._hosting.upstream

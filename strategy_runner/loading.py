@@ -38,9 +38,18 @@ def package_of(folder: Path) -> str:
         raise FolderError(f"{folder} is not a folder")
     if not name.isidentifier() or keyword.iskeyword(name):
         raise FolderError(f"{folder}: {name!r} is not a Python name; rename the folder (letters, digits, underscores)")
-    if name != BUILT_IN and (name in sys.stdlib_module_names or importlib.util.find_spec(name) is not None):
+    if name != BUILT_IN and (name in sys.stdlib_module_names or _is_elsewhere(name, folder)):
         raise FolderError(f"{folder}: the name {name!r} is taken by an installed package; rename the folder")
     return name
+
+
+def _is_elsewhere(name: str, folder: Path) -> bool:
+    """Whether Python finds another package of this name; started beside its folder, it finds the folder itself."""
+    found = importlib.util.find_spec(name)
+    if found is None:
+        return False
+    places = found.submodule_search_locations or ()
+    return all(Path(place).resolve() != folder.resolve() for place in places)
 
 
 def make_importable(folders: Iterable[Path]) -> list[str]:

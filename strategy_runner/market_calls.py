@@ -11,7 +11,11 @@ from tradewinds.sdk.phases import KnownDay, PhaseSpan
 
 
 class MarketCallError(Exception):
-    """The engine did not answer, or refused; asking again later may help."""
+    """The engine did not answer, or refused: then (`is_final`) asking the same again does not help."""
+
+    def __init__(self, message: str, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Roster:
             hosted.follow(wanted)
         elif wanted.run:
             self._next[wanted.config_id] = wanted
-            hosted.stop(StopReason.MOVE)
+            hosted.stop(StopReason.UPGRADE)
         else:
             self._next.pop(wanted.config_id, None)
             hosted.stop(StopReason.STOP, revision=wanted.revision)

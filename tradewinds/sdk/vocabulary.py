@@ -70,7 +70,8 @@ class StopReason(StrEnum):
     """Why a strategy is stopped. Order verbs are refused in `on_stop` unless it is STOP: scaling is not liquidating."""
 
     STOP = "STOP"  # somebody asked for it
-    MOVE = "MOVE"  # it goes on in another process
+    MOVE = "MOVE"  # it goes on on another runner
+    UPGRADE = "UPGRADE"  # it goes on in a new process here: restarted, with new code or other parameters
     RUNNER_LOST = "RUNNER_LOST"  # its runner has lost the engine, or the strategy to another runner
 
     @property

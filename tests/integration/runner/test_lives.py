@@ -50,6 +50,8 @@ async def test_a_newer_revision_replaces_the_process_and_keeps_its_state(
     first = await running(engine, "one")
     engine.start("one", "Watcher", revision=2, epoch=2)
     await eventually(lambda: engine.life("one") == ["STARTING", "RUNNING", "STOPPED", "STARTING", "RUNNING"])
+    assert engine.of_kind("strategy_report", "one")[2].detail == "UPGRADE: it goes on in a new process"
+    assert "stopped: UPGRADE" in engine.said("one")
     last = engine.last_report("one")
     assert (last.epoch, last.revision) == (2, 2)
     assert last.process_id != first

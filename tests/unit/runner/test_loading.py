@@ -23,6 +23,17 @@ def test_a_folder_is_a_package_of_its_name(tmp_path: Path) -> None:
     assert package_of(folder(tmp_path, "strategies")) == "strategies"
 
 
+def test_a_folder_beside_which_the_runner_was_started_is_no_other_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = folder(tmp_path, "my_strategies")
+    monkeypatch.syspath_prepend(tmp_path)  # as `python -m` does with the working directory
+    assert package_of(own) == "my_strategies"
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(FolderError, match="taken by an installed package"):
+        package_of(folder(tmp_path / "elsewhere", "my_strategies"))
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
