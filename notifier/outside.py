@@ -26,6 +26,8 @@ from notifier.preference_store import PreferenceStore
 from notifier.provider_settings import ProviderSettings, routes
 from notifier.settings import OutsideSettings
 from notifier.store import NotificationStore
+from notifier.templates.reference import Parts
+from notifier.templates.store import TemplateStore
 from notifier.usage import UsageCounters
 from tradewinds import ids, service
 from tradewinds.clock import Clock
@@ -43,6 +45,7 @@ class Outside:
     guard: AddressGuard
     inbox: Inbox
     records: DeliveryRecords
+    templates: TemplateStore
     reachable: frozenset[Channel]
     wake: Callable[[], None]
 
@@ -58,10 +61,12 @@ async def start_outside(
     running.spawn("partitions", partitions.run())
     preferences = PreferenceStore(database)
     await preferences.start()
+    templates = TemplateStore(database)
+    await templates.start()
     planner = Planner(preferences, UsageCounters(redis), clock, ids.new_id)
     guard, sealing = AddressGuard(settings.networks()), Sealing(_seal_key())
     outward = routes(providers, guard, clock)
-    wake = _start_workers(running, database, sealing, clock, outward, providers.concurrency)
+    wake = _start_workers(running, database, sealing, clock, outward, Parts(templates), providers.concurrency)
     return Outside(
         keeper=PlannedKeeper(planner, NotificationStore(database), wake),
         preferences=preferences,
@@ -69,6 +74,7 @@ async def start_outside(
         guard=guard,
         inbox=Inbox(database),
         records=DeliveryRecords(database),
+        templates=templates,
         reachable=frozenset(channel for channel, some in outward.items() if some.lead_somewhere),
         wake=wake,
     )
@@ -80,13 +86,14 @@ def _start_workers(
     sealing: Sealing,
     clock: Clock,
     outward: Mapping[Channel, Routes],
+    parts: Parts,
     concurrency: int,
 ) -> Callable[[], None]:
     """One worker for each channel, and what gathers; returns what wakes them."""
     workers = []
     for channel, some in outward.items():
         claims = Claims(database, sealing, ids.new_id("wkr"))
-        worker = ChannelWorker(some, claims, clock, SystemRandom().random, concurrency)
+        worker = ChannelWorker(some, claims, parts, clock, SystemRandom().random, concurrency)
         running.spawn(f"deliver {channel}", worker.run())
         workers.append(worker)
 

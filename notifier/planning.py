@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from notifier.channels import EXTERNAL, Action, Channel
 from notifier.escalation_steps import after, opening_channels, steps_of
+from notifier.moments import timestamp
 from notifier.notification import Notification
 from notifier.preference_store import UNKNOWN, Profile
 from notifier.preferences import Preferences, Step
@@ -131,8 +132,14 @@ class Planner:
             gather_key=_gather_key(notification, decision),
             created_at=now,
             due_at=due_at,
-            expires_at=due_at + DELIVERY_TTL,
+            expires_at=_expires_at(notification, due_at),
         )
+
+
+def _expires_at(notification: Notification, due_at: datetime) -> datetime:
+    """A day after it could first be sent, or when the notification itself is worth nothing any more."""
+    latest = due_at + DELIVERY_TTL
+    return latest if notification.expires_us is None else min(latest, timestamp(notification.expires_us))
 
 
 def _is_now(decision: Decision) -> bool:

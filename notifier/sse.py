@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
+from notifier.moments import timestamp
 from notifier.notification import Notification
 from notifier.realtime.subscription import Batch, End
 from notifier.realtime.wire import Told
 from notifier.rpc.messages import notification_of
-from notifier.store import timestamp
 
 _RETRY_MS: Final = 2_000
 OPENING: Final = f"retry: {_RETRY_MS}\n\n".encode()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 
+from notifier.moments import microseconds, timestamp
 from notifier.notification import Notification
 from notifier.planning import NewDelivery, NewEscalation, Plan
 from notifier.ports import Stored
@@ -21,7 +22,6 @@ from tradewinds.database.session import Database
 from tradewinds.errors import UnavailableError
 
 _ACQUIRE_SECONDS: Final = 2.0
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (
     *TRANSIENT_ERRORS,
     asyncpg.InterfaceError,
@@ -189,13 +189,3 @@ def notification_of(row: Mapping[str, Any]) -> Notification:
 
 def _optional(moment: datetime | None) -> int | None:
     return None if moment is None else microseconds(moment)
-
-
-def timestamp(microseconds_: int) -> datetime:
-    """Exactly, which floats of seconds are not."""
-    return _EPOCH + timedelta(microseconds=microseconds_)
-
-
-def microseconds(moment: datetime) -> int:
-    """Epoch microseconds, exactly."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)

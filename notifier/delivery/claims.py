@@ -31,7 +31,7 @@ WITH due AS (
     FROM due WHERE d.delivery_id = due.delivery_id AND d.created_at = due.created_at
     RETURNING d.delivery_id, d.notification_id, d.created_at AS decided_at, d.channel, d.endpoint_id, d.attempts, d.expires_at, d.content
 )
-SELECT c.*, n.type, n.severity, n.title, n.message, n.data, n.created_at, n.parts -> c.channel AS part,
+SELECT c.*, n.type, n.severity, n.title, n.message, n.data, n.created_at, n.user_id AS told_user_id,
     n.acknowledged_at IS NOT NULL AND c.content IS NULL AS acknowledged, e.user_id, e.address, e.sealed_secret, e.disabled_reason
 FROM claimed c
 JOIN notifications n ON n.notification_id = c.notification_id
@@ -140,5 +140,5 @@ def _message(row: Mapping[str, Any]) -> Message:
         data=row["data"] if not content else {},
         created_at=row["created_at"],
         expires_at=row["expires_at"],
-        part=(row["part"] or {}) if not content else {},
+        told_user_id=row["told_user_id"],
     )

@@ -14,7 +14,9 @@ from notifier.types import Severity
 
 @dataclass(frozen=True)
 class Message:
-    """One delivery's content. `part` is what its template says on this channel, such as html or a DLT template id."""
+    """One delivery's content. `part` is what its template says on this channel, such as html or a DLT template id; `told_user_id` is whom
+    the notification is for, which on an escalation is another than the endpoint's.
+    """
 
     delivery_id: str
     notification_id: str
@@ -25,6 +27,7 @@ class Message:
     data: Mapping[str, Any]
     created_at: datetime
     expires_at: datetime
+    told_user_id: str = ""
     part: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final, Protocol
 
 from prometheus_client import Counter
 
+from notifier.channels import Channel
 from notifier.delivery.backoff import next_attempt
 from notifier.delivery.claims import Claimed, Claims, Finished
 from notifier.delivery.endpoints import Endpoint
@@ -27,13 +29,28 @@ _STATES: Final = Counter(
 _LONGEST_DETAIL: Final = 500
 
 
+class PartSource(Protocol):
+    """Knows templates."""
+
+    async def of(self, user_id: str, data: Mapping[str, Any], channel: Channel) -> Mapping[str, str]:
+        """What a notification's template says on one channel alone. Raises `UnavailableError`."""
+        ...
+
+
 class ChannelWorker:
     """At most `concurrency` messages are under way at once. Run it as a watched task."""
 
     def __init__(
-        self, routes: Routes, claims: Claims, clock: Clock, random: Callable[[], float], concurrency: int
+        self,
+        routes: Routes,
+        claims: Claims,
+        parts: PartSource,
+        clock: Clock,
+        random: Callable[[], float],
+        concurrency: int,
     ) -> None:
         self._routes = routes
+        self._parts = parts
         self._claims = claims
         self._clock = clock
         self._random = random
@@ -116,7 +133,9 @@ class ChannelWorker:
         self._finished.append(finished)
 
     async def _attempt(self, claimed: Claimed, endpoint: Endpoint) -> Finished:
-        attempt = await self._routes.send(claimed.message, endpoint)
+        message = claimed.message
+        part = await self._parts.of(message.told_user_id, message.data, self._routes.channel)
+        attempt = await self._routes.send(replace(message, part=part), endpoint)
         if attempt.fate is Fate.GONE:
             await self._disable(endpoint, attempt)
         return self._judged_after(claimed, attempt)

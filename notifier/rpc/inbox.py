@@ -11,11 +11,11 @@ from google.protobuf import timestamp_pb2
 
 from notifier.delivery.records import DeliveryRecord, DeliveryRecords
 from notifier.inbox import Filter, Inbox
+from notifier.moments import timestamp
 from notifier.resolver import Decision
 from notifier.rpc import messages
 from notifier.rpc.deliveries import delivery_message, place_of
 from notifier.rpc.settings_messages import action_number, channel_number, moment, severity_of
-from notifier.store import timestamp
 from tradewinds import auth, paging
 from tradewinds.errors import InvalidArgumentError, NotFoundError
 from tradewinds.v1 import notifier_pb2 as pb

@@ -10,19 +10,21 @@ from typing import Any
 from notifier.access import everybody, recipient
 from notifier.alerts.assembly import Alerts
 from notifier.following import Following
+from notifier.notification import NewNotification
 from notifier.outside import Outside
 from notifier.rpc import messages
 from notifier.rpc.deliveries import DeliveryRpcs
 from notifier.rpc.inbox import InboxRpcs
 from notifier.rpc.price_alerts import PriceAlertRpcs
 from notifier.rpc.settings import SettingsRpcs
+from notifier.rpc.templates import TemplateRpcs
 from notifier.sending import Sender
 from notifier.streaming import stream, to_the_end
 from tradewinds import auth
 from tradewinds.v1 import notifier_pb2
 
 
-class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, PriceAlertRpcs):
+class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, PriceAlertRpcs):
     """proto ⇄ domain; who may do what beyond the method table is `access.py`'s."""
 
     def __init__(self, sender: Sender, following: Following, outside: Outside, alerts: Alerts) -> None:
@@ -35,19 +37,24 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, PriceAlertRpcs):
         self._guard = outside.guard
         self._reachable = outside.reachable
         self._wake = outside.wake
+        self._templates = outside.templates
         self._alerts = alerts
 
     async def SendNotification(
         self, request: notifier_pb2.SendNotificationRequest, context: Any
     ) -> notifier_pb2.SendNotificationResponse:
         request.DiscardUnknownFields()
-        new = messages.new_notification(request, recipient(auth.principal(), request.user_id, "user_id"))
+        user_id = recipient(auth.principal(), request.user_id, "user_id")
+        await self._fill_in(request, user_id)
+        new = messages.new_notification(request, user_id)
         (outcome,) = await to_the_end(self._sender.send([new], lambda _: ""))
         return messages.send_response(outcome)
 
     # The two busiest answers are bytes already.
     async def BatchSendNotifications(self, request: notifier_pb2.BatchSendNotificationsRequest, context: Any) -> bytes:
-        news = messages.new_notifications(request, auth.principal())
+        caller = auth.principal()
+        await self._fill_in_all(request.requests, caller)
+        news = messages.new_notifications(request, caller)
         outcomes = await to_the_end(self._sender.send(news, messages.path_in_batch))
         return messages.batch_response(outcomes)
 
@@ -55,7 +62,7 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, PriceAlertRpcs):
         self, request_iterator: AsyncIterator[notifier_pb2.StreamNotificationsRequest], context: Any
     ) -> AsyncIterator[notifier_pb2.StreamNotificationsResponse]:
         caller = auth.principal()
-        news = (messages.new_notifications(request, caller) async for request in request_iterator)
+        news = self._filled_in(request_iterator, caller)
         async for progress in stream(self._sender, news):
             yield messages.stream_response(progress)
 
@@ -68,3 +75,10 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, PriceAlertRpcs):
         async with self._following.stream(followed, request.cursor, authorization) as batches:
             async for batch in batches:
                 yield messages.watch_response(batch)
+
+    async def _filled_in(
+        self, batches: AsyncIterator[notifier_pb2.StreamNotificationsRequest], caller: auth.Principal
+    ) -> AsyncIterator[list[NewNotification]]:
+        async for batch in batches:
+            await self._fill_in_all(batch.requests, caller)
+            yield messages.new_notifications(batch, caller)

@@ -32,7 +32,7 @@ app.command()(market.feed)
 app.add_typer(instruments, name="instruments")
 app.add_typer(calendar, name="calendar")
 app.add_typer(broker, name="broker")
-app.command()(notifications)
+app.add_typer(notifications, name="notifications")
 app.command()(token)
 app.command()(health)
 

@@ -279,7 +279,7 @@ class NotificationDelivery(_message.Message):
     def __init__(self, delivery_id: _Optional[str] = ..., notification_id: _Optional[str] = ..., user_id: _Optional[str] = ..., channel: _Optional[_Union[NotificationChannel, str]] = ..., endpoint_id: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., attempts: _Optional[int] = ..., detail: _Optional[str] = ..., provider: _Optional[str] = ..., provider_message_id: _Optional[str] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., merged_into: _Optional[str] = ...) -> None: ...
 
 class SendNotificationRequest(_message.Message):
-    __slots__ = ("user_id", "type", "title", "message", "data", "dedupe_key", "ttl_seconds")
+    __slots__ = ("user_id", "type", "title", "message", "data", "dedupe_key", "ttl_seconds", "template_id", "template_parameters", "locale")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -287,6 +287,9 @@ class SendNotificationRequest(_message.Message):
     DATA_FIELD_NUMBER: _ClassVar[int]
     DEDUPE_KEY_FIELD_NUMBER: _ClassVar[int]
     TTL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    LOCALE_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     type: str
     title: str
@@ -294,7 +297,10 @@ class SendNotificationRequest(_message.Message):
     data: _struct_pb2.Struct
     dedupe_key: str
     ttl_seconds: int
-    def __init__(self, user_id: _Optional[str] = ..., type: _Optional[str] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dedupe_key: _Optional[str] = ..., ttl_seconds: _Optional[int] = ...) -> None: ...
+    template_id: str
+    template_parameters: _struct_pb2.Struct
+    locale: str
+    def __init__(self, user_id: _Optional[str] = ..., type: _Optional[str] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dedupe_key: _Optional[str] = ..., ttl_seconds: _Optional[int] = ..., template_id: _Optional[str] = ..., template_parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., locale: _Optional[str] = ...) -> None: ...
 
 class SendNotificationResponse(_message.Message):
     __slots__ = ("notification_id", "duplicate", "persisted")
@@ -411,6 +417,138 @@ class ExplainNotificationResponse(_message.Message):
     notification: Notification
     decisions: _containers.RepeatedCompositeFieldContainer[ChannelDecision]
     def __init__(self, notification: _Optional[_Union[Notification, _Mapping]] = ..., decisions: _Optional[_Iterable[_Union[ChannelDecision, _Mapping]]] = ...) -> None: ...
+
+class AlertTemplate(_message.Message):
+    __slots__ = ("template_id", "version", "shared", "description", "parameters_schema", "contents", "created_by", "created_at")
+    TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    CONTENTS_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    template_id: str
+    version: int
+    shared: bool
+    description: str
+    parameters_schema: _struct_pb2.Struct
+    contents: _containers.RepeatedCompositeFieldContainer[TemplateContent]
+    created_by: str
+    created_at: _timestamp_pb2.Timestamp
+    def __init__(self, template_id: _Optional[str] = ..., version: _Optional[int] = ..., shared: _Optional[bool] = ..., description: _Optional[str] = ..., parameters_schema: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., contents: _Optional[_Iterable[_Union[TemplateContent, _Mapping]]] = ..., created_by: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class TemplateContent(_message.Message):
+    __slots__ = ("locale", "title", "message", "email_subject", "email_html", "sms", "sms_dlt_template_id", "telegram", "push")
+    LOCALE_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_HTML_FIELD_NUMBER: _ClassVar[int]
+    SMS_FIELD_NUMBER: _ClassVar[int]
+    SMS_DLT_TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    TELEGRAM_FIELD_NUMBER: _ClassVar[int]
+    PUSH_FIELD_NUMBER: _ClassVar[int]
+    locale: str
+    title: str
+    message: str
+    email_subject: str
+    email_html: str
+    sms: str
+    sms_dlt_template_id: str
+    telegram: str
+    push: str
+    def __init__(self, locale: _Optional[str] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., email_subject: _Optional[str] = ..., email_html: _Optional[str] = ..., sms: _Optional[str] = ..., sms_dlt_template_id: _Optional[str] = ..., telegram: _Optional[str] = ..., push: _Optional[str] = ...) -> None: ...
+
+class TemplatePart(_message.Message):
+    __slots__ = ("channel", "text", "subject", "html", "dlt_template_id")
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    HTML_FIELD_NUMBER: _ClassVar[int]
+    DLT_TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    channel: NotificationChannel
+    text: str
+    subject: str
+    html: str
+    dlt_template_id: str
+    def __init__(self, channel: _Optional[_Union[NotificationChannel, str]] = ..., text: _Optional[str] = ..., subject: _Optional[str] = ..., html: _Optional[str] = ..., dlt_template_id: _Optional[str] = ...) -> None: ...
+
+class CreateAlertTemplateRequest(_message.Message):
+    __slots__ = ("alert_template",)
+    ALERT_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    alert_template: AlertTemplate
+    def __init__(self, alert_template: _Optional[_Union[AlertTemplate, _Mapping]] = ...) -> None: ...
+
+class GetAlertTemplateRequest(_message.Message):
+    __slots__ = ("template_id",)
+    TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    template_id: str
+    def __init__(self, template_id: _Optional[str] = ...) -> None: ...
+
+class ListAlertTemplatesRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListAlertTemplatesResponse(_message.Message):
+    __slots__ = ("alert_templates", "next_page_token")
+    ALERT_TEMPLATES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    alert_templates: _containers.RepeatedCompositeFieldContainer[AlertTemplate]
+    next_page_token: str
+    def __init__(self, alert_templates: _Optional[_Iterable[_Union[AlertTemplate, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class UpdateAlertTemplateRequest(_message.Message):
+    __slots__ = ("template_id", "alert_template")
+    TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    ALERT_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    template_id: str
+    alert_template: AlertTemplate
+    def __init__(self, template_id: _Optional[str] = ..., alert_template: _Optional[_Union[AlertTemplate, _Mapping]] = ...) -> None: ...
+
+class DeleteAlertTemplateRequest(_message.Message):
+    __slots__ = ("template_id", "shared")
+    TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FIELD_NUMBER: _ClassVar[int]
+    template_id: str
+    shared: bool
+    def __init__(self, template_id: _Optional[str] = ..., shared: _Optional[bool] = ...) -> None: ...
+
+class DeleteAlertTemplateResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PreviewAlertTemplateRequest(_message.Message):
+    __slots__ = ("template_id", "alert_template", "template_parameters", "locale")
+    TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    ALERT_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    LOCALE_FIELD_NUMBER: _ClassVar[int]
+    template_id: str
+    alert_template: AlertTemplate
+    template_parameters: _struct_pb2.Struct
+    locale: str
+    def __init__(self, template_id: _Optional[str] = ..., alert_template: _Optional[_Union[AlertTemplate, _Mapping]] = ..., template_parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., locale: _Optional[str] = ...) -> None: ...
+
+class PreviewAlertTemplateResponse(_message.Message):
+    __slots__ = ("title", "message", "parts", "sms_encoding", "sms_units", "sms_segments")
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    SMS_ENCODING_FIELD_NUMBER: _ClassVar[int]
+    SMS_UNITS_FIELD_NUMBER: _ClassVar[int]
+    SMS_SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    title: str
+    message: str
+    parts: _containers.RepeatedCompositeFieldContainer[TemplatePart]
+    sms_encoding: str
+    sms_units: int
+    sms_segments: int
+    def __init__(self, title: _Optional[str] = ..., message: _Optional[str] = ..., parts: _Optional[_Iterable[_Union[TemplatePart, _Mapping]]] = ..., sms_encoding: _Optional[str] = ..., sms_units: _Optional[int] = ..., sms_segments: _Optional[int] = ...) -> None: ...
 
 class ListNotificationDeliveriesRequest(_message.Message):
     __slots__ = ("states", "channel", "user_id", "page_size", "page_token")

@@ -81,6 +81,36 @@ class NotifierStub:
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationResponse.FromString,
                 _registered_method=True)
+        self.CreateAlertTemplate = channel.unary_unary(
+                '/tradewinds.v1.Notifier/CreateAlertTemplate',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.CreateAlertTemplateRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.AlertTemplate.FromString,
+                _registered_method=True)
+        self.GetAlertTemplate = channel.unary_unary(
+                '/tradewinds.v1.Notifier/GetAlertTemplate',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.GetAlertTemplateRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.AlertTemplate.FromString,
+                _registered_method=True)
+        self.ListAlertTemplates = channel.unary_unary(
+                '/tradewinds.v1.Notifier/ListAlertTemplates',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.ListAlertTemplatesRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ListAlertTemplatesResponse.FromString,
+                _registered_method=True)
+        self.UpdateAlertTemplate = channel.unary_unary(
+                '/tradewinds.v1.Notifier/UpdateAlertTemplate',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.UpdateAlertTemplateRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.AlertTemplate.FromString,
+                _registered_method=True)
+        self.DeleteAlertTemplate = channel.unary_unary(
+                '/tradewinds.v1.Notifier/DeleteAlertTemplate',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteAlertTemplateRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteAlertTemplateResponse.FromString,
+                _registered_method=True)
+        self.PreviewAlertTemplate = channel.unary_unary(
+                '/tradewinds.v1.Notifier/PreviewAlertTemplate',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.PreviewAlertTemplateRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.PreviewAlertTemplateResponse.FromString,
+                _registered_method=True)
         self.ListNotificationDeliveries = channel.unary_unary(
                 '/tradewinds.v1.Notifier/ListNotificationDeliveries',
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.ListNotificationDeliveriesRequest.SerializeToString,
@@ -230,6 +260,48 @@ class NotifierServicer:
     def ExplainNotification(self, request, context):
         """Says for each channel what was decided about one notification, why, and what became of it. Only persisted ones have a
         record; NOT_FOUND otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateAlertTemplate(self, request, context):
+        """Makes an alert template. INVALID_ARGUMENT names every field that cannot be rendered safely; ALREADY_EXISTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAlertTemplate(self, request, context):
+        """Returns the newest version of a template: the caller's own, or the one that everybody may use.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAlertTemplates(self, request, context):
+        """Lists the newest versions of the caller's templates and of those that everybody may use, by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateAlertTemplate(self, request, context):
+        """Makes a new version; notifications that were made with an older one keep saying that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteAlertTemplate(self, request, context):
+        """Deletes a template: no new notification can use it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewAlertTemplate(self, request, context):
+        """Says what a template would say, on every channel, and what it would cost as a text message. Nothing is sent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -397,6 +469,36 @@ def add_NotifierServicer_to_server(servicer, server):
                     servicer.ExplainNotification,
                     request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationResponse.SerializeToString,
+            ),
+            'CreateAlertTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateAlertTemplate,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.CreateAlertTemplateRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.AlertTemplate.SerializeToString,
+            ),
+            'GetAlertTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAlertTemplate,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.GetAlertTemplateRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.AlertTemplate.SerializeToString,
+            ),
+            'ListAlertTemplates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAlertTemplates,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ListAlertTemplatesRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.ListAlertTemplatesResponse.SerializeToString,
+            ),
+            'UpdateAlertTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateAlertTemplate,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.UpdateAlertTemplateRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.AlertTemplate.SerializeToString,
+            ),
+            'DeleteAlertTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteAlertTemplate,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteAlertTemplateRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteAlertTemplateResponse.SerializeToString,
+            ),
+            'PreviewAlertTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewAlertTemplate,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.PreviewAlertTemplateRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.PreviewAlertTemplateResponse.SerializeToString,
             ),
             'ListNotificationDeliveries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListNotificationDeliveries,
@@ -723,6 +825,168 @@ class Notifier:
             '/tradewinds.v1.Notifier/ExplainNotification',
             tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationRequest.SerializeToString,
             tradewinds_dot_v1_dot_notifier__pb2.ExplainNotificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateAlertTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/CreateAlertTemplate',
+            tradewinds_dot_v1_dot_notifier__pb2.CreateAlertTemplateRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.AlertTemplate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAlertTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/GetAlertTemplate',
+            tradewinds_dot_v1_dot_notifier__pb2.GetAlertTemplateRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.AlertTemplate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAlertTemplates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/ListAlertTemplates',
+            tradewinds_dot_v1_dot_notifier__pb2.ListAlertTemplatesRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.ListAlertTemplatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateAlertTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/UpdateAlertTemplate',
+            tradewinds_dot_v1_dot_notifier__pb2.UpdateAlertTemplateRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.AlertTemplate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteAlertTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/DeleteAlertTemplate',
+            tradewinds_dot_v1_dot_notifier__pb2.DeleteAlertTemplateRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.DeleteAlertTemplateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewAlertTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/PreviewAlertTemplate',
+            tradewinds_dot_v1_dot_notifier__pb2.PreviewAlertTemplateRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.PreviewAlertTemplateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -23,6 +23,8 @@ from notifier.delivery.message import Attempt, Fate, Message
 from notifier.delivery.routes import Route, Routes
 from notifier.delivery.worker import ChannelWorker
 from notifier.partitions import Partitions
+from notifier.templates.reference import Parts
+from notifier.templates.store import TemplateStore
 from tests.integration.notifier.conftest import Caller, environment
 from tests.support.outside_world import Answer, Mailbox, Sink
 from tests.support.service_process import ServiceProcess
@@ -93,7 +95,7 @@ def claims(database: Database) -> Claims:
 @asynccontextmanager
 async def worker(database: Database, provider: Recorder, concurrency: int = 8) -> AsyncIterator[None]:
     routes = Routes(Channel.EMAIL, [Route(provider)], CLOCK)
-    one = ChannelWorker(routes, claims(database), CLOCK, lambda: 0.0, concurrency)
+    one = ChannelWorker(routes, claims(database), Parts(TemplateStore(database)), CLOCK, lambda: 0.0, concurrency)
     task = asyncio.create_task(one.run())
     try:
         yield

@@ -26,6 +26,7 @@ from tradewinds.database.models.market import (
     ScripMasterCopy,
 )
 from tradewinds.database.models.notifications import (
+    AlertTemplate,
     Notification,
     NotificationDelivery,
     NotificationEndpoint,
@@ -40,6 +41,7 @@ from tradewinds.database.models.runs import StrategyCheckpoint, StrategyMetric, 
 
 __all__ = [
     "AccountLease",
+    "AlertTemplate",
     "ApiRequest",
     "Assignment",
     "AuditEntry",

@@ -53,8 +53,6 @@ class Notification(Base):
     acknowledged_by: Mapped[str] = mapped_column(server_default=text("''"))
     # What was decided for each channel: {"EMAIL": ["DEFER", "QUIET_HOURS", "2026-…"]}; NULL: told live, nowhere else to send.
     decisions: Mapped[dict[str, Any] | None]
-    # What a template says on single channels: {"EMAIL": {"html": …}}.
-    parts: Mapped[dict[str, Any] | None]
 
 
 class NotificationKey(Base):
@@ -148,6 +146,22 @@ class NotificationEndpoint(Base):
     label: Mapped[str] = mapped_column(server_default=text("''"))
     sealed_secret: Mapped[bytes | None]
     disabled_reason: Mapped[str] = mapped_column(server_default=text("''"))
+    created_at: Mapped[CreatedAt]
+
+
+class AlertTemplate(Base):
+    """One version of a template, which never changes; `owner_id` is empty where everybody may use it."""
+
+    __tablename__ = "alert_templates"
+
+    owner_id: Mapped[str] = mapped_column(primary_key=True)
+    template_id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    description: Mapped[str] = mapped_column(server_default=text("''"))
+    parameters_schema: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    contents: Mapped[list[Any]] = mapped_column(JSONB)
+    deleted: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_by: Mapped[str]
     created_at: Mapped[CreatedAt]
 
 

@@ -1,0 +1,1 @@
+"""Alert templates: what notifications say, in which language, on which channel."""
