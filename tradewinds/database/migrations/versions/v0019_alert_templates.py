@@ -1,14 +1,14 @@
 """Alert templates.
 
-Revision: 0018
+Revision: 0019
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 
 STATEMENTS = (
     # What a template says on single channels is made from the template when it is sent.
