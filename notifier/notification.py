@@ -57,20 +57,19 @@ class NewNotification(msgspec.Struct, frozen=True):
 
 def is_plainly_good(new: NewNotification) -> bool:
     """Whether `check` would find nothing, found out cheaply; False where that takes a closer look."""
-    title, message = new.title, new.message
+    title, message, user_id, dedupe_key = new.title, new.message, new.user_id, new.dedupe_key
     return (
-        new.type in TYPES
+        0 < len(new.content) <= _SURELY_SMALL
+        and new.type in TYPES
         and 0 < len(title) <= MAXIMUM_TITLE
         and title.isprintable()
         and not title.isspace()
         and len(message) <= MAXIMUM_MESSAGE
         and "\x00" not in message
-        and len(new.user_id) <= MAXIMUM_USER_ID
-        and "\x00" not in new.user_id
-        and len(new.dedupe_key) <= MAXIMUM_DEDUPE_KEY
-        and "\x00" not in new.dedupe_key
-        and 0 <= new.ttl_seconds <= MAXIMUM_TTL_SECONDS
-        and 0 < len(new.content) <= _SURELY_SMALL
+        and len(user_id) <= MAXIMUM_USER_ID
+        and "\x00" not in user_id
+        and (not dedupe_key or (len(dedupe_key) <= MAXIMUM_DEDUPE_KEY and "\x00" not in dedupe_key))
+        and (not new.ttl_seconds or 0 < new.ttl_seconds <= MAXIMUM_TTL_SECONDS)
     )
 
 

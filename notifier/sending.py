@@ -146,11 +146,7 @@ class Sender:
             await self._claiming.release(accepted.claimed)
             raise
         outcomes = [_outcome(draft, accepted) for draft in accepted.drafts]
-        tally = Tally(
-            (draft.new.type, outcome.duplicate) for draft, outcome in zip(accepted.drafts, outcomes, strict=True)
-        )
-        for (type_, duplicate), count in tally.items():
-            _SENT.labels(type_, str(duplicate).lower()).inc(count)
+        _count(accepted.drafts, outcomes)
         return outcomes
 
     def _drafts(self, news: Sequence[NewNotification]) -> list[_Draft]:
@@ -198,14 +194,21 @@ class Sender:
             log.warning_throttled("not_told", count=len(told), error=e.message)
 
     def _told(self, draft: _Draft) -> Told:
-        kind, expires_us = draft.kind, draft.expires_us
-        content = draft.new.content or self._content_of(draft.new)
+        new, kind = draft.new, draft.kind
+        expires_us = draft.expires_us if new.ttl_seconds else 0
+        content = new.content or self._content_of(new)
         framed = frame(content, draft.notification_id, stamp(kind, draft.created_us), expires_us)
-        return Told(draft.new.user_id, framed, kind.delivery_class, expires_us)
+        return Told(new.user_id, framed, kind.delivery_class, expires_us)
+
+
+def _count(drafts: Sequence[_Draft], outcomes: Sequence[Outcome]) -> None:
+    tally = Tally(zip([draft.new.type for draft in drafts], [one.duplicate for one in outcomes], strict=True))
+    for (type_, duplicate), count in tally.items():
+        _SENT.labels(type_, str(duplicate).lower()).inc(count)
 
 
 def _is_wanted(draft: _Draft, preferences: Preferences) -> bool:
-    if is_over(draft.expires_us):
+    if draft.new.ttl_seconds and is_over(draft.expires_us):
         _EXPIRED.inc()
         return False
     # Most users have no settings: what has to be decoded for a decision is not decoded for them.
@@ -242,6 +245,8 @@ def _check_all(news: Sequence[NewNotification], field_of: Callable[[int], str]) 
 
 
 def _outcome(draft: _Draft, accepted: Accepted) -> Outcome:
+    if not draft.key and not draft.kind.persisted:
+        return Outcome(draft.notification_id, duplicate=False, persisted=False)
     first = accepted.first_under_key[draft.key] if draft.key else draft
     repeated = first is not draft
     persisted = first.kind.persisted

@@ -12,6 +12,7 @@ import difflib
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Final
 
 from tradewinds.errors import InvalidArgumentError
@@ -33,27 +34,29 @@ class DeliveryClass(IntEnum):
     MUST_ACKNOWLEDGE = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NotificationType:
-    """What the server knows about a type."""
+    """What the server knows about a type. There are few of them, each one object: they are compared by identity, which is quick."""
 
     severity: Severity
-    persisted: bool
-    must_acknowledge: bool = False
+    delivery_class: DeliveryClass = DeliveryClass.PERSISTED
 
-    @property
-    def delivery_class(self) -> DeliveryClass:
-        """The class that follows from it."""
-        if self.must_acknowledge:
-            return DeliveryClass.MUST_ACKNOWLEDGE
-        return DeliveryClass.PERSISTED if self.persisted else DeliveryClass.REALTIME
+    @cached_property
+    def persisted(self) -> bool:
+        """Whether it is a row."""
+        return self.delivery_class is not DeliveryClass.REALTIME
+
+    @cached_property
+    def must_acknowledge(self) -> bool:
+        """Whether it escalates until a person has acknowledged it."""
+        return self.delivery_class is DeliveryClass.MUST_ACKNOWLEDGE
 
 
-_INFO = NotificationType(Severity.INFO, persisted=True)
-_WARNING = NotificationType(Severity.WARNING, persisted=True)
-_CRITICAL = NotificationType(Severity.CRITICAL, persisted=True)
-_MUST_ACKNOWLEDGE = NotificationType(Severity.CRITICAL, persisted=True, must_acknowledge=True)
-_INFO_LIVE = NotificationType(Severity.INFO, persisted=False)
+_INFO = NotificationType(Severity.INFO)
+_WARNING = NotificationType(Severity.WARNING)
+_CRITICAL = NotificationType(Severity.CRITICAL)
+_MUST_ACKNOWLEDGE = NotificationType(Severity.CRITICAL, DeliveryClass.MUST_ACKNOWLEDGE)
+_INFO_LIVE = NotificationType(Severity.INFO, DeliveryClass.REALTIME)
 
 TYPES: Final[dict[str, NotificationType]] = {
     "ORDER_PARTIALLY_FILLED": _INFO_LIVE,

@@ -33,6 +33,7 @@ _CURSOR: Final = b"\x12"
 _RESUMED: Final = b"\x18\x01"
 _DROPPED: Final = b"\x28"
 _END: Final = b"\x22"
+_NAMES: Final = tuple(_ID + _varint(size) for size in range(128))
 _SHORT: Final = tuple(_FRAME + _varint(size) for size in range(2_048))
 
 
@@ -50,11 +51,12 @@ def stamp(kind: NotificationType, created_us: int) -> bytes:
     )
 
 
-def frame(content: bytes, notification_id: str, stamped: bytes, expires_us: int) -> bytes:
+def frame(content: bytes, notification_id: str, stamped: bytes, expires_us: int = 0) -> bytes:
     """A whole notification; `expires_us` is 0 when it does not expire."""
     name = notification_id.encode()
-    expiry = _moment(_EXPIRES_AT, expires_us) if expires_us else b""
-    body = b"".join((content, _ID, _varint(len(name)), name, stamped, expiry))
+    body = content + _NAMES[len(name)] + name + stamped
+    if expires_us:
+        body += _moment(_EXPIRES_AT, expires_us)
     size = len(body)
     return (_SHORT[size] if size < len(_SHORT) else _FRAME + _varint(size)) + body
 
