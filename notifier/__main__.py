@@ -20,7 +20,7 @@ from notifier.realtime.publisher import Publisher
 from notifier.realtime.reader import Reader
 from notifier.realtime.replay import LiveStreams
 from notifier.realtime.stream_store import STREAM_ERRORS, StreamStore, connect
-from notifier.rpc.messages import content_of
+from notifier.rpc import messages
 from notifier.rpc.servicer import NotifierServicer
 from notifier.sending import Sender
 from notifier.settings import NotifierSettings
@@ -77,7 +77,7 @@ async def _assemble(
     hub, streams, clock = Hub(), StreamStore(redis), SystemClock()
     publisher = Publisher(streams, hub)
     outside = await start_outside(running, database, redis, clock, settings.retention_days)
-    sender = Sender(outside.keeper, publisher, Claims(streams), outside.preferences, clock, ids.new_ids, content_of)
+    sender = Sender(outside.keeper, publisher, Claims(streams), outside.preferences, clock, ids.new_ids, messages)
     alerts = start_alerts(running, database, redis, clock, sender, settings.alerts_per_user)
     following = Following(LiveStreams(streams, hub), settings.heartbeat_seconds)
     grpc_server = GrpcServer(verifier)

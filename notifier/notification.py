@@ -40,9 +40,14 @@ class Notification(msgspec.Struct, frozen=True):
     expires_us: int | None = None
 
 
-class NewNotification(msgspec.Struct, frozen=True):
+# Stands for the facts that are in `content`.
+NOT_DECODED: Final[Mapping[str, Any]] = {}
+
+
+class NewNotification(msgspec.Struct, frozen=True, gc=False):
     """What a caller asks to be told to `user_id`; `dedupe_key` is empty where it may be told twice, `ttl_seconds` 0 where it does not
-    expire. `content` are the bytes of all that as the contract's Notification, where it came in such bytes.
+    expire. `content` are the bytes of all that as the contract's Notification, where it came in such bytes; then `data` may be in there
+    alone (`NOT_DECODED`).
     """
 
     user_id: str
@@ -73,16 +78,20 @@ def is_plainly_good(new: NewNotification) -> bool:
     )
 
 
-def check(new: NewNotification, prefix: str = "") -> None:
-    """Raise `InvalidArgumentError` with every wrong field of `new`; `prefix` (`requests[3].`) says which one of a batch it is."""
+def check(new: NewNotification, prefix: str = "", data: Mapping[str, Any] | None = None) -> None:
+    """Raise `InvalidArgumentError` with every wrong field of `new`; `prefix` (`requests[3].`) says which one of a batch it is,
+    `data` its facts where they are not decoded in it.
+    """
     type_of(new.type, f"{prefix}type")
-    violations = tuple(FieldViolation(f"{prefix}{name}", what) for name, what in _problems(new))
+    violations = tuple(
+        FieldViolation(f"{prefix}{name}", what) for name, what in _problems(new, new.data if data is None else data)
+    )
     if violations:
         first = violations[0]
         raise InvalidArgumentError(f"{first.field}: {first.description}", violations=violations)
 
 
-def _problems(new: NewNotification) -> Iterator[tuple[str, str]]:
+def _problems(new: NewNotification, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not new.title.strip():
         yield "title", "is empty; say in one line what happened"
     if not new.title.isprintable():
@@ -101,6 +110,6 @@ def _problems(new: NewNotification) -> Iterator[tuple[str, str]]:
             yield name, "holds a NUL character, which PostgreSQL cannot keep; leave it out"
     if not 0 <= new.ttl_seconds <= MAXIMUM_TTL_SECONDS:
         yield "ttl_seconds", f"is {new.ttl_seconds}, 0 (never) to {MAXIMUM_TTL_SECONDS} are allowed"
-    size = len(msgspec.json.encode(dict(new.data)))
+    size = len(msgspec.json.encode(dict(data)))
     if size > MAXIMUM_DATA_BYTES:
         yield "data", f"has {size} bytes as JSON, at most {MAXIMUM_DATA_BYTES} are allowed; send ids, not documents"

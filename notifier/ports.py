@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from notifier.notification import Notification
+from notifier.notification import NewNotification, Notification
 from notifier.preferences import Preferences
 from notifier.realtime.wire import Told
 
@@ -46,6 +46,18 @@ class Claiming(Protocol):
 
     async def release(self, keys: Sequence[str]) -> None:
         """The work was not done."""
+        ...
+
+
+class Contents(Protocol):
+    """Knows the contract's bytes."""
+
+    def content_of(self, new: NewNotification) -> bytes:
+        """What a notification says, as the contract's Notification."""
+        ...
+
+    def data_of(self, new: NewNotification) -> dict[str, Any]:
+        """Its facts, decoded if need be."""
         ...
 
 

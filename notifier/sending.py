@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from prometheus_client import Counter
 
 from notifier.notification import MAXIMUM_BATCH, NewNotification, Notification, check, is_plainly_good
-from notifier.ports import Claiming, Keeper, PreferenceSource, Stored, Telling
+from notifier.ports import Claiming, Contents, Keeper, PreferenceSource, Stored, Telling
 from notifier.preferences import DEFAULTS, Preferences
 from notifier.realtime.frames import frame, stamp
 from notifier.realtime.wire import Told, is_over
@@ -36,7 +36,7 @@ _SENT: Final = Counter("tradewinds_notifier_sent_total", "Notifications accepted
 _EXPIRED: Final = Counter("tradewinds_notifier_expired_total", "Notifications that expired before they could be told")
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of one."""
 
     notification_id: str
@@ -44,7 +44,7 @@ class Outcome(msgspec.Struct, frozen=True):
     persisted: bool
 
 
-class _Draft(msgspec.Struct, frozen=True):
+class _Draft(msgspec.Struct, frozen=True, gc=False):
     """A notification that would be sent; `key` is where its dedupe key is remembered."""
 
     new: NewNotification
@@ -58,8 +58,8 @@ class _Draft(msgspec.Struct, frozen=True):
         """0 when it does not expire."""
         return self.created_us + self.new.ttl_seconds * 1_000_000 if self.new.ttl_seconds else 0
 
-    def notification(self) -> Notification:
-        """It as a whole."""
+    def notification(self, data: dict[str, Any]) -> Notification:
+        """It as a whole, with its facts."""
         return Notification(
             notification_id=self.notification_id,
             user_id=self.new.user_id,
@@ -67,7 +67,7 @@ class _Draft(msgspec.Struct, frozen=True):
             severity=self.kind.severity,
             title=self.new.title,
             message=self.new.message,
-            data=dict(self.new.data),
+            data=data,
             created_us=self.created_us,
             persisted=self.kind.persisted,
             must_acknowledge=self.kind.must_acknowledge,
@@ -102,7 +102,7 @@ class Sender:
         preferences: PreferenceSource,
         clock: Clock,
         new_ids: IdsFactory,
-        content_of: Callable[[NewNotification], bytes],
+        contents: Contents,
     ) -> None:
         self._keeper = keeper
         self._telling = telling
@@ -110,7 +110,7 @@ class Sender:
         self._preferences = preferences
         self._clock = clock
         self._new_ids = new_ids
-        self._content_of = content_of
+        self._contents = contents
 
     async def send(self, news: Sequence[NewNotification], field_of: Callable[[int], str]) -> list[Outcome]:
         """Send all, in order; one outcome each. `field_of(index)` is the path of one in the request, for errors.
@@ -122,7 +122,7 @@ class Sender:
 
     async def accept(self, news: Sequence[NewNotification], field_of: Callable[[int], str]) -> Accepted:
         """The first half of `send`: what is kept is a row when this returns. Then `tell`, in the order in which it is to be told."""
-        _check_all(news, field_of)
+        self._check(news, field_of)
         drafts = self._drafts(news)
         first_under_key: dict[str, _Draft] = {}
         unique = [draft for draft in drafts if not draft.key or first_under_key.setdefault(draft.key, draft) is draft]
@@ -175,14 +175,15 @@ class Sender:
     async def _keep(self, drafts: Sequence[_Draft]) -> dict[str, Stored]:
         if not drafts:
             return {}
-        stored = await self._keeper.insert([d.notification() for d in drafts], [d.new.dedupe_key for d in drafts])
+        whole = [self._whole(draft) for draft in drafts]
+        stored = await self._keeper.insert(whole, [draft.new.dedupe_key for draft in drafts])
         return {draft.notification_id: one for draft, one in zip(drafts, stored, strict=True)}
 
     async def _tell(self, drafts: Sequence[_Draft]) -> None:
         if not drafts:
             return
         preferences = await self._preferences.of_users({draft.new.user_id for draft in drafts})
-        told = [self._told(draft) for draft in drafts if _is_wanted(draft, preferences[draft.new.user_id])]
+        told = [self._told(draft) for draft in drafts if self._is_wanted(draft, preferences[draft.new.user_id])]
         remember = {draft.key: draft.notification_id for draft in drafts if draft.key}
         if not told and not remember:
             return
@@ -196,23 +197,32 @@ class Sender:
     def _told(self, draft: _Draft) -> Told:
         new, kind = draft.new, draft.kind
         expires_us = draft.expires_us if new.ttl_seconds else 0
-        content = new.content or self._content_of(new)
+        content = new.content or self._contents.content_of(new)
         framed = frame(content, draft.notification_id, stamp(kind, draft.created_us), expires_us)
         return Told(new.user_id, framed, kind.delivery_class, expires_us)
+
+    def _whole(self, draft: _Draft) -> Notification:
+        return draft.notification(self._contents.data_of(draft.new))
+
+    def _is_wanted(self, draft: _Draft, preferences: Preferences) -> bool:
+        if draft.new.ttl_seconds and is_over(draft.expires_us):
+            _EXPIRED.inc()
+            return False
+        # Most users have no settings: what has to be decoded for a decision is not decoded for them.
+        return preferences is DEFAULTS or is_told_live(self._whole(draft), preferences)
+
+    def _check(self, news: Sequence[NewNotification], field_of: Callable[[int], str]) -> None:
+        if not 1 <= len(news) <= MAXIMUM_BATCH:
+            raise InvalidArgumentError.field("requests", f"has {len(news)} notifications; send 1 to {MAXIMUM_BATCH}")
+        for index, new in enumerate(news):
+            if not is_plainly_good(new):
+                check(new, field_of(index), self._contents.data_of(new))
 
 
 def _count(drafts: Sequence[_Draft], outcomes: Sequence[Outcome]) -> None:
     tally = Tally(zip([draft.new.type for draft in drafts], [one.duplicate for one in outcomes], strict=True))
     for (type_, duplicate), count in tally.items():
         _SENT.labels(type_, str(duplicate).lower()).inc(count)
-
-
-def _is_wanted(draft: _Draft, preferences: Preferences) -> bool:
-    if draft.new.ttl_seconds and is_over(draft.expires_us):
-        _EXPIRED.inc()
-        return False
-    # Most users have no settings: what has to be decoded for a decision is not decoded for them.
-    return preferences is DEFAULTS or is_told_live(draft.notification(), preferences)
 
 
 def _remaining(accepted: Accepted) -> Sequence[_Draft]:
@@ -234,14 +244,6 @@ def _news(drafts: Sequence[_Draft], stored: Mapping[str, Stored], *, tell_untold
         elif tell_untold and draft.created_us - one.created_us < _REMEMBERED_US:
             news.append(msgspec.structs.replace(draft, notification_id=one.notification_id, created_us=one.created_us))
     return news
-
-
-def _check_all(news: Sequence[NewNotification], field_of: Callable[[int], str]) -> None:
-    if not 1 <= len(news) <= MAXIMUM_BATCH:
-        raise InvalidArgumentError.field("requests", f"has {len(news)} notifications; send 1 to {MAXIMUM_BATCH}")
-    for index, new in enumerate(news):
-        if not is_plainly_good(new):
-            check(new, field_of(index))
 
 
 def _outcome(draft: _Draft, accepted: Accepted) -> Outcome:

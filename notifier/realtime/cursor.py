@@ -32,7 +32,7 @@ WHOLE_ENTRY: Final = 0xFFFF
 START: Final = 0
 
 
-class Cursor(msgspec.Struct, frozen=True):
+class Cursor(msgspec.Struct, frozen=True, gc=False):
     """Everything of `entry` up to and including index `index` has been taken, and everything before that entry."""
 
     epoch: bytes
@@ -45,7 +45,7 @@ class Cursor(msgspec.Struct, frozen=True):
         return _text(_ONE_SHARD.pack(_VERSION, self.epoch, self.shard, self.entry, self.index))
 
 
-class WideCursor(msgspec.Struct, frozen=True):
+class WideCursor(msgspec.Struct, frozen=True, gc=False):
     """Everything up to `positions` (an entry of each shard) has been taken; `shard` is the one that came last."""
 
     epoch: bytes

@@ -11,7 +11,7 @@ from notifier.realtime.cursor import WHOLE_ENTRY, Cursor, Place, WideCursor
 from notifier.realtime.wire import Index, Told
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """Something told and the place in the history right after it."""
 
     told: Told

@@ -21,7 +21,7 @@ MAXIMUM_ENTRY: Final = 500  # below the index that means a whole entry
 MAXIMUM_ENTRY_BYTES: Final = 256 * 1024
 
 
-class Told(msgspec.Struct):
+class Told(msgspec.Struct, gc=False):
     """What followers are told: the frame of one notification, or (`user_id` is empty) the frames of `count`. `text` is its JSON, once
     somebody has needed it: it is made for one follower and serves all."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf import struct_pb2, timestamp_pb2
 
 from notifier.access import ME, recipient, tells_others
-from notifier.notification import NewNotification, Notification
+from notifier.notification import NOT_DECODED, NewNotification, Notification
 from notifier.realtime import frames as frame_bytes
 from notifier.realtime.subscription import Batch
 from notifier.sending import Outcome
@@ -16,30 +16,6 @@ from notifier.streaming import Progress
 from notifier.types import Severity
 from tradewinds.auth import Principal
 from tradewinds.v1 import notifier_pb2
-
-
-class StructData(Mapping[str, Any]):
-    """The facts in a message, decoded when somebody asks: for most notifications nobody does."""
-
-    __slots__ = ("_message", "_plain")
-
-    def __init__(self, message: notifier_pb2.SendNotificationRequest) -> None:
-        self._message = message
-        self._plain: dict[str, Any] | None = None
-
-    def _decoded(self) -> dict[str, Any]:
-        if self._plain is None:
-            self._plain = _plain_struct(self._message.data)
-        return self._plain
-
-    def __getitem__(self, key: str) -> Any:
-        return self._decoded()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._decoded())
-
-    def __len__(self) -> int:
-        return len(self._decoded())
 
 
 def new_notification(request: notifier_pb2.SendNotificationRequest, user_id: str) -> NewNotification:
@@ -57,15 +33,9 @@ def new_notification(request: notifier_pb2.SendNotificationRequest, user_id: str
         request.ClearField("ttl_seconds")
     if not request.HasField("data"):
         request.data.SetInParent()  # an empty object is there too
+    content = request.SerializeToString()
     return NewNotification(
-        user_id,
-        request.type,
-        request.title,
-        request.message,
-        StructData(request),
-        dedupe_key,
-        ttl_seconds,
-        request.SerializeToString(),
+        user_id, request.type, request.title, request.message, NOT_DECODED, dedupe_key, ttl_seconds, content
     )
 
 
@@ -96,8 +66,15 @@ def content_of(new: NewNotification) -> bytes:
     """The bytes of what this process itself wants to be told."""
     message = notifier_pb2.Notification(user_id=new.user_id, type=new.type, title=new.title, message=new.message)
     message.data.SetInParent()
-    message.data.update(dict(new.data))
+    message.data.update(data_of(new))
     return message.SerializeToString()
+
+
+def data_of(new: NewNotification) -> dict[str, Any]:
+    """The facts, which for most notifications nobody wants to see."""
+    if new.data is NOT_DECODED:
+        return _plain_struct(notifier_pb2.Notification.FromString(new.content).data)
+    return dict(new.data)
 
 
 def notification_of(frames: bytes) -> Notification:

@@ -92,7 +92,7 @@ def test_what_this_process_says_is_the_same_bytes_as_if_it_came_from_outside() -
     request = pb.SendNotificationRequest(user_id="alice", type=new.type, title="t", message="m", data=dict(new.data))
     outside = messages.new_notification(request, "alice")
     assert pb.Notification.FromString(outside.content) == pb.Notification.FromString(messages.content_of(new))
-    assert dict(outside.data) == new.data
+    assert messages.data_of(outside) == new.data
 
 
 def test_lengths_of_more_than_a_byte() -> None:

@@ -12,7 +12,7 @@ from notifier.notification import NewNotification, Notification
 from notifier.ports import Stored
 from notifier.preferences import DEFAULTS, Preferences
 from notifier.realtime.wire import Told
-from notifier.rpc.messages import content_of
+from notifier.rpc import messages
 from notifier.sending import Outcome, Sender
 from tests.unit.notifier.builders import id_of
 from tradewinds.clock import SystemClock
@@ -81,7 +81,7 @@ def sender(world: World) -> Sender:
     def new_ids(prefix: str, how_many: int) -> list[str]:
         return [f"{prefix}-{next(numbers)}" for _ in range(how_many)]
 
-    return Sender(world, world, world, world, SystemClock(), new_ids, content_of)
+    return Sender(world, world, world, world, SystemClock(), new_ids, messages)
 
 
 def new(type_: str = KEPT, key: str = "", user_id: str = "alice") -> NewNotification:
