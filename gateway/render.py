@@ -15,6 +15,7 @@ from tradewinds import auth
 
 _TEMPLATE: Final = Path(__file__).with_name("envoy.template.yaml")
 SSE_PATH: Final = "/v1/notifications/stream"
+WEBSOCKET_PATH: Final = "/v1/ws"
 _WATCH_NOTIFICATIONS: Final = "/tradewinds.v1.Notifier/WatchNotifications"
 _TRANSCODER: Final = "envoy.filters.http.grpc_json_transcoder"
 
@@ -34,7 +35,7 @@ def render(settings: GatewaySettings) -> str:
         "strict_body": strict_body.lua_source(contract.rpcs, contract.messages),
         "local_replies": local_replies.mappers(),
         "policies": access.policies(_reachable(contract.rpcs)),
-        "routes": [_sse_route(), *routing.routes(contract.rpcs)],
+        "routes": [_native_route(SSE_PATH), _websocket_route(), *routing.routes(contract.rpcs)],
         "clusters": clusters(settings),
     }
     # JSON is YAML.
@@ -42,15 +43,21 @@ def render(settings: GatewaySettings) -> str:
 
 
 def _reachable(rpcs: tuple[Rpc, ...]) -> dict[str, frozenset[str]]:
-    """The method table without the bidirectional rpcs, and with the SSE stream, which is the watch by another door."""
+    """The method table without the bidirectional rpcs, and with the watch's two other doors."""
     closed = {rpc.path for rpc in rpcs if rpc.is_bidirectional}
     open_methods = {path: roles for path, roles in auth.METHOD_ROLES.items() if path not in closed}
-    return {**open_methods, SSE_PATH: auth.METHOD_ROLES[_WATCH_NOTIFICATIONS]}
+    return {**open_methods, **dict.fromkeys((SSE_PATH, WEBSOCKET_PATH), auth.METHOD_ROLES[_WATCH_NOTIFICATIONS])}
 
 
-def _sse_route() -> dict[str, Any]:
+def _websocket_route() -> dict[str, Any]:
+    route = _native_route(WEBSOCKET_PATH)
+    return {**route, "route": {**route["route"], "upgrade_configs": [{"upgrade_type": "websocket"}]}}
+
+
+def _native_route(path: str) -> dict[str, Any]:
+    """To the notifier's HTTP server as it is; it beats every 15 s."""
     return {
-        "match": {"path": SSE_PATH},
+        "match": {"path": path},
         "route": {"cluster": NOTIFIER_HTTP, "timeout": "0s", "idle_timeout": "60s"},
         "typed_per_filter_config": {
             _TRANSCODER: {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}

@@ -14,6 +14,7 @@ from notifier.following import Following
 from notifier.heartbeat import Heartbeat, HeartbeatSettings
 from notifier.http_server import HttpServer
 from notifier.outside import start_outside
+from notifier.realtime.canary import Canary
 from notifier.realtime.dedupe import Claims
 from notifier.realtime.hub import Hub
 from notifier.realtime.publisher import Publisher
@@ -86,18 +87,20 @@ async def _assemble(
     running.spawn("publisher", publisher.run())
     running.spawn("gap marker", publisher.mark_gaps())
     running.spawn("trimmer", _trim(streams, settings.ttl_seconds))
-    _call_outside(running, hub, database, clock)
-    return _Parts(settings, hub, streams, database, grpc_server, HttpServer(following, verifier), alerts)
+    canary = Canary(publisher, hub, ids.new_id("canary"), settings.canary_seconds)
+    running.spawn("canary", canary.run())
+    _call_outside(running, canary, database, clock)
+    return _Parts(settings, hub, streams, database, grpc_server, HttpServer(following, verifier, canary), alerts)
 
 
-def _call_outside(running: service.Service, hub: Hub, database: Database, clock: SystemClock) -> None:
+def _call_outside(running: service.Service, canary: Canary, database: Database, clock: SystemClock) -> None:
     settings = load(HeartbeatSettings)
     service.log_settings(settings)
     if not settings.url.get_secret_value():
         return
 
     async def is_well() -> bool:
-        return hub.epoch is not None and await database.is_healthy()
+        return canary.is_well and await database.is_healthy()
 
     running.spawn("heartbeat", Heartbeat(settings, clock, is_well).run())
 

@@ -20,6 +20,12 @@ class NotifierSettings(Settings):
     heartbeat_seconds: float = Field(
         default=15.0, gt=0, le=15, validation_alias="NOTIFICATION_HEARTBEAT_SECONDS", description="the contract says 15"
     )
+    canary_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        validation_alias="NOTIFICATION_CANARY_SECONDS",
+        description="how often the live path is tried",
+    )
     retention_days: int = Field(
         default=90, ge=1, validation_alias="NOTIFICATION_RETENTION_DAYS", description="older days are dropped whole"
     )

@@ -6,6 +6,7 @@ comment; its `id:` keeps the cursor of a quiet user young without making an even
 
 from __future__ import annotations
 
+import secrets
 from typing import Any, Final
 
 import msgspec
@@ -16,9 +17,14 @@ from notifier.realtime.subscription import Batch, End
 from notifier.realtime.wire import Told
 from notifier.rpc.messages import notification_of
 
-_RETRY_MS: Final = 2_000
-OPENING: Final = f"retry: {_RETRY_MS}\n\n".encode()
+_RETRY_MS: Final = range(500, 4_000)
 _encode: Final = msgspec.json.Encoder().encode
+
+
+def opening() -> bytes:
+    """How a stream begins: it says when to come back after it has ended, to each follower another time, or a restart would bring all of
+    them back in the same instant."""
+    return f"retry: {_RETRY_MS[secrets.randbelow(len(_RETRY_MS))]}\n\n".encode()
 
 
 def event_bytes(batch: Batch) -> bytes:

@@ -91,7 +91,7 @@ class Hub:
         self._positions[shard] = entry
         if self.epoch is None:
             return
-        if self._wide:
+        if self._wide and frames:
             everything = Delivery(wire.whole(index, frames), WideCursor(self.epoch, tuple(self._positions), shard))
             self._push(everything, self._wide)
         if not self._by_user.keys().isdisjoint(index.users):

@@ -130,6 +130,6 @@ class Publisher:
         _FAILED.inc(len(told))
         if self._hub.epoch is None:
             return  # nobody here has a cursor yet
-        for shard in {shard_of(one.user_id) for one in told}:
+        for shard in {shard_of(one.user_id) for one in told if one.frames}:  # nobody misses a canary
             self._gaps.add((shard, self._hub.epoch))
             self._gap_seen.set()

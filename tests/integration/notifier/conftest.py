@@ -28,6 +28,7 @@ def environment(database_url: str, redis_url: str, signing: Signing) -> dict[str
         "REDIS_URL": redis_url,
         "JWKS_FILE": str(signing.jwks_file),
         "NOTIFICATION_HEARTBEAT_SECONDS": "0.3",
+        "NOTIFICATION_CANARY_SECONDS": "0.5",
         # Nobody listens there.
         "EMAIL_PROVIDERS": "smtp://127.0.0.1:9?from=tradewinds@example.com&tls=none",
         "SMS_PROVIDERS": "twilio://AC1:token@127.0.0.1:9?from=%2B15550100&scheme=http",

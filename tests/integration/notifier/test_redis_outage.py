@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import grpc
+import httpx
 import pytest
 
 from tests.integration.notifier.conftest import Caller, SharedNotifier, environment
@@ -15,6 +16,7 @@ from tests.support.signing import Signing
 from tests.support.sse import event_stream
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.waiting import eventually
+from tradewinds import auth
 from tradewinds.embedded.valkey import EmbeddedValkey
 from tradewinds.v1 import notifier_pb2 as pb
 
@@ -66,6 +68,38 @@ async def test_what_is_kept_goes_on_and_followers_are_told_once(
         assert (seen[1].name, seen[1].data["title"]) == ("notification", "probe")
         listed = await alice("ListNotifications", pb.ListNotificationsRequest())
     assert [n.title for n in listed.notifications] == ["kept 2", "kept 1", "kept 0"]
+
+
+async def test_health_is_what_comes_through_the_live_path(
+    valkey: EmbeddedValkey, notifier: ServiceProcess, signing: Signing
+) -> None:
+    async with (
+        Caller(notifier.facts["grpc"], signing, "alice") as alice,
+        httpx.AsyncClient(base_url=f"http://{notifier.facts['http']}") as client,
+        event_stream(f"http://{notifier.facts['http']}", alice.header) as events,
+    ):
+        await events.comment()
+        everybody = Caller(notifier.facts["grpc"], signing, "engine-0", auth.SERVICE)
+        async with everybody as engine:
+            watch = engine.stream("WatchNotifications", pb.WatchNotificationsRequest(all_users=True))
+            await watch.read()
+            assert (await client.get("/healthz")).status_code == 200
+            await valkey.stop()
+            await eventually(lambda: answers(client, 503), timeout=20)
+            assert (await client.get("/healthz")).json()["status"] == "LIVE_PATH_BROKEN"
+            await valkey.start()
+            await eventually(lambda: answers(client, 200), timeout=20)
+            await eventually(lambda: sends_live(alice))
+            # The store has begun again, which is told once; the canaries that were lost are nobody's loss.
+            assert [(await events.next()).name for _ in range(2)] == ["resync", "notification"]
+            while not (response := await watch.read()).notifications:
+                pass
+            assert [one.title for one in response.notifications] == ["probe"]
+            watch.cancel()
+
+
+async def answers(client: httpx.AsyncClient, status: int) -> bool:
+    return (await client.get("/healthz")).status_code == status
 
 
 async def test_a_notifier_starts_without_redis_and_keeps_what_must_be_kept(
