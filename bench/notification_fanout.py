@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from bench.notifier_rig import Rig, rig
 from bench.result import Result, percentile
+from tests.support.waiting import eventually
 from tradewinds import auth
 from tradewinds.v1 import notifier_pb2 as pb
 
@@ -101,8 +102,7 @@ async def _paced(there: Rig, ages: Sequence[float]) -> float:
             sent += len(batch.requests)
         await asyncio.sleep(_EVERY_SECONDS)
     await asyncio.gather(*calls)
-    while len(ages) < total:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: len(ages) >= total, timeout=60)
     return total / (time.perf_counter() - started)
 
 

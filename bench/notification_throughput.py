@@ -173,7 +173,7 @@ async def _raw_appends(url: str) -> float:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     payload = _Load("raw", 1, keyed_all=True).batch()
-    command = hiredis.pack_command(("XADD", "bench", "MAXLEN", "~", 10_000, "*", "b", payload))
+    command = hiredis.pack_command(("XADD", "bench", "MAXLEN", "~", "10000", "*", "b", payload))  # type: ignore[arg-type] # the stubs know one argument
     answers, done, started = hiredis.Reader(), 0, time.perf_counter()
     while time.perf_counter() - started < _RAW_SECONDS:
         writer.write(command * _RAW_BATCH)
