@@ -90,6 +90,10 @@ class OrderReport:
     raw_status: str
     text: str
     updated_at: datetime | None  # market time
+    price: Decimal | None = None  # the limit; None where the report does not say
+    trigger_price: Decimal | None = None
+    order_type: str = ""  # LIMIT or SL, otherwise the broker's word
+    product: str = ""  # ours, otherwise the broker's word
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class ScriptedBroker:
         self.logins = 0
         self.typed_passwords: list[str] = []
         self.book_reads = 0
+        self.position_reads = 0
         self.book: dict[str, OrderReport] = {}
         self.position_reports: list[PositionReport] = []
         self.trade_reports: list[TradeReport] = []
@@ -89,13 +90,19 @@ class ScriptedBroker:
         return Accepted(broker_order_id, "")
 
     async def modify(self, change: OrderChange) -> Outcome:
-        """The next scripted outcome; without one the order has its new quantity, and that is streamed."""
+        """The next scripted outcome; without one the order has its new quantity and prices, and that is streamed."""
         self.changes_sent.append(change)
         if self.modifications:
             return self.modifications.popleft()
         if change.broker_order_id not in self.book:
             return Refused("AB1013", "Order not found")
-        self.report(change.broker_order_id, quantity=change.quantity, raw_status="modified")
+        self.report(
+            change.broker_order_id,
+            quantity=change.quantity,
+            price=change.price,
+            trigger_price=change.trigger_price,
+            raw_status="modified",
+        )
         return Accepted(change.broker_order_id, self.book[change.broker_order_id].unique_order_id)
 
     async def convert(self, conversion: PositionConversion) -> Outcome:
@@ -117,6 +124,7 @@ class ScriptedBroker:
     async def positions(self) -> Sequence[PositionReport]:
         """As scripted."""
         self._check_session()
+        self.position_reads += 1
         return self.position_reports
 
     async def trades(self) -> Sequence[TradeReport]:
@@ -172,6 +180,10 @@ class ScriptedBroker:
             raw_status="open",
             text="",
             updated_at=None,
+            price=ticket.price,
+            trigger_price=ticket.trigger_price,
+            order_type=ticket.order_type,
+            product=ticket.product,
         )
         return ids
 

@@ -9,8 +9,10 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from engine_server.oms.domain.holds import Hold
 from engine_server.oms.domain.protection import Quote
 from engine_server.oms.domain.states import OrderState
+from engine_server.oms.domain.story import StoryLine
 from engine_server.oms.records import OrderRecord, PositionRecord, TradeRecord
 from tradewinds.errors import InvalidArgumentError
 from tradewinds.money import format_rupees, parse_rupees
@@ -58,6 +60,34 @@ def order_message(order: OrderRecord) -> trading_pb2.Order:
         updated_at=_timestamp(order.updated_at),
         epoch=order.epoch or 0,
         user_id=order.user_id,
+        origin=order.origin,
+        intent_id=order.intent_id or order.order_id,
+        attempt=order.attempt,
+        is_exit=order.is_exit,
+        modify_requested=order.modify_requested,
+        latency=_latency(order),
+    )
+
+
+def hold_message(hold: Hold) -> trading_pb2.Hold:
+    """What holds entries."""
+    return trading_pb2.Hold(
+        account_id=hold.account_id,
+        instrument=hold.instrument,
+        kind=hold.kind,
+        subject_id=hold.subject_id,
+        message=hold.message,
+        held_at=_timestamp(hold.held_at),
+    )
+
+
+def story_message(line: StoryLine) -> trading_pb2.OrderStoryLine:
+    """One line of an order's story."""
+    return trading_pb2.OrderStoryLine(
+        recorded_at=_timestamp(line.at),
+        what=line.what,
+        text=line.text,
+        state=STATES[OrderState(line.state)] if line.state else trading_pb2.ORDER_STATE_UNSPECIFIED,
     )
 
 
@@ -130,6 +160,14 @@ def optional_rupees(text: str, field: str) -> Decimal | None:
         return parse_rupees(text, field)
     except ValueError as e:
         raise InvalidArgumentError.field(field, str(e).removeprefix(f"{field}: ")) from e
+
+
+def _latency(order: OrderRecord) -> trading_pb2.OrderLatency | None:
+    if order.answered_us is None:
+        return None
+    return trading_pb2.OrderLatency(
+        admitted_us=order.admitted_us or 0, released_us=order.released_us or 0, answered_us=order.answered_us
+    )
 
 
 def _name(field: str, number: int, names: Mapping[str, int]) -> str:

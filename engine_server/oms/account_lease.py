@@ -112,6 +112,7 @@ class AccountLease:
         self._clock = clock
         self._renewed_at = renewed_at
         self._lost = False
+        self._writing = asyncio.Lock()  # a renewal under way must not undo the release
         self.account_id = account_id
         self.owner_id = owner_id
         self.epoch = epoch
@@ -139,6 +140,11 @@ class AccountLease:
 
     async def renew(self) -> None:
         """One renewal; raises asyncpg's errors, and sets lost when the row has another epoch."""
+        async with self._writing:
+            if not self._lost:
+                await self._renew()
+
+    async def _renew(self) -> None:
         sent_at = self._clock.monotonic()
         epoch = await self._database.pool.fetchval(
             _RENEW, self.account_id, self.owner_id, self.epoch, seconds(self._settings.ttl_seconds)
@@ -160,7 +166,8 @@ class AccountLease:
     async def release(self, reason: str) -> None:
         """Free it for the next owner at once, gate closed."""
         self._lost = True
-        await self._database.pool.execute(_RELEASE, self.account_id, self.owner_id, self.epoch, reason)
+        async with self._writing:
+            await self._database.pool.execute(_RELEASE, self.account_id, self.owner_id, self.epoch, reason)
         log.info("released", account_id=self.account_id, epoch=self.epoch)
 
     async def set_gate(

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from engine_server.broker.port import OrderTicket
+from engine_server.broker.port import OrderChange, OrderTicket
 from engine_server.oms.domain.books import Book, BookKey
+from engine_server.oms.domain.holds import Hold, HoldKey
 from engine_server.oms.domain.resolution import Unresolved
 from engine_server.oms.domain.states import OrderState
-from engine_server.oms.records import ZERO, OrderRecord, TradeRecord
+from engine_server.oms.records import ZERO, GuardRecord, OrderRecord, TradeRecord
 
 # The broker's book is of the current day; an older terminal order can no longer be reported.
 KEEP_ENDED = timedelta(days=1)
@@ -27,6 +28,38 @@ class CancelWish:
 
 
 @dataclass
+class ChangeWish:
+    """A change that must reach the broker once. `change` is None where an earlier engine asked for it. Times are monotonic."""
+
+    change: OrderChange | None
+    in_flight: bool = False
+    answered_at: float | None = None
+    clean_reads: int = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it has still to be sent."""
+        return self.change is not None and not self.in_flight and self.answered_at is None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An order that waits to be sent: for the pacer, and for orders of ours to end (`after`) that it must not meet."""
+
+    ticket: OrderTicket
+    after: frozenset[str] = frozenset()
+
+
+@dataclass
+class Stages:
+    """When (monotonic) one order was asked for, committed, and sent."""
+
+    received_at: float
+    committed_at: float
+    sent_at: float | None = None
+
+
+@dataclass
 class AccountState:
     """Orders, books and sequences of one account."""
 
@@ -36,11 +69,16 @@ class AccountState:
     orders: dict[str, OrderRecord] = field(default_factory=dict)
     working: dict[str, OrderRecord] = field(default_factory=dict)
     booked_values: dict[str, Decimal] = field(default_factory=dict)
+    trade_count: int = 0  # since this engine started: whether anything was filled meanwhile
     books: dict[BookKey, Book] = field(default_factory=dict)
+    holds: dict[HoldKey, Hold] = field(default_factory=dict)
+    guards: dict[str, GuardRecord] = field(default_factory=dict)
     # Admitted and waiting for the pacer, oldest first: what will be sent.
-    pending: dict[str, OrderTicket] = field(default_factory=dict)
+    pending: dict[str, Waiting] = field(default_factory=dict)
     unresolved: dict[str, Unresolved] = field(default_factory=dict)
+    stages: dict[str, Stages] = field(default_factory=dict)
     cancels: dict[str, CancelWish] = field(default_factory=dict)
+    changes: dict[str, ChangeWish] = field(default_factory=dict)
     _by_tag: dict[str, str] = field(default_factory=dict)
     _by_broker_id: dict[str, str] = field(default_factory=dict)
     _by_request_key: dict[str, str] = field(default_factory=dict)
@@ -55,7 +93,9 @@ class AccountState:
         if order.state is not OrderState.UNKNOWN:
             self.unresolved.pop(order.order_id, None)
         if order.state.is_terminal:
+            self.stages.pop(order.order_id, None)
             self.working.pop(order.order_id, None)
+            self.changes.pop(order.order_id, None)
             self.pending.pop(order.order_id, None)
             # What was given up as not placed may surface at the broker, and is cancelled there then.
             if order.state is not OrderState.NOT_PLACED:
@@ -65,6 +105,7 @@ class AccountState:
 
     def put_trade(self, trade: TradeRecord) -> None:
         """Remember what is booked of an order."""
+        self.trade_count += 1
         self.booked_values[trade.order_id] = self.booked_value(trade.order_id) + trade.price * trade.quantity
 
     def booked_value(self, order_id: str) -> Decimal:
@@ -98,9 +139,13 @@ def loaded_state(
     config_sequences: Mapping[str, int],
     orders: Iterable[tuple[OrderRecord, Decimal]],
     books: Iterator[tuple[BookKey, Book]],
+    holds: Iterable[Hold] = (),
+    guards: Iterable[GuardRecord] = (),
 ) -> AccountState:
     """The state as PostgreSQL has it; `orders` come with the value booked of each."""
     state = AccountState(account_id, sequence=sequence, config_sequences=dict(config_sequences), books=dict(books))
+    state.holds = {hold.key: hold for hold in holds}
+    state.guards = {guard.guard_id: guard for guard in guards}
     for order, booked in orders:
         state.put_order(order)
         state.booked_values[order.order_id] = booked

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from engine_server.broker.port import OrderTicket
+from engine_server.oms.cancelling import clear_away
 from engine_server.oms.dispatch import Dispatcher
-from engine_server.oms.domain import risk
+from engine_server.oms.domain import exits, risk
 from engine_server.oms.domain.commands import Denial, PlaceOrder
+from engine_server.oms.domain.exits import OpenLine
+from engine_server.oms.domain.holds import denial_of_entry
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.draft import AuditRow, Draft
@@ -36,19 +39,36 @@ class Admission:
         first = draft.find(request_key=command.request_key)
         if first is not None:
             return repeated(command, first)
-        order = self._intent(draft, command)
-        denial = self._denial(draft, command)
+        line = _open_line(draft, command)
+        order = replace(self._intent(draft, command), is_exit=exits.is_exit(command, line))
+        denial = self._denial(draft, command, line if order.is_exit else None)
         if denial is not None:
             denied = replace(order, state=OrderState.DENIED, reason=denial.reason, message=denial.message)
             return draft.admit(denied, EventKind.DENIED, _audit(denied, command, "order.deny"))
-        order = self.dispatcher.admit(draft, order, _ticket(order, command))
+        after = [other.order_id for other in self._in_its_way(draft, order)]
+        order = self.dispatcher.admit(draft, order, _ticket(order, command), command.received_at, after)
         return draft.admit(order, EventKind.PLACED, _audit(order, command, "order.place"))
 
-    def _denial(self, draft: Draft, command: PlaceOrder) -> Denial | None:
+    @staticmethod
+    def _in_its_way(draft: Draft, order: OrderRecord) -> list[OrderRecord]:
+        """Orders of ours that an exit must not meet, which are cancelled first: resting entries that it would trade with, and the
+        guard's exit of the same position (one owner of an exit at a time)."""
+        if not order.is_exit:
+            return []
+        found = [other for other in draft.working() if exits.is_in_the_way(order, other)]
+        for other in found:
+            clear_away(draft, other)
+        return found
+
+    def _denial(self, draft: Draft, command: PlaceOrder, exiting: OpenLine | None) -> Denial | None:
         waiting = len(draft.state.pending) + len(draft.new_order_ids)
         if draft.permits <= 0 and waiting >= MAXIMUM_PENDING:
             return Denial("RATE_LIMITED", f"{waiting} orders wait for the broker's rate limit already; try again later")
-        return risk.first_denial(command, draft.exposure(command.request.config_id))
+        if exiting is not None:
+            beyond = exits.denial_of_exit(command, exiting)
+        else:
+            beyond = denial_of_entry(command.instrument.key, draft.every_hold(), draft.working())
+        return beyond or risk.first_denial(command, draft.exposure(command.request.config_id))
 
     def _intent(self, draft: Draft, command: PlaceOrder) -> OrderRecord:
         request, order_id = command.request, self.new_id("ord")
@@ -69,6 +89,7 @@ class Admission:
             price=command.price,
             trigger_price=request.trigger_price,
             state=OrderState.PENDING_SUBMIT,
+            intent_id=order_id,
             tag=self.tags.of(order_id),
             created_at=draft.now,
             updated_at=draft.now,
@@ -82,6 +103,13 @@ def repeated(command: PlaceOrder, first: OrderRecord) -> OrderRecord:
             f"request_id {command.request.request_id!r} was used before for another order ({first.order_id}); take a new one"
         )
     return first
+
+
+def _open_line(draft: Draft, command: PlaceOrder) -> OpenLine:
+    request = command.request
+    key, side = command.instrument.key, request.side
+    guards = {guard.order_id for guard in draft.living_guards() if guard.order_id is not None}
+    return draft.open_line(request.config_id, key, request.product, side, without=guards)
 
 
 def _ticket(order: OrderRecord, command: PlaceOrder) -> OrderTicket:

@@ -10,6 +10,7 @@ from engine_server.oms.domain.resolution import Unresolved
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
 from engine_server.oms.events import EventKind
+from engine_server.oms.modifying import found_at_start
 from engine_server.oms.outcomes import unclear
 from engine_server.oms.records import OrderRecord
 from tradewinds.errors import NotFoundError, PreconditionError
@@ -25,15 +26,14 @@ def request_cancel(command: CancelOrder, draft: Draft) -> OrderRecord:
         raise NotFoundError(f"order {command.order_id!r} does not exist")
     if order.state.is_terminal:
         raise PreconditionError(f"order {order.order_id} has ended as {order.state} already", reason="ORDER_ENDED")
+    if order.origin == "EXTERNAL" and not command.external:
+        raise PreconditionError(
+            f"order {order.order_id} was not placed here; to cancel it all the same say so (`--external`)",
+            reason="EXTERNAL_ORDER",
+        )
     if order.state is OrderState.PENDING_SUBMIT:
         draft.audit.append(_audit(order, command))
-        return draft.update(
-            order,
-            EventKind.WITHDRAWN,
-            state=OrderState.CANCELLED,
-            reason="CANCELLED_ON_REQUEST",
-            message="it was cancelled before it was sent",
-        )
+        return withdraw(draft, order, "CANCELLED_ON_REQUEST", "it was cancelled before it was sent")
     draft.then(partial(_wish, draft.state, order.order_id))
     if order.cancel_requested:
         return order
@@ -61,8 +61,24 @@ def take_over(draft: Draft) -> None:
             )
         elif order.state is OrderState.UNKNOWN:
             draft.then(partial(draft.state.unresolved.__setitem__, order.order_id, Unresolved(draft.monotonic)))
+        if order.modify_requested:
+            found_at_start(draft, order)
         if order.cancel_requested:
             draft.then(partial(_wish, draft.state, order.order_id))
+
+
+def withdraw(draft: Draft, order: OrderRecord, reason: str, message: str) -> OrderRecord:
+    """End an order that was never sent."""
+    return draft.update(order, EventKind.WITHDRAWN, state=OrderState.CANCELLED, reason=reason, message=message)
+
+
+def clear_away(draft: Draft, order: OrderRecord) -> None:
+    """Cancel an order of ours that an exit must not meet."""
+    if order.state is OrderState.PENDING_SUBMIT:
+        withdraw(draft, order, "CLEARED_FOR_EXIT", "an exit of ours would have met it")
+    elif not order.cancel_requested:
+        draft.then(partial(_wish, draft.state, order.order_id))
+        draft.update(order, EventKind.CANCEL_REQUESTED, cancel_requested=True)
 
 
 def _wish(state: AccountState, order_id: str) -> None:

@@ -6,18 +6,22 @@ and what must happen in the world is registered with `then` and runs after the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from engine_server.oms.account_state import AccountState
 from engine_server.oms.domain.books import Book, BookKey, empty_book, keys_of
+from engine_server.oms.domain.exits import OpenLine
+from engine_server.oms.domain.holds import Hold, HoldKey
 from engine_server.oms.domain.risk import Exposure
 from engine_server.oms.domain.states import check_transition
 from engine_server.oms.events import EventKind
 from engine_server.oms.notices import notice_of
-from engine_server.oms.records import OrderEventRecord, OrderRecord, TradeRecord
+from engine_server.oms.records import GuardRecord, OrderEventRecord, OrderRecord, TradeRecord
+
+ENDED_GUARDS = ("DONE", "CANCELLED")
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,10 @@ class Draft:
         self.orders: dict[str, OrderRecord] = {}
         self.events: list[OrderEventRecord] = []
         self.trades: list[TradeRecord] = []
+        self.attributed: list[TradeRecord] = []
         self.books: dict[BookKey, Book] = {}
+        self.holds: dict[HoldKey, Hold | None] = {}  # None: released
+        self.guards: dict[str, GuardRecord] = {}
         self.outbox: list[OutboxRow] = []
         self.audit: list[AuditRow] = []
         self._config_sequences: dict[str, int] = {}
@@ -79,6 +86,8 @@ class Draft:
         order_id = self._request_keys.get(request_key) or self.state.find_id(
             broker_order_id=broker_order_id, tag=tag, request_key=request_key
         )
+        if order_id is None and broker_order_id:  # adopted in this very draft
+            order_id = self._request_keys.get(f"external/{self.state.account_id}/{broker_order_id}")
         return self.order(order_id)
 
     def working(self) -> Iterator[OrderRecord]:
@@ -94,16 +103,48 @@ class Draft:
         positions = [self.book(key).position for key in keys]
         return Exposure(positions, [o for o in self.working() if config_id is None or o.config_id == config_id])
 
+    def open_line(
+        self, config_id: str | None, instrument: str, product: str, side: str, *, without: Collection[str] = ()
+    ) -> OpenLine:
+        """What an exit on `side` of a strategy (or, None, of a person: of the whole account) finds open, the orders in `without` left
+        out."""
+        nets = {key.config_id: book.position.net_quantity for key, book in self.lines(instrument, product)}
+        total = nets.pop("", 0)
+        own = total if config_id is None else nets.get(config_id, 0)
+        exiting = sum(
+            order.remaining
+            for order in self.working()
+            if (order.instrument, order.product, order.side) == (instrument, product, side)
+            and (config_id is None or order.config_id in (config_id, None))
+            and (order.is_exit or order.config_id == config_id)
+            and order.order_id not in without
+        )
+        return OpenLine(own, 0 if config_id is None else total - sum(nets.values()), exiting)
+
+    def lines(self, instrument: str, product: str) -> list[tuple[BookKey, Book]]:
+        """Every book's line of an instrument and product, the account's total ('') included."""
+        keys = {k for k in (*self.state.books, *self.books) if (k.instrument, k.product) == (instrument, product)}
+        return [(key, self.book(key)) for key in keys]
+
     def book(self, key: BookKey) -> Book:
         """One line of the books."""
         return self.books.get(key) or self.state.books.get(key) or empty_book(self.state.account_id, key)
 
-    def admit(self, order: OrderRecord, kind: EventKind, audit: AuditRow) -> OrderRecord:
+    def admit(self, order: OrderRecord, kind: EventKind, audit: AuditRow | None = None) -> OrderRecord:
         """A new order."""
+        self._is_new(order, audit)
+        return self._put(order, kind)
+
+    def book_trade(self, order: OrderRecord, trade: TradeRecord, audit: AuditRow | None = None) -> OrderRecord:
+        """A new order that is filled already: a booking."""
+        self._is_new(order, audit)
+        return self.fill(order, EventKind.BOOKED, trade)
+
+    def _is_new(self, order: OrderRecord, audit: AuditRow | None) -> None:
         self.new_order_ids.add(order.order_id)
         self._request_keys[order.request_key] = order.order_id
-        self.audit.append(audit)
-        return self._put(order, kind)
+        if audit is not None:
+            self.audit.append(audit)
 
     def update(self, order: OrderRecord, kind: EventKind, **changes: Any) -> OrderRecord:
         """An order changes; raises `IllegalTransitionError` where the table does not know the change of state."""
@@ -117,6 +158,54 @@ class Draft:
             self.books[key] = self.book(key).with_trade(trade)
         return self._put(replace(order, updated_at=self.now, **changes), kind, trade)
 
+    def attribute(self, order: OrderRecord, trade: TradeRecord) -> OrderRecord:
+        """A trade that the account's total has already belongs to its order's strategy: its book takes it, and it is told."""
+        trade = replace(trade, config_id=order.config_id)
+        self.attributed.append(trade)
+        key = keys_of(trade)[-1]
+        self.books[key] = self.book(key).with_trade(trade)
+        return self._put(order, EventKind.ATTRIBUTED, trade)
+
+    def every_hold(self) -> list[Hold]:
+        """What holds entries, as this draft leaves it."""
+        merged: dict[HoldKey, Hold | None] = {**self.state.holds, **self.holds}
+        return [hold for hold in merged.values() if hold is not None]
+
+    def hold(self, hold: Hold) -> bool:
+        """Hold entries; False where that is so already."""
+        if self.holds.get(hold.key, self.state.holds.get(hold.key)) is not None:
+            return False
+        self.holds[hold.key] = hold
+        self._note(EventKind.HELD, {"instrument": hold.instrument, "hold": hold.kind, "message": hold.message})
+        return True
+
+    def let_go(self, hold: Hold, why: str) -> None:
+        """Entries may go again, as far as this hold is concerned."""
+        self.holds[hold.key] = None
+        self._note(EventKind.RELEASED, {"instrument": hold.instrument, "hold": hold.kind, "message": why})
+
+    def guard(self, guard_id: str | None) -> GuardRecord | None:
+        """A guard as this draft leaves it."""
+        return self.guards.get(guard_id or "") or self.state.guards.get(guard_id or "")
+
+    def living_guards(self) -> list[GuardRecord]:
+        """Every guard that has not ended, as this draft leaves it."""
+        merged = {**self.state.guards, **self.guards}
+        return [guard for guard in merged.values() if guard.state not in ENDED_GUARDS]
+
+    def put_guard(self, guard: GuardRecord) -> GuardRecord:
+        """A guard is made or changes."""
+        guard = replace(guard, updated_at=self.now)
+        self.guards[guard.guard_id] = guard
+        self._note(
+            EventKind.GUARD_CHANGED, {"guard_id": guard.guard_id, "state": guard.state, "message": guard.message}
+        )
+        return guard
+
+    def tell(self, notice: OutboxRow) -> None:
+        """Something that no order's event tells."""
+        self.outbox.append(notice)
+
     def then(self, effect: Callable[[], None]) -> None:
         """Do this after the commit, in order."""
         self._effects.append(effect)
@@ -128,6 +217,16 @@ class Draft:
         for order in self.orders.values():
             self.state.put_order(order)
         self.state.books.update(self.books)
+        for hold_key, hold in self.holds.items():
+            if hold is None:
+                self.state.holds.pop(hold_key, None)
+            else:
+                self.state.holds[hold_key] = hold
+        for guard in self.guards.values():
+            if guard.state in ENDED_GUARDS:
+                self.state.guards.pop(guard.guard_id, None)
+            else:
+                self.state.guards[guard.guard_id] = guard
         self.state.sequence += len(self.events)
         self.state.config_sequences.update(self._config_sequences)
 
@@ -141,7 +240,7 @@ class Draft:
         self.events.append(
             OrderEventRecord(
                 account_id=order.account_id,
-                sequence=self.state.sequence + len(self.events) + 1,
+                sequence=self._next_sequence(),
                 config_id=order.config_id,
                 config_sequence=self._next_config_sequence(order.config_id),
                 kind=kind,
@@ -152,6 +251,23 @@ class Draft:
         if (notice := notice_of(kind, order, trade)) is not None:
             self.outbox.append(OutboxRow(notice.type, notice.dedupe_key, notice.payload(order)))
         return order
+
+    def _note(self, kind: EventKind, note: dict[str, Any]) -> None:
+        """A line about no order."""
+        self.events.append(
+            OrderEventRecord(
+                account_id=self.state.account_id,
+                sequence=self._next_sequence(),
+                config_id=None,
+                config_sequence=None,
+                kind=kind,
+                order=None,
+                note=note,
+            )
+        )
+
+    def _next_sequence(self) -> int:
+        return self.state.sequence + len(self.events) + 1
 
     def _next_config_sequence(self, config_id: str | None) -> int | None:
         if config_id is None:

@@ -107,13 +107,14 @@ def _nobody(_events: Sequence[OrderEventRecord]) -> None:
 
 def _event(row: Mapping[str, Any]) -> OrderEventRecord:
     payload = row["payload"]
-    trade = payload["trade"]
+    order, trade = payload["order"], payload["trade"]
     return OrderEventRecord(
         account_id=row["account_id"],
         sequence=row["sequence"],
         config_id=row["config_id"],
         config_sequence=row["config_sequence"],
         kind=row["kind"],
-        order=msgspec.convert(payload["order"], OrderRecord),
+        order=msgspec.convert(order, OrderRecord) if order is not None else None,
         trade=msgspec.convert(trade, TradeRecord) if trade is not None else None,
+        note=payload.get("note"),
     )

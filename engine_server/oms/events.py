@@ -25,4 +25,16 @@ class EventKind(StrEnum):
     CANCEL_FAILED = "CANCEL_FAILED"  # the broker would not; it may be asked again
     WITHDRAWN = "WITHDRAWN"  # cancelled before it was sent
     HANDED_BACK = "HANDED_BACK"  # was waiting to be sent when its engine stopped
+    STILL_UNKNOWN = "STILL_UNKNOWN"  # the bound has passed: somebody must look
+    RESOLVED = "RESOLVED"  # a person said what became of an unknown one
+    ATTRIBUTED = "ATTRIBUTED"  # an external order belongs to a strategy's book
+    BOOKED = "BOOKED"  # a change of the books that no order of the broker's stands behind
+    MODIFY_REQUESTED = "MODIFY_REQUESTED"
+    MODIFIED = "MODIFIED"
+    MODIFY_FAILED = "MODIFY_FAILED"  # it works on as it was
+    APPEARED = "APPEARED"  # somebody else's order at the broker
+    # Lines about no order.
+    HELD = "HELD"
+    RELEASED = "RELEASED"
+    GUARD_CHANGED = "GUARD_CHANGED"
     DAY_ENDED = "DAY_ENDED"  # the broker's day is over

@@ -15,9 +15,10 @@ from engine_server.oms import statements
 from engine_server.oms.account_lease import AccountLease, LeaseLostError
 from engine_server.oms.account_state import KEEP_ENDED, AccountState, loaded_state
 from engine_server.oms.domain.books import Book, BookKey
+from engine_server.oms.domain.holds import Hold, HoldKind
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import Draft
-from engine_server.oms.records import OrderEventRecord, OrderRecord, PositionRecord
+from engine_server.oms.records import GuardRecord, OrderEventRecord, OrderRecord, PositionRecord
 from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.session import Database
 from tradewinds.telemetry import get_logger
@@ -80,12 +81,16 @@ class Journal:
             configs = await connection.fetch(statements.CONFIG_SEQUENCES)
             orders = await connection.fetch(statements.LOAD_ORDERS, account_id, KEEP_ENDED)
             books = await connection.fetch(statements.LOAD_BOOKS, account_id)
+            holds = await connection.fetch(statements.LOAD_HOLDS, account_id)
+            guards = await connection.fetch(statements.LOAD_GUARDS, account_id)
         return loaded_state(
             account_id,
             sequence=sequence,
             config_sequences={row["config_id"]: row["last"] for row in configs},
             orders=[_booked_order(row) for row in orders],
             books=(_book(row) for row in books),
+            holds=[_hold(account_id, row) for row in holds],
+            guards=[guard_record(row) for row in guards],
         )
 
     async def load_by_tags(self, tags: Sequence[str]) -> list[tuple[OrderRecord, Decimal]]:
@@ -136,7 +141,7 @@ class Journal:
         row = await connection.fetchrow(statements.FIND_LINE, last.account_id, last.sequence)
         if row is None:
             return False
-        if (row["order_id"], row["kind"]) != (last.order.order_id, last.kind):
+        if (row["order_id"], row["kind"]) != (last.order.order_id if last.order else None, last.kind):
             raise LeaseLostError(f"somebody else writes the log of account {last.account_id} at {last.sequence}")
         return True
 
@@ -167,6 +172,15 @@ def order_record(row: Mapping[str, Any]) -> OrderRecord:
     return OrderRecord(**{**values, "state": OrderState(row["state"])})
 
 
+def guard_record(row: Mapping[str, Any]) -> GuardRecord:
+    """A guard from its row."""
+    return GuardRecord(**{name: row[name] for name in GuardRecord.__slots__})
+
+
+def _hold(account_id: str, row: Mapping[str, Any]) -> Hold:
+    return Hold(account_id=account_id, **{**row, "kind": HoldKind(row["kind"])})
+
+
 def _booked_order(row: Mapping[str, Any]) -> tuple[OrderRecord, Decimal]:
     return order_record(row), row["booked"]
 
@@ -190,17 +204,25 @@ def _arguments(draft: Draft, fences: Iterable[Fence]) -> tuple[Any, ...]:
         [book.position for book in draft.books.values()],
         draft.outbox,
         draft.audit,
+        [hold for hold in draft.holds.values() if hold is not None],
+        [_hold_key(draft.state.account_id, key) for key, hold in draft.holds.items() if hold is None],
+        list(draft.guards.values()),
+        draft.attributed,
     )
+
+
+def _hold_key(account_id: str, key: tuple[str, str, str]) -> dict[str, str]:
+    return {"account_id": account_id, "instrument": key[0], "kind": key[1], "subject_id": key[2]}
 
 
 def _log_line(event: OrderEventRecord) -> dict[str, Any]:
     return {
         "account_id": event.account_id,
         "sequence": event.sequence,
-        "order_id": event.order.order_id,
+        "order_id": event.order.order_id if event.order else None,
         "config_id": event.config_id,
         "config_sequence": event.config_sequence,
         "kind": event.kind,
-        "state": event.order.state,
-        "payload": {"order": event.order, "trade": event.trade},
+        "state": event.order.state if event.order else None,
+        "payload": {"order": event.order, "trade": event.trade, "note": event.note},
     }

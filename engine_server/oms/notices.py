@@ -17,8 +17,9 @@ _TYPES: Final[Mapping[EventKind, str]] = {
     EventKind.NOT_SENT: "ORDER_NOT_PLACED",
     EventKind.NOT_FOUND: "ORDER_NOT_PLACED",
     EventKind.HANDED_BACK: "ORDER_NOT_PLACED",
-    EventKind.UNCLEAR: "ORDER_UNKNOWN",
+    EventKind.STILL_UNKNOWN: "ORDER_UNKNOWN",
     EventKind.RESURFACED: "ORDER_UNKNOWN",
+    EventKind.OVERFILLED: "ORDER_OVERFILLED",
     EventKind.WITHDRAWN: "ORDER_CANCELLED",
     EventKind.DAY_ENDED: "ORDER_CANCELLED",
 }
@@ -71,6 +72,8 @@ def notice_of(kind: EventKind, order: OrderRecord, trade: TradeRecord | None) ->
 
 
 def _type_of(kind: EventKind, order: OrderRecord, trade: TradeRecord | None) -> str | None:
+    if order.origin == "BOOKING":
+        return None
     if kind in _TYPES:
         return _TYPES[kind]
     if trade is not None:
@@ -80,7 +83,8 @@ def _type_of(kind: EventKind, order: OrderRecord, trade: TradeRecord | None) -> 
 
 def _title(type_: str, order: OrderRecord) -> str:
     what = type_.removeprefix("ORDER_").replace("_", " ").lower()
-    return f"{order.side} {order.quantity} {order.instrument}: {what}"
+    where = " (not placed here)" if order.origin == "EXTERNAL" else ""
+    return f"{order.side} {order.quantity} {order.instrument}: {what}{where}"
 
 
 def _message(kind: EventKind, order: OrderRecord, trade: TradeRecord | None) -> str:

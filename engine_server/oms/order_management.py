@@ -6,31 +6,39 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
-from engine_server.broker.port import Broker, Outcome
+from engine_server.broker.port import Accepted, Broker, Outcome, PositionConversion, Refused
 from engine_server.oms.account_lease import AccountLease
+from engine_server.oms.account_state import AccountState
 from engine_server.oms.admission import Admission, repeated
 from engine_server.oms.cancelling import request_cancel
 from engine_server.oms.dispatch import Dispatcher
-from engine_server.oms.domain.commands import CancelOrder, PlaceOrder
+from engine_server.oms.domain.books import BookKey
+from engine_server.oms.domain.commands import CancelOrder, ModifyOrder, PlaceOrder
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.fencing import AccountFence
 from engine_server.oms.gate import Gate
 from engine_server.oms.journal import Fence, Journal
+from engine_server.oms.modifying import modify_answered, request_modify
 from engine_server.oms.outcomes import cancel_answered, placement_answered
 from engine_server.oms.pacer import Pacer, PacerSettings
+from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.records import OrderRecord
-from engine_server.oms.recovery import PositionComparison, Recovery, RecoverySettings
+from engine_server.oms.recovery import Recovery, RecoverySettings
 from engine_server.oms.sender import Sender
-from engine_server.oms.writer import Guards, Writer
+from engine_server.oms.writer import Decision, Guards, Writer
 from tradewinds.clock import Clock, MarketClock
 from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.session import Database
+from tradewinds.errors import PreconditionError, UnavailableError
 from tradewinds.ids import IdFactory
 from tradewinds.telemetry import get_logger
 
 log = get_logger("oms")
+
+T = TypeVar("T")
 
 # Longer than the adapter's deadline: answers of what is on its way are recorded before the account is given up.
 DRAIN_SECONDS = 10.0
@@ -55,7 +63,7 @@ class OmsParts:
     new_id: IdFactory
     tag_key: bytes
     wake_outbox: Callable[[], None]
-    compare_positions: PositionComparison
+    compare_positions: PositionsCheck
     settings: OmsSettings = field(default_factory=OmsSettings)
 
 
@@ -71,6 +79,7 @@ class OrderManagement:
         self.user_id = user_id
         self.gate = Gate(lease, user_id, parts.new_id, parts.wake_outbox)
         self._failure: asyncio.Future[None] | None = None
+        self._state: AccountState | None = None
         self._writer: Writer | None = None
         self._admission: Admission | None = None
         self._recovery: Recovery | None = None
@@ -111,6 +120,40 @@ class OrderManagement:
         guards = Guards(fence=_fence(command.config_id, command.epoch))
         return await writer.ask(partial(request_cancel, command), guards)
 
+    async def modify(self, command: ModifyOrder) -> OrderRecord:
+        """The order with its wish to change committed. Raises as `place`, and what `request_modify` raises."""
+        self.gate.check_open()
+        writer, _ = self._serving()
+        guards = Guards(fence=_fence(command.config_id, command.epoch))
+        return await writer.ask(partial(request_modify, command), guards)
+
+    async def decide(self, decision: Decision[T]) -> T:
+        """A person's decision, committed; the gate may be closed. Raises what it raises, and `UnavailableError`."""
+        if self._writer is None:
+            raise UnavailableError(f"account {self._lease.account_id} is being read from the database; try again")
+        return await self._writer.ask(decision)
+
+    def net_of(self, config_id: str, instrument: str, product: str) -> int:
+        """The net quantity of one line as it is now; 0 before the books are loaded."""
+        book = self._state.books.get(BookKey(config_id, instrument, product)) if self._state is not None else None
+        return book.position.net_quantity if book is not None else 0
+
+    async def convert(self, conversion: PositionConversion) -> None:
+        """One call of the broker. Raises `PreconditionError` (GATE_CLOSED, BROKER_REFUSED) and `UnavailableError`."""
+        self.gate.check_open()
+        outcome = await self._broker.convert(conversion)
+        if isinstance(outcome, Refused):
+            raise PreconditionError(f"the broker refused: {outcome.code} {outcome.message}", reason="BROKER_REFUSED")
+        if not isinstance(outcome, Accepted):
+            raise UnavailableError(
+                f"it is not clear whether the broker converted it ({outcome.message}); the comparison of positions will show it"
+            )
+
+    def read_books_soon(self) -> None:
+        """Somebody needs to see what the broker says."""
+        if self._recovery is not None:
+            self._recovery.read_soon()
+
     async def placed(self, order_id: str, outcome: Outcome) -> None:
         """`OutcomeSink`: the answer to a placement."""
         writer, recovery = self._serving()[0], self._recovering()
@@ -121,9 +164,14 @@ class OrderManagement:
         writer, recovery = self._serving()[0], self._recovering()
         await writer.tell(partial(cancel_answered, order_id, outcome, recovery.read_soon))
 
+    async def modified(self, order_id: str, outcome: Outcome) -> None:
+        """`OutcomeSink`: the answer to a change."""
+        writer, recovery = self._serving()[0], self._recovering()
+        await writer.tell(partial(modify_answered, order_id, outcome, recovery.read_soon))
+
     async def _serve(self, keeper: asyncio.Task[None], failure: asyncio.Future[None]) -> None:
         parts, account_id = self._parts, self._lease.account_id
-        state = await self._journal.load()
+        state = self._state = await self._journal.load()
         tags = Tags(account_id, parts.tag_key)
         sender = Sender(self._broker, self._lease, parts.clock, self._session_expired, self._fail)
         sender.sink = self
@@ -142,6 +190,7 @@ class OrderManagement:
             parts.clock,
             parts.settings.recovery,
             parts.compare_positions,
+            self.user_id,
         )
         log.info("loaded", account_id=account_id, orders=len(state.orders), working=len(state.working))
         writing = asyncio.create_task(self._writer.run(), name=f"writer {account_id}")

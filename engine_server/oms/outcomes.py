@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from engine_server.broker.port import Accepted, NotSent, Outcome, Refused, Unknown
 from engine_server.oms.account_state import AccountState
@@ -29,6 +31,7 @@ def placement_answered(order_id: str, outcome: Outcome, read_books: Callable[[],
     order = draft.order(order_id)
     if order is None:
         raise AssertionError(f"{order_id} was sent and is not known")
+    order = replace(order, **_stages(draft, order_id))
     if isinstance(outcome, Accepted):
         _accepted(draft, order, outcome)
     elif order.state not in _UNANSWERED:
@@ -71,6 +74,27 @@ def cancel_answered(order_id: str, outcome: Outcome, read_books: Callable[[], No
     draft.then(partial(_drop_wish, draft.state, order_id))
     why = f"{outcome.code}: {outcome.message}" if isinstance(outcome, Refused) else outcome.message
     draft.update(order, EventKind.CANCEL_FAILED, cancel_requested=False, message=clean(f"the cancel failed: {why}"))
+
+
+def _stages(draft: Draft, order_id: str) -> dict[str, Any]:
+    """How long each stage took, now that the answer is there."""
+    stages = draft.state.stages.get(order_id)
+    if stages is None or stages.sent_at is None:
+        return {}
+    draft.then(partial(_forget_stages, draft.state, order_id))
+    return {
+        "admitted_us": _microseconds(stages.committed_at - stages.received_at),
+        "released_us": _microseconds(stages.sent_at - stages.committed_at),
+        "answered_us": _microseconds(draft.monotonic - stages.sent_at),
+    }
+
+
+def _forget_stages(state: AccountState, order_id: str) -> None:
+    state.stages.pop(order_id, None)
+
+
+def _microseconds(seconds: float) -> int:
+    return min(2**31 - 1, max(0, int(seconds * 1_000_000)))
 
 
 def _accepted(draft: Draft, order: OrderRecord, answer: Accepted) -> None:

@@ -14,6 +14,11 @@ class PacerSettings:
 
     limit: int = 9
     window_seconds: float = 1.05
+    reserve: int = 2  # of these, kept for exits and cancels
+
+    def __post_init__(self) -> None:
+        if self.reserve >= self.limit:
+            object.__setattr__(self, "reserve", 0)
 
 
 class Pacer:
@@ -22,6 +27,11 @@ class Pacer:
     def __init__(self, settings: PacerSettings) -> None:
         self._settings = settings
         self._sent: deque[float] = deque(maxlen=settings.limit)
+
+    @property
+    def reserve(self) -> int:
+        """How many of the permits entries and changes must leave."""
+        return self._settings.reserve
 
     def available(self, now: float) -> int:
         """How many messages may go now."""
@@ -33,6 +43,7 @@ class Pacer:
         """One message goes."""
         self._sent.append(now)
 
-    def next_free_at(self, now: float) -> float:
-        """When the next message may go: `now`, or later."""
-        return now if self.available(now) > 0 else self._sent[0] + self._settings.window_seconds
+    def next_free_at(self, now: float, reserve: int = 0) -> float:
+        """When the next message that leaves `reserve` may go: `now`, or later."""
+        short = reserve + 1 - self.available(now)
+        return now if short <= 0 else self._sent[short - 1] + self._settings.window_seconds

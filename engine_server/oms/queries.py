@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from engine_server.oms.directory import Caller
+from engine_server.oms.domain.holds import Hold, HoldKind
+from engine_server.oms.domain.story import AuditLine, LogLine, StoryLine, tell
 from engine_server.oms.journal import order_record
 from engine_server.oms.records import OrderRecord, PositionRecord, TradeRecord
 from tradewinds.database.session import Database
-from tradewinds.errors import InvalidArgumentError
+from tradewinds.errors import InvalidArgumentError, NotFoundError
 
 _ORDERS = ", ".join(f"o.{field.name}" for field in fields(OrderRecord))
 _TRADES = ", ".join(f"t.{field.name}" for field in fields(TradeRecord))
@@ -19,6 +24,18 @@ _WORKING = "o.state NOT IN ('FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED', 'NOT_P
 
 _GET_ORDER = f"SELECT {_ORDERS} FROM orders o WHERE o.order_id = $1"  # noqa: S608 - constant columns
 _ORDER_OF_REQUEST = f"SELECT {_ORDERS} FROM orders o WHERE o.request_key = $1"  # noqa: S608 - constant columns
+_EVENTS_OF_ORDER = """
+SELECT sequence, kind, recorded_at, payload FROM order_events WHERE order_id = $1 ORDER BY sequence LIMIT 1000
+"""
+_AUDIT_OF_ORDER = """
+SELECT recorded_at, actor, action, reason FROM audit_log WHERE subject_type = 'order' AND subject_id = $1
+ORDER BY recorded_at LIMIT 1000
+"""
+_ATTEMPTS = f"SELECT {_ORDERS} FROM orders o WHERE o.intent_id = $1 AND o.attempt > 1 ORDER BY o.attempt"  # noqa: S608
+_HOLDS = """
+SELECT account_id, instrument, kind, subject_id, message, held_at FROM account_holds WHERE account_id = ANY($1)
+ORDER BY held_at
+"""
 _WORKING_OF_STRATEGY = f"SELECT {_ORDERS} FROM orders o WHERE o.config_id = $1 AND {_WORKING} ORDER BY o.order_id"  # noqa: S608
 _BOOK_OF_STRATEGY = f"SELECT {_POSITIONS} FROM positions WHERE config_id = $1 ORDER BY instrument, product"  # noqa: S608
 _ACCOUNT_TOTALS = f"""
@@ -57,10 +74,32 @@ class OrderQueries:
         row = await self._database.pool.fetchrow(_GET_ORDER, order_id)
         return order_record(row) if row is not None else None
 
+    async def visible_order(self, order_id: str, caller: Caller) -> OrderRecord:
+        """One order that the caller may see; raises `NotFoundError`."""
+        order = await self.order(order_id)
+        if order is None or not (caller.sees_everything or order.user_id == caller.subject):
+            raise NotFoundError(f"order {order_id!r} does not exist")
+        return order
+
     async def order_of_request(self, request_key: str) -> OrderRecord | None:
         """The order that a request made."""
         row = await self._database.pool.fetchrow(_ORDER_OF_REQUEST, request_key)
         return order_record(row) if row is not None else None
+
+    async def story(self, order_id: str) -> list[StoryLine]:
+        """Everything that the log and the audit have of one order."""
+        events = await self._database.pool.fetch(_EVENTS_OF_ORDER, order_id)
+        audit = await self._database.pool.fetch(_AUDIT_OF_ORDER, order_id)
+        return tell([_log_line(row) for row in events], [AuditLine(**row) for row in audit])
+
+    async def attempts(self, order: OrderRecord) -> list[OrderRecord]:
+        """The attempts at the intent of `order` after the first."""
+        return [order_record(row) for row in await self._database.pool.fetch(_ATTEMPTS, order.intent_id)]
+
+    async def holds(self, account_ids: Sequence[str]) -> list[Hold]:
+        """What holds entries of accounts now, oldest first."""
+        rows = await self._database.pool.fetch(_HOLDS, list(account_ids))
+        return [Hold(**{**row, "kind": HoldKind(row["kind"])}) for row in rows]
 
     async def orders(self, wanted: OrderFilter, page: Page) -> list[OrderRecord]:
         """A page of orders, newest first."""
@@ -96,6 +135,18 @@ class OrderQueries:
             sequence = await connection.fetchval(_LAST_SEQUENCE, account_id)
             rows = await connection.fetch(_WORKING_OF_ACCOUNT, account_id)
         return sequence, [order_record(row) for row in rows]
+
+
+def _log_line(row: Mapping[str, Any]) -> LogLine:
+    payload = row["payload"]
+    trade = payload["trade"]
+    return LogLine(
+        row["sequence"],
+        row["kind"],
+        row["recorded_at"],
+        msgspec.convert(payload["order"], OrderRecord),
+        msgspec.convert(trade, TradeRecord) if trade is not None else None,
+    )
 
 
 def _where(wanted: OrderFilter, table: str, page: Page, time: str, key: str) -> tuple[str, list[Any]]:

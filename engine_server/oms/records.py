@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from engine_server.oms.domain.states import OrderState
 
@@ -17,7 +18,11 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRecord:
-    """One intent and how far it got: a row of `orders`."""
+    """One attempt at an intent and how far it got: a row of `orders`.
+
+    `origin` says who made it: a CALLER (strategy or person), a GUARD, somebody else at the broker (EXTERNAL), or a BOOKING that
+    no broker has seen. `intent_id` is the order id of the first attempt.
+    """
 
     order_id: str
     account_id: str
@@ -46,6 +51,14 @@ class OrderRecord:
     unique_order_id: str | None = None
     cancel_requested: bool = False
     submitted_at: datetime | None = None
+    origin: str = "CALLER"
+    intent_id: str = ""
+    attempt: int = 1
+    is_exit: bool = False
+    modify_requested: bool = False
+    admitted_us: int | None = None
+    released_us: int | None = None
+    answered_us: int | None = None
 
     @property
     def remaining(self) -> int:
@@ -88,12 +101,38 @@ class PositionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEventRecord:
-    """One line of an account's log: the order as it was right after, and the trade where the event was a fill."""
+    """One line of an account's log: the order as it was right after, and the trade where the event was a fill. A line about a
+    hold or a guard has no order but a `note`, and no strategy's sequence."""
 
     account_id: str
     sequence: int
     config_id: str | None
     config_sequence: int | None
     kind: str
-    order: OrderRecord
+    order: OrderRecord | None
     trade: TradeRecord | None = None
+    note: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardRecord:
+    """A guard of the OMS over what is open: a row of `guards`. `order_id` is the exit that it keeps at the broker now."""
+
+    guard_id: str
+    account_id: str
+    user_id: str
+    config_id: str | None
+    request_key: str
+    body_sha256: str
+    instrument: str
+    product: str
+    side: str
+    stop_price: Decimal
+    target_price: Decimal | None
+    trail: Decimal | None
+    state: str
+    created_at: datetime
+    updated_at: datetime
+    order_id: str | None = None
+    attempts: int = 0
+    message: str = ""

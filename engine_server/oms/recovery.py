@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from typing import Protocol
 
 from engine_server.broker.port import (
     Broker,
     BrokerError,
     LoginRefusedError,
     OrderReport,
-    PositionReport,
     SessionExpiredError,
     StreamConnected,
     StreamLost,
@@ -28,10 +26,13 @@ from engine_server.oms.cancelling import take_over
 from engine_server.oms.domain.resolution import ResolutionBounds
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.draft import Draft
+from engine_server.oms.external import Adoption
 from engine_server.oms.gate import Gate
 from engine_server.oms.journal import Journal
+from engine_server.oms.positions_check import Difference, PositionsCheck
+from engine_server.oms.reconciliation import book_openings, judge
 from engine_server.oms.records import OrderRecord
-from engine_server.oms.reports import BookRead, ReadSummary, apply_book, apply_report
+from engine_server.oms.reports import BookRead, ReadSummary, apply_book, apply_report, tell_overdue
 from engine_server.oms.writer import Writer
 from tradewinds.clock import Clock
 from tradewinds.database.faults import PASSING_FAULTS
@@ -41,6 +42,7 @@ from tradewinds.telemetry import get_logger
 log = get_logger("oms.recovery")
 
 
+_OVERDUE_SECONDS = 0.5
 _PASSING: tuple[type[Exception], ...] = (BrokerError, UnavailableError, *PASSING_FAULTS)
 
 
@@ -50,6 +52,8 @@ class RecoverySettings:
 
     sweep_seconds: float = 10.0  # while orders work
     unknown_seconds: float = 3.0  # while one is unknown
+    foreign_seconds: float = 1.0  # after the stream has told of an order that is not ours
+    positions_seconds: float = 30.0
     idle_seconds: float = 300.0  # otherwise: it tells whether the session is still good
     refused_login_seconds: float = 30.0  # doubled up to ten minutes: a refused login locks accounts when repeated
     maximum_login_seconds: float = 600.0
@@ -65,14 +69,6 @@ class Known:
     booked: Decimal
 
 
-class PositionComparison(Protocol):
-    """Says where our books differ from the broker's."""
-
-    def compare(self, state: AccountState, reports: Sequence[PositionReport]) -> int:
-        """Log every line that differs; how many."""
-        ...
-
-
 class Recovery:
     """Keeps one account's state equal to the broker's books. Run `run` as a watched task."""
 
@@ -86,7 +82,8 @@ class Recovery:
         gate: Gate,
         clock: Clock,
         settings: RecoverySettings,
-        compare_positions: PositionComparison,
+        check: PositionsCheck,
+        user_id: str,
     ) -> None:
         self._state = state
         self._writer = writer
@@ -96,7 +93,11 @@ class Recovery:
         self._gate = gate
         self._clock = clock
         self._settings = settings
-        self._compare_positions = compare_positions
+        self._check = check
+        self._user_id = user_id
+        self._adoption = Adoption(user_id, check.by_token)
+        self._is_first_start = state.sequence == 0
+        self._suspected: list[Difference] = []
         self._wanted = asyncio.Event()
         self._session_ok = False
 
@@ -118,8 +119,19 @@ class Recovery:
                 # The stream stands before the first read, so that nothing falls between the two.
                 group.create_task(self._follow_stream(), name=f"order stream {self._state.account_id}")
                 group.create_task(self._keep_reading(), name=f"books {self._state.account_id}")
+                group.create_task(self._keep_comparing(), name=f"positions {self._state.account_id}")
+                group.create_task(self._tell_overdue(), name=f"unknown orders {self._state.account_id}")
         except BaseExceptionGroup as e:
             raise e.exceptions[0] from e
+
+    async def _tell_overdue(self) -> None:
+        """Beside the reads: it is when these fail that somebody must be told."""
+        bounds = self._settings.bounds
+        while True:
+            await asyncio.sleep(_OVERDUE_SECONDS)
+            now = self._clock.monotonic()
+            if any(waiting.is_overdue(now, bounds) for waiting in self._state.unresolved.values()):
+                await self._writer.tell(partial(tell_overdue, bounds))
 
     async def _log_in(self) -> None:
         """Until the broker lets us in; its words stand in the gate's reason."""
@@ -160,7 +172,9 @@ class Recovery:
             log.warning_throttled("report.deferred", account_id=self._state.account_id, error=repr(e))
             self.read_soon()  # the book has it as well
             return
-        await self._writer.tell(partial(_apply_report, known, report))
+        if await self._writer.tell(partial(_apply_report, known, report)) is None:
+            # Only the book is complete enough to adopt somebody else's order from.
+            asyncio.get_running_loop().call_later(self._settings.foreign_seconds, self.read_soon)
 
     async def _keep_reading(self) -> None:
         retry = self._settings.retry_seconds
@@ -176,7 +190,9 @@ class Recovery:
                 # Every midnight; should the login fail, that is told.
                 await self._gate.close("the broker's session has expired; logging in again", tell=False)
             except _PASSING as e:
-                # A failed read says nothing about any order.
+                # A failed read says nothing about any order; but nobody trades on books that cannot be read.
+                if not self._gate.is_open:
+                    await self._gate.close(f"the broker's books cannot be read: {e}")
                 log.warning_throttled("books.unread", account_id=self._state.account_id, error=repr(e))
                 await asyncio.sleep(retry)
                 retry = min(retry * 2, self._settings.sweep_seconds)
@@ -188,18 +204,50 @@ class Recovery:
         """One clean read, applied and judged; the first after a start or a new session opens the gate."""
         read = await self._read_order_book()
         if not self._gate.is_open:
-            self._compare_positions.compare(self._state, await self._broker.positions())
+            await self._compare_at_start()
             await self._gate.open()
         if read.lost:
             log.warning_throttled("orders.not_shown", account_id=self._state.account_id, order_ids=read.lost[:20])
         self._state.forget_ended(self._clock.now())
+
+    async def _keep_comparing(self) -> None:
+        """Positions and holdings beside the orders, while the account trades."""
+        while True:
+            await asyncio.sleep(self._settings.positions_seconds)
+            if not self._gate.is_open or not self._session_ok:
+                continue
+            try:
+                await self._compare()
+            except _PASSING as e:
+                log.warning_throttled("positions.unread", account_id=self._state.account_id, error=repr(e))
+
+    async def _compare_at_start(self) -> None:
+        """Twice where something differs, with the orders read again between."""
+        await self._compare()
+        if self._suspected:
+            await asyncio.sleep(self._settings.retry_seconds)
+            await self._read_order_book()
+            await self._compare()
+
+    async def _compare(self) -> None:
+        """A fill on its way looks like a difference: only what two reads show, with no fill during either, is one."""
+        fills = self._state.trade_count
+        positions, holdings = await self._broker.positions(), await self._broker.holdings()
+        found = self._check.differences(self._state, positions, holdings)
+        if self._state.trade_count != fills:
+            return
+        if found == self._suspected:
+            verdict = book_openings if self._is_first_start else judge
+            await self._writer.tell(partial(verdict, found, self._user_id))
+            self._is_first_start = False
+        self._suspected = found
 
     async def _read_order_book(self) -> ReadSummary:
         begun_at = self._clock.monotonic()
         reports = await self._broker.order_book()
         known = await self._loaded(reports)
         read = BookRead(reports, begun_at)
-        summary = await self._writer.tell(partial(_apply_book, known, read, self._settings.bounds))
+        summary = await self._writer.tell(partial(_apply_book, known, read, self._settings.bounds, self._adoption))
         metrics.FOREIGN.labels(self._state.account_id).set(summary.foreign)
         self._count_working()
         return summary
@@ -243,11 +291,13 @@ def _remember(known: Sequence[Known], draft: Draft) -> None:
             draft.state.booked_values[one.order.order_id] = one.booked
 
 
-def _apply_report(known: Sequence[Known], report: OrderReport, draft: Draft) -> None:
+def _apply_report(known: Sequence[Known], report: OrderReport, draft: Draft) -> OrderRecord | None:
     _remember(known, draft)
-    apply_report(draft, report)
+    return apply_report(draft, report)
 
 
-def _apply_book(known: Sequence[Known], read: BookRead, bounds: ResolutionBounds, draft: Draft) -> ReadSummary:
+def _apply_book(
+    known: Sequence[Known], read: BookRead, bounds: ResolutionBounds, adoption: Adoption, draft: Draft
+) -> ReadSummary:
     _remember(known, draft)
-    return apply_book(draft, read, bounds)
+    return apply_book(draft, read, bounds, adoption)

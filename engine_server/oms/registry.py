@@ -10,6 +10,7 @@ from engine_server.broker.fence import FenceUnreachableError
 from engine_server.broker.port import Broker
 from engine_server.oms.account_lease import AccountLease, LeaseLostError, LeaseOwner, acquire
 from engine_server.oms.admission import repeated
+from engine_server.oms.changing import ChangeRequest, changed_command, changed_request
 from engine_server.oms.directory import Account, AccountDirectory, Caller, StrategyDirectory, StrategyFacts
 from engine_server.oms.domain.commands import CancelOrder, Denial, OrderRequest, PlaceOrder
 from engine_server.oms.domain.protection import NoFreshQuoteError, protection_price
@@ -97,6 +98,7 @@ class AccountRegistry:
         """The committed order (sent once, or DENIED). Raises `InvalidArgumentError`, `NotFoundError`,
         `PreconditionError` (GATE_CLOSED, SCRIP_MASTER_NOT_READY), `LeaseSupersededError`, `RequestIdReusedError`,
         `UnavailableError`."""
+        received_at = self._parts.clock.monotonic()
         account, facts = await self._account_and_facts(request, caller)
         instrument = self._resolved(request.instrument)
         check_order(request, instrument)
@@ -108,6 +110,7 @@ class AccountRegistry:
             price=request.price,
             capital=facts.capital if facts is not None else None,
             no_entry=_paused(facts) or self._market.no_entry(request, instrument),
+            received_at=received_at,
         )
         if request.order_type == "MARKET":
             command = await self._protected(command)
@@ -123,11 +126,36 @@ class AccountRegistry:
     async def cancel(self, command: CancelOrder, caller: Caller) -> OrderRecord:
         """The order with its wish to cancel committed. Raises as `place`, and ORDER_ENDED."""
         order = await self._queries.order(command.order_id)
-        if order is None or not _may_cancel(order, command, caller):
+        if order is None or not _may_touch(order, command.config_id, caller):
             raise NotFoundError(f"order {command.order_id!r} does not exist")
         if order.state.is_terminal:
             raise PreconditionError(f"order {order.order_id} has ended as {order.state} already", reason="ORDER_ENDED")
         return await self._management(await self.accounts.get(order.account_id)).cancel(command)
+
+    async def modify(self, change: ChangeRequest, caller: Caller) -> OrderRecord:
+        """The order with its wish to change committed. Raises as `place`, and ORDER_ENDED, ORDER_NOT_WORKING, CHANGE_PENDING, or the
+        reason of the rule that denies it."""
+        order = await self._queries.order(change.order_id)
+        if order is None or not _may_touch(order, change.config_id, caller):
+            raise NotFoundError(f"order {change.order_id!r} does not exist")
+        instrument = self._resolved(order.instrument)
+        account = await self.accounts.get(order.account_id)
+        facts = await self._facts_of(order, change.epoch)
+        wanted = changed_request(order, change, instrument)
+        no_entry = _paused(facts) or self._market.no_entry(wanted, instrument)
+        command = changed_command(
+            order, change, wanted, instrument, facts.capital if facts is not None else None, no_entry
+        )
+        return await self._management(account).modify(command)
+
+    def instrument(self, text: str) -> Instrument:
+        """What `text` names today; raises `InvalidArgumentError`, and `PreconditionError` (SCRIP_MASTER_NOT_READY)."""
+        return self._resolved(text)
+
+    async def management_of(self, account_id: str) -> OrderManagement:
+        """The OMS of an account, for what a person decides. Raises `NotFoundError`, and `UnavailableError` where another engine
+        runs it."""
+        return self._management(await self.accounts.get(account_id))
 
     def owned(self, account_id: str) -> OrderManagement | None:
         """The OMS of an account, where this engine runs it."""
@@ -210,6 +238,9 @@ class AccountRegistry:
             )
         return await self.accounts.get(facts.account_id), facts
 
+    async def _facts_of(self, order: OrderRecord, epoch: int | None) -> StrategyFacts | None:
+        return await self.strategies.get(order.config_id, epoch or 0) if order.config_id else None
+
     def _resolved(self, text: str) -> Instrument:
         if not self._instruments.ready:
             raise PreconditionError(
@@ -256,7 +287,7 @@ def _stop_others(running: dict[str, asyncio.Task[None]], enabled: set[str]) -> N
         running.pop(account_id).cancel()
 
 
-def _may_cancel(order: OrderRecord, command: CancelOrder, caller: Caller) -> bool:
+def _may_touch(order: OrderRecord, config_id: str | None, caller: Caller) -> bool:
     if caller.is_runner:
-        return order.config_id == command.config_id
+        return order.config_id == config_id
     return caller.sees_everything or order.user_id == caller.subject

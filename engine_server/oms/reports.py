@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,10 +12,13 @@ from engine_server.oms import metrics
 from engine_server.oms.account_state import AccountState, CancelWish
 from engine_server.oms.domain import states
 from engine_server.oms.domain.fills import average_price, next_trade
+from engine_server.oms.domain.holds import Hold, HoldKind
 from engine_server.oms.domain.resolution import ResolutionBounds, Unresolved
 from engine_server.oms.domain.states import OrderState, Progress
 from engine_server.oms.draft import Draft
 from engine_server.oms.events import EventKind
+from engine_server.oms.external import Adoption, adopt, attributed
+from engine_server.oms.modifying import settle_change
 from engine_server.oms.records import OrderRecord
 from tradewinds.clock import day_key
 from tradewinds.telemetry import get_logger
@@ -39,17 +42,24 @@ class ReadSummary:
     lost: list[str] = field(default_factory=list)
 
 
-def apply_report(draft: Draft, report: OrderReport) -> OrderRecord | None:
-    """Bring our order up to the broker's report; None when the order is not ours."""
+def apply_report(draft: Draft, report: OrderReport, begun_at: float | None = None) -> OrderRecord | None:
+    """Bring our order up to the broker's report; None when the order is not ours. `begun_at` (monotonic) is when the read that shows it
+    began; None for the stream."""
     order = draft.find(broker_order_id=report.broker_order_id) or draft.find(tag=report.tag)
     if order is None:
         return None
+    if order.origin == "EXTERNAL":
+        order = _as_they_changed_it(draft, order, report)
     if order.broker_order_id and order.broker_order_id != report.broker_order_id:
         # The tag is unique and sent once: a second order under it was not sent by this process.
+        ids = f"{order.broker_order_id} and {report.broker_order_id}"
+        _hold(draft, order, HoldKind.TAG_DUPLICATED, f"the broker has {ids} under the tag of {order.order_id}")
         log.error(
             "tag.duplicated", order_id=order.order_id, broker_order_ids=[order.broker_order_id, report.broker_order_id]
         )
         return order
+    if order.modify_requested:
+        order = settle_change(draft, order, report, begun_at)  # first: it says how much was ordered
     before = Progress(order.state, order.filled_quantity)
     reported = states.reported_progress(report.status, report.filled_quantity, order.quantity)
     step = states.advance(before, reported, order.quantity)
@@ -58,14 +68,16 @@ def apply_report(draft: Draft, report: OrderReport) -> OrderRecord | None:
     return _move(draft, order, report, step)
 
 
-def apply_book(draft: Draft, read: BookRead, bounds: ResolutionBounds) -> ReadSummary:
-    """Apply a whole read, then judge what it did not show."""
+def apply_book(draft: Draft, read: BookRead, bounds: ResolutionBounds, adoption: Adoption) -> ReadSummary:
+    """Apply a whole read, adopt what is somebody else's, then judge what the read did not show."""
     summary, shown = ReadSummary(), set()
     for report in read.reports:
-        order = apply_report(draft, report)
-        if order is None:
+        order = apply_report(draft, report, read.begun_at)
+        if order is None and adopt(draft, report, adoption) is not None:
+            order = apply_report(draft, report, read.begun_at)
+        if order is None or order.origin == "EXTERNAL":
             summary.foreign += 1
-        else:
+        if order is not None:
             shown.add(order.order_id)
     for order in list(draft.working()):
         if order.order_id not in shown:
@@ -84,14 +96,42 @@ def _move(draft: Draft, order: OrderRecord, report: OrderReport, step: states.Ad
         changes.update(_why_cancelled(order, report))
     traded_at = report.updated_at or draft.market_now
     booked = draft.state.booked_value(order.order_id) + _drafted_value(draft, order.order_id)
+    if step.after.filled > order.filled_quantity:
+        order = attributed(draft, order, step.after.filled - order.filled_quantity)
     trade = next_trade(order, booked, step.after.filled, report.average_price, traded_at)
     if trade is None:
         return draft.update(order, EventKind.REPORTED, **changes)
     kind = _fill_kind(step)
     if kind is not EventKind.FILLED:
         log.error("fill.unexpected", kind=kind, order_id=order.order_id, filled=step.after.filled, state=order.state)
+    if step.is_overfill:
+        words = (
+            f"{order.order_id} was filled {step.after.filled} of {order.quantity}: compare with the broker's trade book"
+        )
+        _hold(draft, order, HoldKind.OVERFILL, words)
     changes["average_price"] = average_price(booked + trade.price * trade.quantity, step.after.filled)
     return draft.fill(order, kind, trade, **changes)
+
+
+def _as_they_changed_it(draft: Draft, order: OrderRecord, report: OrderReport) -> OrderRecord:
+    """Who placed it may change it; there is nobody else whose word on it counts."""
+    now = {"quantity": report.quantity, "price": report.price or order.price}
+    if report.status is not ReportStatus.WORKING or now == {"quantity": order.quantity, "price": order.price}:
+        return order
+    return draft.update(order, EventKind.MODIFIED, **now)
+
+
+def _hold(draft: Draft, order: OrderRecord, kind: HoldKind, message: str) -> None:
+    draft.hold(
+        Hold(
+            account_id=order.account_id,
+            instrument=order.instrument,
+            kind=kind,
+            subject_id=order.order_id,
+            message=message,
+            held_at=draft.now,
+        )
+    )
 
 
 def _fill_kind(step: states.Advance) -> EventKind:
@@ -175,6 +215,21 @@ def _judge_unknown(draft: Draft, order: OrderRecord, read: BookRead, bounds: Res
         metrics.UNKNOWN_RESOLVED.labels("not_placed").inc()
     else:
         draft.then(_remembering(draft.state, order.order_id, waiting))
+
+
+def tell_overdue(bounds: ResolutionBounds, draft: Draft) -> None:
+    """Past the bound and still nobody knows (the books cannot be read, say): somebody must look."""
+    for order_id, waiting in list(draft.state.unresolved.items()):
+        order = draft.order(order_id)
+        if order is None or not waiting.is_overdue(draft.monotonic, bounds):
+            continue
+        seconds = draft.monotonic - waiting.send_ended_at
+        message = (
+            f"its fate is unknown for {seconds:.0f} s ({waiting.clean_reads} clean reads of the broker's book did not show it); "
+            f"look at the broker and say it: `tradewinds orders resolve {order_id}`"
+        )
+        draft.update(order, EventKind.STILL_UNKNOWN, message=message)
+        draft.then(_remembering(draft.state, order_id, replace(waiting, is_told=True)))
 
 
 def _remembering(state: AccountState, order_id: str, waiting: Unresolved) -> Callable[[], None]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from engine_server.broker.port import Broker, NotSent, OrderTicket, Outcome, SessionExpiredError, Unknown
+from engine_server.broker.port import Broker, NotSent, OrderChange, OrderTicket, Outcome, SessionExpiredError, Unknown
 from engine_server.oms import metrics
 from engine_server.oms.account_lease import AccountLease
 from engine_server.oms.records import OrderRecord
@@ -28,6 +28,10 @@ class OutcomeSink(Protocol):
 
     async def cancelled(self, order_id: str, outcome: Outcome) -> None:
         """The answer to a cancel."""
+        ...
+
+    async def modified(self, order_id: str, outcome: Outcome) -> None:
+        """The answer to a change."""
         ...
 
 
@@ -58,6 +62,10 @@ class Sender:
         """Ask for a cancel of an order that has a broker id."""
         self._spawn(f"cancel {order.order_id}", self._cancel(order))
 
+    def modify(self, order: OrderRecord, change: OrderChange) -> None:
+        """Ask for a change of an order that has a broker id."""
+        self._spawn(f"modify {order.order_id}", self._modify(order, change))
+
     async def drain(self, timeout: float) -> None:
         """Wait for the answers of what is on its way; what has none by then is found at the next start."""
         if self._tasks:
@@ -78,6 +86,11 @@ class Sender:
         outcome = await self._answer("cancel", self._broker.cancel(order.broker_order_id or "", variety))
         log.info("cancel.sent", order_id=order.order_id, outcome=type(outcome).__name__)
         await self._sink().cancelled(order.order_id, outcome)
+
+    async def _modify(self, order: OrderRecord, change: OrderChange) -> None:
+        outcome = await self._answer("modify", self._broker.modify(change))
+        log.info("change.sent", order_id=order.order_id, outcome=type(outcome).__name__)
+        await self._sink().modified(order.order_id, outcome)
 
     async def _answer(self, verb: str, call: Coroutine[Any, Any, Outcome]) -> Outcome:
         """The outcome of one call. Whatever is raised is unclear: something may have left."""

@@ -7,12 +7,16 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Final
 
-from engine_server.oms.records import OrderRecord, PositionRecord, TradeRecord
+from engine_server.oms.records import GuardRecord, OrderRecord, PositionRecord, TradeRecord
 
 _ORDER_COLUMNS: Final = ", ".join(field.name for field in fields(OrderRecord))
 _ORDER_VALUES: Final = ", ".join(f"r.{field.name}" for field in fields(OrderRecord))
 _CHANGING: Final = (
     "state",
+    "config_id",
+    "quantity",
+    "price",
+    "trigger_price",
     "reason",
     "message",
     "filled_quantity",
@@ -20,6 +24,10 @@ _CHANGING: Final = (
     "broker_order_id",
     "unique_order_id",
     "cancel_requested",
+    "modify_requested",
+    "admitted_us",
+    "released_us",
+    "answered_us",
     "submitted_at",
     "updated_at",
 )
@@ -30,6 +38,11 @@ _POSITION_CHANGES: Final = ", ".join(
     f"{field.name} = EXCLUDED.{field.name}"
     for field in fields(PositionRecord)
     if field.name not in ("account_id", "config_id", "instrument", "product")
+)
+_GUARD_COLUMNS: Final = ", ".join(field.name for field in fields(GuardRecord))
+_GUARD_CHANGES: Final = ", ".join(
+    f"{name} = EXCLUDED.{name}"
+    for name in ("stop_price", "target_price", "state", "order_id", "attempts", "message", "updated_at")
 )
 
 # Guards, all or nothing:
@@ -82,6 +95,22 @@ WITH lease AS MATERIALIZED (
     INSERT INTO audit_log (actor, action, subject_type, subject_id, reason, after, source)
     SELECT r.actor, r.action, r.subject_type, r.subject_id, r.reason, r.after, r.source
     FROM jsonb_populate_recordset(NULL::audit_log, $12) r WHERE EXISTS (SELECT FROM allowed)
+), held_back AS (
+    INSERT INTO account_holds (account_id, instrument, kind, subject_id, message, held_at)
+    SELECT r.account_id, r.instrument, r.kind, r.subject_id, r.message, r.held_at
+    FROM jsonb_populate_recordset(NULL::account_holds, $13) r WHERE EXISTS (SELECT FROM allowed)
+    ON CONFLICT (account_id, instrument, kind, subject_id) DO UPDATE SET message = EXCLUDED.message
+), let_go AS (
+    DELETE FROM account_holds h USING jsonb_populate_recordset(NULL::account_holds, $14) r
+    WHERE (h.account_id, h.instrument, h.kind, h.subject_id) = (r.account_id, r.instrument, r.kind, r.subject_id)
+      AND EXISTS (SELECT FROM allowed)
+), guarded AS (
+    INSERT INTO guards ({_GUARD_COLUMNS})
+    SELECT {_GUARD_COLUMNS} FROM jsonb_populate_recordset(NULL::guards, $15) WHERE EXISTS (SELECT FROM allowed)
+    ON CONFLICT (guard_id) DO UPDATE SET {_GUARD_CHANGES}
+), attributed AS (
+    UPDATE trades t SET config_id = r.config_id FROM jsonb_populate_recordset(NULL::trades, $16) r
+    WHERE t.trade_id = r.trade_id AND EXISTS (SELECT FROM allowed)
 )
 SELECT EXISTS (SELECT FROM lease) AS leased,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(config_id, epoch)), '[]') FROM stale) AS stale,
@@ -123,6 +152,11 @@ WHERE o.account_id = $1 AND NOT ({_WORKING}) AND o.created_at > now() - $2::inte
 """
 LOAD_BY_TAGS: Final = f"SELECT {_ORDER_COLUMNS}, {_BOOKED} FROM orders o WHERE o.account_id = $1 AND o.tag = ANY($2)"
 LOAD_BY_KEYS: Final = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE request_key = ANY($1)"
+
+LOAD_HOLDS: Final = "SELECT instrument, kind, subject_id, message, held_at FROM account_holds WHERE account_id = $1"
+LOAD_GUARDS: Final = f"""
+SELECT {_GUARD_COLUMNS} FROM guards WHERE account_id = $1 AND state NOT IN ('DONE', 'CANCELLED')
+"""
 
 LOAD_BOOKS: Final = f"""
 SELECT {_POSITION_COLUMNS},

@@ -171,7 +171,7 @@ class Writer:
             return
         metrics.COMMITS.labels(self._state.account_id).inc()
         for event in draft.events:
-            metrics.EVENTS.labels(event.kind, event.order.state).inc()
+            metrics.EVENTS.labels(event.kind, event.order.state if event.order else "").inc()
         self._event_log.publish(draft.events)
         if draft.outbox:
             self._wake_outbox()

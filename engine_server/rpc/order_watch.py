@@ -98,8 +98,9 @@ def _newest(events: Sequence[OrderEventRecord]) -> list[OrderRecord]:
     """Each order once, as the last of its events left it, in the order of those."""
     newest: dict[str, OrderRecord] = {}
     for event in events:
-        newest.pop(event.order.order_id, None)
-        newest[event.order.order_id] = event.order
+        if event.order is not None:  # a line about a hold or a guard
+            newest.pop(event.order.order_id, None)
+            newest[event.order.order_id] = event.order
     return list(newest.values())
 
 

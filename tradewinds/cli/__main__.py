@@ -8,7 +8,9 @@ from tradewinds.cli import market, runners, strategies, trading
 from tradewinds.cli.broker import broker
 from tradewinds.cli.calendar import calendar
 from tradewinds.cli.instruments import instruments
+from tradewinds.cli.interventions import holds
 from tradewinds.cli.notifications import notifications
+from tradewinds.cli.positions import positions
 from tradewinds.cli.status import health, status
 from tradewinds.cli.token import token
 from tradewinds.cli.up import up
@@ -24,7 +26,8 @@ app.command()(status)
 app.add_typer(strategies.app, name="strategies")
 app.add_typer(runners.app, name="runners")
 app.add_typer(trading.orders, name="orders")
-app.command()(trading.positions)
+app.add_typer(holds, name="holds")
+app.add_typer(positions, name="positions")
 app.command()(market.quotes)
 app.command()(market.chain)
 app.command()(market.bars)

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from tradewinds.cli.output import console, print_json, print_table, short, to_dict, when
+from tradewinds.cli.positions import print_positions
 from tradewinds.cli.runners import print_runners
 from tradewinds.cli.running import AsJson, StateDir, with_connection
 from tradewinds.cli.strategies import print_strategies
-from tradewinds.cli.trading import print_orders, print_positions
+from tradewinds.cli.trading import print_orders
 from tradewinds.client import acts
 from tradewinds.client.connection import Connection
 from tradewinds.errors import TradewindsError

@@ -1,4 +1,4 @@
-"""`tradewinds orders` and `tradewinds positions`."""
+"""`tradewinds orders`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import typer
 
 from tradewinds.cli.output import print_json, print_table, rupees, short, to_dict, when
 from tradewinds.cli.running import AsJson, StateDir, with_connection
-from tradewinds.client.connection import Connection
 from tradewinds.ids import new_id
 from tradewinds.v1 import common_pb2, trading_pb2
 
@@ -29,7 +28,7 @@ def list_orders(
     """Show orders, newest first."""
     request = trading_pb2.ListOrdersRequest(config_id=config, page_size=limit)
     if state:
-        request.state = _enum(trading_pb2.OrderState, "ORDER_STATE", state, "--state")
+        request.state = enum_value(trading_pb2.OrderState, "ORDER_STATE", state, "--state")
     page = with_connection(state_dir, lambda link: link.call(link.trading.ListOrders, request))
     if as_json:
         print_json([to_dict(order) for order in page.orders])
@@ -77,10 +76,10 @@ def place(
         request_id=request_id or new_id("cli"),
         account_id=account,
         instrument=instrument,
-        side=_enum(common_pb2.Side, "SIDE", side, "SIDE"),
+        side=enum_value(common_pb2.Side, "SIDE", side, "SIDE"),
         quantity=quantity,
-        order_type=_enum(common_pb2.OrderType, "ORDER_TYPE", kind, "--price"),
-        product=_enum(common_pb2.Product, "PRODUCT", product, "--product"),
+        order_type=enum_value(common_pb2.OrderType, "ORDER_TYPE", kind, "--price"),
+        product=enum_value(common_pb2.Product, "PRODUCT", product, "--product"),
         price=price,
         trigger_price=trigger,
     )
@@ -96,52 +95,36 @@ def show(order_id: OrderId, state_dir: StateDir = None) -> None:
 
 
 @orders.command()
-def cancel(
+def modify(
     order_id: OrderId,
+    quantity: Annotated[int, typer.Option(min=0, help="Units in all, what is filled included.")] = 0,
+    price: Annotated[str, typer.Option(help="Limit price in rupees.")] = "",
+    trigger: Annotated[str, typer.Option(help="Trigger price in rupees, of a stop-loss order.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Why, for the audit.")] = "",
     state_dir: StateDir = None,
 ) -> None:
+    """Ask the broker to change a working order; what is left out stays."""
+    request = trading_pb2.ModifyOrderRequest(
+        order_id=order_id, quantity=quantity, price=price, trigger_price=trigger, reason=reason
+    )
+    print_orders([with_connection(state_dir, lambda link: link.call(link.trading.ModifyOrder, request))])
+
+
+@orders.command()
+def cancel(
+    order_id: OrderId,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the audit.")] = "",
+    external: Annotated[bool, typer.Option("--external", help="Also what was not placed here.")] = False,
+    state_dir: StateDir = None,
+) -> None:
     """Ask the broker to cancel a working order."""
-    request = trading_pb2.CancelOrderRequest(order_id=order_id, reason=reason)
+    request = trading_pb2.CancelOrderRequest(order_id=order_id, reason=reason, external=external)
     order = with_connection(state_dir, lambda link: link.call(link.trading.CancelOrder, request))
     print_orders([order])
 
 
-def positions(
-    config: ConfigFilter = "",
-    state_dir: StateDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show positions: the account's totals, or with --config one strategy's book."""
-
-    async def act(connection: Connection) -> list[trading_pb2.Position]:
-        request = trading_pb2.ListPositionsRequest(config_id=config)
-        response = await connection.call(connection.trading.ListPositions, request)
-        return list(response.positions)
-
-    found = with_connection(state_dir, act)
-    print_json([to_dict(position) for position in found]) if as_json else print_positions(found)
-
-
-def print_positions(listed: list[trading_pb2.Position]) -> None:
-    """The table of positions."""
-    rows = [
-        (
-            position.instrument,
-            short(common_pb2.Product, position.product),
-            str(position.net_quantity),
-            rupees(position.average_price),
-            rupees(position.last_price),
-            rupees(position.unrealised_pnl),
-            rupees(position.realised_pnl),
-        )
-        for position in listed
-    ]
-    columns = ("instrument", "product", ">net", ">average ₹", ">last ₹", ">unrealised ₹", ">realised ₹")
-    print_table("Positions", columns, rows, empty="No positions.")
-
-
-def _enum(enum: Any, prefix: str, word: str, field: str) -> Any:
+def enum_value(enum: Any, prefix: str, word: str, field: str) -> Any:
+    """The number of a word that a person typed; raises `BadParameter` with the words there are."""
     names = {name.removeprefix(f"{prefix}_"): number for name, number in enum.items()}
     names.pop("UNSPECIFIED", None)
     if word.upper() not in names:

@@ -41,7 +41,7 @@ ORDER_STATE_NOT_PLACED: OrderState
 ORDER_STATE_DENIED: OrderState
 
 class Order(_message.Message):
-    __slots__ = ("order_id", "request_id", "account_id", "config_id", "instrument", "side", "quantity", "filled_quantity", "order_type", "product", "price", "trigger_price", "average_price", "state", "reason", "message", "tag", "broker_order_id", "cancel_requested", "created_at", "updated_at", "epoch", "user_id")
+    __slots__ = ("order_id", "request_id", "account_id", "config_id", "instrument", "side", "quantity", "filled_quantity", "order_type", "product", "price", "trigger_price", "average_price", "state", "reason", "message", "tag", "broker_order_id", "cancel_requested", "created_at", "updated_at", "epoch", "user_id", "origin", "intent_id", "attempt", "is_exit", "modify_requested", "latency")
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +65,12 @@ class Order(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    INTENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    IS_EXIT_FIELD_NUMBER: _ClassVar[int]
+    MODIFY_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_FIELD_NUMBER: _ClassVar[int]
     order_id: str
     request_id: str
     account_id: str
@@ -88,7 +94,23 @@ class Order(_message.Message):
     updated_at: _timestamp_pb2.Timestamp
     epoch: int
     user_id: str
-    def __init__(self, order_id: _Optional[str] = ..., request_id: _Optional[str] = ..., account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., instrument: _Optional[str] = ..., side: _Optional[_Union[_common_pb2.Side, str]] = ..., quantity: _Optional[int] = ..., filled_quantity: _Optional[int] = ..., order_type: _Optional[_Union[_common_pb2.OrderType, str]] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., price: _Optional[str] = ..., trigger_price: _Optional[str] = ..., average_price: _Optional[str] = ..., state: _Optional[_Union[OrderState, str]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., tag: _Optional[str] = ..., broker_order_id: _Optional[str] = ..., cancel_requested: _Optional[bool] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., epoch: _Optional[int] = ..., user_id: _Optional[str] = ...) -> None: ...
+    origin: str
+    intent_id: str
+    attempt: int
+    is_exit: bool
+    modify_requested: bool
+    latency: OrderLatency
+    def __init__(self, order_id: _Optional[str] = ..., request_id: _Optional[str] = ..., account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., instrument: _Optional[str] = ..., side: _Optional[_Union[_common_pb2.Side, str]] = ..., quantity: _Optional[int] = ..., filled_quantity: _Optional[int] = ..., order_type: _Optional[_Union[_common_pb2.OrderType, str]] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., price: _Optional[str] = ..., trigger_price: _Optional[str] = ..., average_price: _Optional[str] = ..., state: _Optional[_Union[OrderState, str]] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., tag: _Optional[str] = ..., broker_order_id: _Optional[str] = ..., cancel_requested: _Optional[bool] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., epoch: _Optional[int] = ..., user_id: _Optional[str] = ..., origin: _Optional[str] = ..., intent_id: _Optional[str] = ..., attempt: _Optional[int] = ..., is_exit: _Optional[bool] = ..., modify_requested: _Optional[bool] = ..., latency: _Optional[_Union[OrderLatency, _Mapping]] = ...) -> None: ...
+
+class OrderLatency(_message.Message):
+    __slots__ = ("admitted_us", "released_us", "answered_us")
+    ADMITTED_US_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_US_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_US_FIELD_NUMBER: _ClassVar[int]
+    admitted_us: int
+    released_us: int
+    answered_us: int
+    def __init__(self, admitted_us: _Optional[int] = ..., released_us: _Optional[int] = ..., answered_us: _Optional[int] = ...) -> None: ...
 
 class Trade(_message.Message):
     __slots__ = ("trade_id", "order_id", "account_id", "config_id", "instrument", "side", "quantity", "price", "product", "traded_at")
@@ -141,7 +163,7 @@ class Position(_message.Message):
     def __init__(self, account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., instrument: _Optional[str] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., net_quantity: _Optional[int] = ..., average_price: _Optional[str] = ..., realised_pnl: _Optional[str] = ..., buy_quantity: _Optional[int] = ..., sell_quantity: _Optional[int] = ..., last_price: _Optional[str] = ..., unrealised_pnl: _Optional[str] = ...) -> None: ...
 
 class PlaceOrderRequest(_message.Message):
-    __slots__ = ("request_id", "account_id", "config_id", "epoch", "instrument", "side", "quantity", "order_type", "product", "price", "trigger_price")
+    __slots__ = ("request_id", "account_id", "config_id", "epoch", "instrument", "side", "quantity", "order_type", "product", "price", "trigger_price", "reduce_only")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
@@ -153,6 +175,7 @@ class PlaceOrderRequest(_message.Message):
     PRODUCT_FIELD_NUMBER: _ClassVar[int]
     PRICE_FIELD_NUMBER: _ClassVar[int]
     TRIGGER_PRICE_FIELD_NUMBER: _ClassVar[int]
+    REDUCE_ONLY_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     account_id: str
     config_id: str
@@ -164,7 +187,8 @@ class PlaceOrderRequest(_message.Message):
     product: _common_pb2.Product
     price: str
     trigger_price: str
-    def __init__(self, request_id: _Optional[str] = ..., account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument: _Optional[str] = ..., side: _Optional[_Union[_common_pb2.Side, str]] = ..., quantity: _Optional[int] = ..., order_type: _Optional[_Union[_common_pb2.OrderType, str]] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., price: _Optional[str] = ..., trigger_price: _Optional[str] = ...) -> None: ...
+    reduce_only: bool
+    def __init__(self, request_id: _Optional[str] = ..., account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument: _Optional[str] = ..., side: _Optional[_Union[_common_pb2.Side, str]] = ..., quantity: _Optional[int] = ..., order_type: _Optional[_Union[_common_pb2.OrderType, str]] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., price: _Optional[str] = ..., trigger_price: _Optional[str] = ..., reduce_only: _Optional[bool] = ...) -> None: ...
 
 class GetOrderRequest(_message.Message):
     __slots__ = ("order_id",)
@@ -195,16 +219,176 @@ class ListOrdersResponse(_message.Message):
     def __init__(self, orders: _Optional[_Iterable[_Union[Order, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class CancelOrderRequest(_message.Message):
-    __slots__ = ("order_id", "reason", "config_id", "epoch")
+    __slots__ = ("order_id", "reason", "config_id", "epoch", "external")
     ORDER_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_FIELD_NUMBER: _ClassVar[int]
     order_id: str
     reason: str
     config_id: str
     epoch: int
-    def __init__(self, order_id: _Optional[str] = ..., reason: _Optional[str] = ..., config_id: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+    external: bool
+    def __init__(self, order_id: _Optional[str] = ..., reason: _Optional[str] = ..., config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., external: _Optional[bool] = ...) -> None: ...
+
+class ModifyOrderRequest(_message.Message):
+    __slots__ = ("order_id", "quantity", "price", "trigger_price", "reason", "config_id", "epoch")
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    TRIGGER_PRICE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    order_id: str
+    quantity: int
+    price: str
+    trigger_price: str
+    reason: str
+    config_id: str
+    epoch: int
+    def __init__(self, order_id: _Optional[str] = ..., quantity: _Optional[int] = ..., price: _Optional[str] = ..., trigger_price: _Optional[str] = ..., reason: _Optional[str] = ..., config_id: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+
+class ResolveOrderRequest(_message.Message):
+    __slots__ = ("order_id", "placed_as", "reason")
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    PLACED_AS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    order_id: str
+    placed_as: str
+    reason: str
+    def __init__(self, order_id: _Optional[str] = ..., placed_as: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ExplainOrderRequest(_message.Message):
+    __slots__ = ("order_id",)
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    order_id: str
+    def __init__(self, order_id: _Optional[str] = ...) -> None: ...
+
+class ExplainOrderResponse(_message.Message):
+    __slots__ = ("order", "summary", "lines", "trades", "attempts")
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    TRADES_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    order: Order
+    summary: str
+    lines: _containers.RepeatedCompositeFieldContainer[OrderStoryLine]
+    trades: _containers.RepeatedCompositeFieldContainer[Trade]
+    attempts: _containers.RepeatedCompositeFieldContainer[Order]
+    def __init__(self, order: _Optional[_Union[Order, _Mapping]] = ..., summary: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[OrderStoryLine, _Mapping]]] = ..., trades: _Optional[_Iterable[_Union[Trade, _Mapping]]] = ..., attempts: _Optional[_Iterable[_Union[Order, _Mapping]]] = ...) -> None: ...
+
+class OrderStoryLine(_message.Message):
+    __slots__ = ("recorded_at", "what", "text", "state")
+    RECORDED_AT_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    recorded_at: _timestamp_pb2.Timestamp
+    what: str
+    text: str
+    state: OrderState
+    def __init__(self, recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., what: _Optional[str] = ..., text: _Optional[str] = ..., state: _Optional[_Union[OrderState, str]] = ...) -> None: ...
+
+class Hold(_message.Message):
+    __slots__ = ("account_id", "instrument", "kind", "subject_id", "message", "held_at")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    HELD_AT_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    instrument: str
+    kind: str
+    subject_id: str
+    message: str
+    held_at: _timestamp_pb2.Timestamp
+    def __init__(self, account_id: _Optional[str] = ..., instrument: _Optional[str] = ..., kind: _Optional[str] = ..., subject_id: _Optional[str] = ..., message: _Optional[str] = ..., held_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListHoldsRequest(_message.Message):
+    __slots__ = ("account_id",)
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    def __init__(self, account_id: _Optional[str] = ...) -> None: ...
+
+class ListHoldsResponse(_message.Message):
+    __slots__ = ("holds",)
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    holds: _containers.RepeatedCompositeFieldContainer[Hold]
+    def __init__(self, holds: _Optional[_Iterable[_Union[Hold, _Mapping]]] = ...) -> None: ...
+
+class ReleaseHoldRequest(_message.Message):
+    __slots__ = ("account_id", "kind", "subject_id", "reason")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    kind: str
+    subject_id: str
+    reason: str
+    def __init__(self, account_id: _Optional[str] = ..., kind: _Optional[str] = ..., subject_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class AttributePositionRequest(_message.Message):
+    __slots__ = ("order_id", "config_id", "reason")
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    order_id: str
+    config_id: str
+    reason: str
+    def __init__(self, order_id: _Optional[str] = ..., config_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class AdjustPositionRequest(_message.Message):
+    __slots__ = ("request_id", "account_id", "config_id", "instrument", "product", "side", "quantity", "price", "reason")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    account_id: str
+    config_id: str
+    instrument: str
+    product: _common_pb2.Product
+    side: _common_pb2.Side
+    quantity: int
+    price: str
+    reason: str
+    def __init__(self, request_id: _Optional[str] = ..., account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., instrument: _Optional[str] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., side: _Optional[_Union[_common_pb2.Side, str]] = ..., quantity: _Optional[int] = ..., price: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ConvertPositionRequest(_message.Message):
+    __slots__ = ("request_id", "account_id", "config_id", "instrument", "from_product", "to_product", "quantity", "reason")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    FROM_PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    TO_PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    account_id: str
+    config_id: str
+    instrument: str
+    from_product: _common_pb2.Product
+    to_product: _common_pb2.Product
+    quantity: int
+    reason: str
+    def __init__(self, request_id: _Optional[str] = ..., account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., instrument: _Optional[str] = ..., from_product: _Optional[_Union[_common_pb2.Product, str]] = ..., to_product: _Optional[_Union[_common_pb2.Product, str]] = ..., quantity: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ConvertPositionResponse(_message.Message):
+    __slots__ = ("bookings",)
+    BOOKINGS_FIELD_NUMBER: _ClassVar[int]
+    bookings: _containers.RepeatedCompositeFieldContainer[Order]
+    def __init__(self, bookings: _Optional[_Iterable[_Union[Order, _Mapping]]] = ...) -> None: ...
 
 class WatchOrdersRequest(_message.Message):
     __slots__ = ("account_id", "cursor")

@@ -55,6 +55,46 @@ class TradingStub:
                 request_serializer=tradewinds_dot_v1_dot_trading__pb2.CancelOrderRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_trading__pb2.Order.FromString,
                 _registered_method=True)
+        self.ModifyOrder = channel.unary_unary(
+                '/tradewinds.v1.Trading/ModifyOrder',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.ModifyOrderRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.Order.FromString,
+                _registered_method=True)
+        self.ResolveOrder = channel.unary_unary(
+                '/tradewinds.v1.Trading/ResolveOrder',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.ResolveOrderRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.Order.FromString,
+                _registered_method=True)
+        self.ExplainOrder = channel.unary_unary(
+                '/tradewinds.v1.Trading/ExplainOrder',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.ExplainOrderRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.ExplainOrderResponse.FromString,
+                _registered_method=True)
+        self.ListHolds = channel.unary_unary(
+                '/tradewinds.v1.Trading/ListHolds',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.ListHoldsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.ListHoldsResponse.FromString,
+                _registered_method=True)
+        self.ReleaseHold = channel.unary_unary(
+                '/tradewinds.v1.Trading/ReleaseHold',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.ReleaseHoldRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.Hold.FromString,
+                _registered_method=True)
+        self.AttributePosition = channel.unary_unary(
+                '/tradewinds.v1.Trading/AttributePosition',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.AttributePositionRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.Order.FromString,
+                _registered_method=True)
+        self.AdjustPosition = channel.unary_unary(
+                '/tradewinds.v1.Trading/AdjustPosition',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.AdjustPositionRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.Order.FromString,
+                _registered_method=True)
+        self.ConvertPosition = channel.unary_unary(
+                '/tradewinds.v1.Trading/ConvertPosition',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.ConvertPositionRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.ConvertPositionResponse.FromString,
+                _registered_method=True)
         self.WatchOrders = channel.unary_stream(
                 '/tradewinds.v1.Trading/WatchOrders',
                 request_serializer=tradewinds_dot_v1_dot_trading__pb2.WatchOrdersRequest.SerializeToString,
@@ -118,6 +158,71 @@ class TradingServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ModifyOrder(self, request, context):
+        """Asks the broker to change quantity, price or trigger price of a working order. Returns at once, with modify_requested set;
+        the change is settled by the broker's books, never sent twice, and shows in the order or as a message.
+        FAILED_PRECONDITION: ORDER_ENDED, ORDER_NOT_WORKING (the broker does not have it yet), CHANGE_PENDING, or the reason of
+        the rule that denies the order as it shall be.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveOrder(self, request, context):
+        """Says what became of an order whose fate is UNKNOWN, as a person found out at the broker; audited. With placed_as it is that
+        order of the broker's from now on, otherwise it was never placed. FAILED_PRECONDITION, reason ORDER_NOT_UNKNOWN: its
+        fate is known; BROKER_ORDER_TAKEN: another order of ours is that one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainOrder(self, request, context):
+        """Tells the whole story of one order: every event, who asked for what, the attempts at the same intent, the fills, and how
+        long each stage took.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHolds(self, request, context):
+        """Lists what holds entries of instruments now; exits, cancels and guards go on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseHold(self, request, context):
+        """Lets entries go again after a person has settled what held them; audited. NOT_FOUND when there is no such hold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AttributePosition(self, request, context):
+        """Counts what an order that no strategy placed has filled in a strategy's book, and tells the strategy; audited.
+        FAILED_PRECONDITION, reason ALREADY_ATTRIBUTED or NOTHING_FILLED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AdjustPosition(self, request, context):
+        """Books by hand what the broker has and we do not, or the reverse; audited. Nothing is sent to the broker. The same
+        request_id books once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConvertPosition(self, request, context):
+        """Asks the broker to make a part of a position another product's, and books it. FAILED_PRECONDITION, reason
+        NOTHING_TO_CONVERT or BROKER_REFUSED; UNAVAILABLE where the answer is unclear.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchOrders(self, request, context):
         """Follows the caller's orders: first a snapshot of the working ones, or what came after `cursor`, then every change.
         """
@@ -175,6 +280,46 @@ def add_TradingServicer_to_server(servicer, server):
                     servicer.CancelOrder,
                     request_deserializer=tradewinds_dot_v1_dot_trading__pb2.CancelOrderRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_trading__pb2.Order.SerializeToString,
+            ),
+            'ModifyOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ModifyOrder,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.ModifyOrderRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.Order.SerializeToString,
+            ),
+            'ResolveOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveOrder,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.ResolveOrderRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.Order.SerializeToString,
+            ),
+            'ExplainOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainOrder,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.ExplainOrderRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.ExplainOrderResponse.SerializeToString,
+            ),
+            'ListHolds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHolds,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.ListHoldsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.ListHoldsResponse.SerializeToString,
+            ),
+            'ReleaseHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseHold,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.ReleaseHoldRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.Hold.SerializeToString,
+            ),
+            'AttributePosition': grpc.unary_unary_rpc_method_handler(
+                    servicer.AttributePosition,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.AttributePositionRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.Order.SerializeToString,
+            ),
+            'AdjustPosition': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdjustPosition,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.AdjustPositionRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.Order.SerializeToString,
+            ),
+            'ConvertPosition': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConvertPosition,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.ConvertPositionRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.ConvertPositionResponse.SerializeToString,
             ),
             'WatchOrders': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchOrders,
@@ -311,6 +456,222 @@ class Trading:
             '/tradewinds.v1.Trading/CancelOrder',
             tradewinds_dot_v1_dot_trading__pb2.CancelOrderRequest.SerializeToString,
             tradewinds_dot_v1_dot_trading__pb2.Order.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ModifyOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/ModifyOrder',
+            tradewinds_dot_v1_dot_trading__pb2.ModifyOrderRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.Order.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/ResolveOrder',
+            tradewinds_dot_v1_dot_trading__pb2.ResolveOrderRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.Order.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/ExplainOrder',
+            tradewinds_dot_v1_dot_trading__pb2.ExplainOrderRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.ExplainOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHolds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/ListHolds',
+            tradewinds_dot_v1_dot_trading__pb2.ListHoldsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.ListHoldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/ReleaseHold',
+            tradewinds_dot_v1_dot_trading__pb2.ReleaseHoldRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.Hold.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AttributePosition(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/AttributePosition',
+            tradewinds_dot_v1_dot_trading__pb2.AttributePositionRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.Order.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdjustPosition(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/AdjustPosition',
+            tradewinds_dot_v1_dot_trading__pb2.AdjustPositionRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.Order.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConvertPosition(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/ConvertPosition',
+            tradewinds_dot_v1_dot_trading__pb2.ConvertPositionRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.ConvertPositionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from engine_server.broker.angel_one.fields import decimal, required, rows, text, whole
+from engine_server.broker.angel_one.fields import decimal, optional_decimal, required, rows, text, whole
 from engine_server.broker.angel_one.payloads import PRODUCT_TYPES
 from engine_server.broker.port import OrderReport, PositionReport, ReportStatus
 from tradewinds.clock import IST
@@ -25,6 +25,7 @@ _TERMINAL: Final = {
     "rejected": ReportStatus.REJECTED,
 }
 PRODUCTS: Final = {theirs: ours for ours, theirs in PRODUCT_TYPES.items()}
+_ORDER_TYPES: Final = {"LIMIT": "LIMIT", "MARKET": "MARKET", "STOPLOSS_LIMIT": "SL", "STOPLOSS_MARKET": "SL"}
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BOOK_TIME = re.compile(r"^(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2})$")
 
@@ -70,6 +71,10 @@ def order_report(row: Mapping[str, Any]) -> OrderReport:
         raw_status=raw_status,
         text=text(row, "text"),
         updated_at=book_time(text(row, "updatetime")),
+        price=optional_decimal(row, "price") or None,
+        trigger_price=optional_decimal(row, "triggerprice") or None,
+        order_type=_ORDER_TYPES.get(text(row, "ordertype").upper(), text(row, "ordertype").upper()),
+        product=PRODUCTS.get(text(row, "producttype").upper(), text(row, "producttype").upper()),
     )
     if report.side not in ("BUY", "SELL"):
         raise ValueError(f"transactiontype: {report.side!r} is not BUY or SELL")

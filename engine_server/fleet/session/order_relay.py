@@ -121,6 +121,8 @@ class OrderRelay:
 
 def event_message(event: OrderEventRecord) -> pb.OrderEvent:
     """One line of the log as the runner reads it."""
+    if event.order is None:
+        raise AssertionError("a strategy's own line is about an order")
     return pb.OrderEvent(
         sequence=event.config_sequence or 0,
         order=order_message(event.order),

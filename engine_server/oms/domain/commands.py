@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
 
+from engine_server.oms.records import TradeRecord
 from tradewinds.instruments import Instrument
 
 
@@ -27,6 +29,7 @@ class OrderRequest:
     account_id: str = ""
     config_id: str | None = None
     epoch: int | None = None
+    reduce_only: bool = False  # refuse it rather than close more than is open
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class PlaceOrder:
     capital: Decimal | None = None
     unpriced_because: str = ""
     no_entry: Denial | None = None
+    received_at: float | None = None  # monotonic
 
     @property
     def request_key(self) -> str:
@@ -85,5 +89,52 @@ class CancelOrder:
     order_id: str
     actor: str
     reason: str = ""
+    config_id: str | None = None
+    epoch: int | None = None
+    external: bool = False  # also what was not placed here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """What a person found out about an UNKNOWN order: the broker's id of it, or (without one) that there is none."""
+
+    order_id: str
+    actor: str
+    reason: str
+    broker_order_id: str = ""
+    trades: Sequence[TradeRecord] = ()  # of that order, where it was adopted as somebody else's
+    read_books: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    """A change of the books by a person. `config_id` '' changes the account's total alone."""
+
+    request_id: str
+    account_id: str
+    user_id: str
+    actor: str
+    reason: str
+    config_id: str
+    instrument: str
+    product: str
+    side: str
+    quantity: int
+    price: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModifyOrder:
+    """A wish to change a working order; what is None stays. `as_placed` is the rest of the order as it would be placed anew, for the
+    rules."""
+
+    order_id: str
+    actor: str
+    instrument: Instrument
+    as_placed: PlaceOrder
+    reason: str = ""
+    quantity: int | None = None
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
     config_id: str | None = None
     epoch: int | None = None

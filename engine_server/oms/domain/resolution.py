@@ -15,6 +15,7 @@ class ResolutionBounds:
 
     minimum_seconds: float = 30.0
     minimum_reads: int = 5
+    tell_seconds: float = 35.0  # after so long without a verdict somebody is told
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,15 @@ class Unresolved:
 
     send_ended_at: float
     clean_reads: int = 0
+    is_told: bool = False
 
     def after_read(self, begun_at: float) -> Unresolved:
         """Count one clean read that did not show it; one begun before the send ended says nothing."""
         return replace(self, clean_reads=self.clean_reads + 1) if begun_at >= self.send_ended_at else self
+
+    def is_overdue(self, now: float, bounds: ResolutionBounds) -> bool:
+        """Whether somebody must be told now that nobody knows."""
+        return not self.is_told and now - self.send_ended_at >= bounds.tell_seconds
 
     def is_not_placed(self, now: float, bounds: ResolutionBounds) -> bool:
         """Whether it is proven never to have reached the broker."""

@@ -61,7 +61,12 @@ async def test_an_order_fills_in_parts_into_trades_books_and_the_log(engine: Eng
     ]
     events = await engine.event_log.read_after("momo", 0, 100)
     assert [event.config_sequence for event in events] == list(range(1, len(events) + 1))
-    assert [event.order.state for event in events] == ["SUBMITTING", "OPEN", "PARTIALLY_FILLED", "FILLED"]
+    assert [event.order.state for event in events if event.order] == [
+        "SUBMITTING",
+        "OPEN",
+        "PARTIALLY_FILLED",
+        "FILLED",
+    ]
     assert [event.trade.quantity for event in events if event.trade] == [4, 6]
     assert events[-1].order == filled
     topics = await engine.rows("SELECT topic, payload FROM outbox WHERE topic LIKE 'ORDER%' ORDER BY outbox_id")
@@ -83,7 +88,8 @@ async def test_the_log_alone_rebuilds_every_order(engine: Engine, broker: Script
         elif number:
             await engine.cancel(order.order_id)
             await engine.wait_for(order.order_id, "CANCELLED")
-    rebuilt = {e.order.order_id: e.order for e in await engine.event_log.read_account_after(ACCOUNT, 0, 1000)}
+    events = await engine.event_log.read_account_after(ACCOUNT, 0, 1000)
+    rebuilt = {event.order.order_id: event.order for event in events if event.order}
     stored = {row["order_id"]: await engine.order(row["order_id"]) for row in await engine.rows("SELECT * FROM orders")}
     assert len(stored) == 6
     assert rebuilt == stored
@@ -304,7 +310,9 @@ async def test_more_than_ordered_is_booked_and_raised(engine: Engine, broker: Sc
     order = await engine.place()
     broker.fill(await engine.accepted(order), 12, "1400")
     await engine.wait_for(order.order_id, "FILLED", filled_quantity=12)
-    message = (await engine.rows("SELECT payload FROM outbox WHERE topic = 'ORDER_EXECUTED'"))[0]["payload"]["message"]
+    message = (await engine.rows("SELECT payload FROM outbox WHERE topic = 'ORDER_OVERFILLED'"))[0]["payload"][
+        "message"
+    ]
     assert "MORE THAN ORDERED" in message
 
 

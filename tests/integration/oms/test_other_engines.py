@@ -85,7 +85,9 @@ async def test_events_that_another_engine_commits_are_heard_here(
         async with asyncio.timeout(10):
             while not heard or "OPEN" not in heard:
                 events, _ = await subscription.next_batch()
-                heard += [event.order.state for event in events if event.order.order_id == second.order_id]
+                heard += [
+                    event.order.state for event in events if event.order and event.order.order_id == second.order_id
+                ]
     finally:
         subscription.close()
         for task in tasks:

@@ -78,6 +78,9 @@ def test_a_book_row_becomes_a_report_with_exact_money_and_utc_time() -> None:
             raw_status="open",
             text="",
             updated_at=datetime(2023, 12, 29, 3, 31, 2, tzinfo=UTC),
+            price=Decimal("10.55"),
+            order_type="LIMIT",
+            product="MIS",
         )
     ]
 

@@ -7,6 +7,7 @@ from tradewinds.database.models.alerts import PriceAlert, PriceAlertFire, PriceA
 from tradewinds.database.models.audit import AuditEntry
 from tradewinds.database.models.base import Base
 from tradewinds.database.models.books import Position, Trade
+from tradewinds.database.models.exits import AccountHold, Guard
 from tradewinds.database.models.fleet import (
     Assignment,
     RunnerLease,
@@ -40,6 +41,7 @@ from tradewinds.database.models.requests import ApiRequest
 from tradewinds.database.models.runs import StrategyCheckpoint, StrategyMetric, StrategyRun
 
 __all__ = [
+    "AccountHold",
     "AccountLease",
     "AlertTemplate",
     "ApiRequest",
@@ -53,6 +55,7 @@ __all__ = [
     "CalendarVersion",
     "DayBar",
     "FeedLease",
+    "Guard",
     "InstrumentChange",
     "MarketSubscription",
     "MinuteBar",

@@ -1,0 +1,121 @@
+"""The story of one order, told line by line from its log: what happened, when, and how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine_server.oms.records import OrderRecord, TradeRecord
+from tradewinds.money import format_rupees
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One event of the order, as the log has it."""
+
+    sequence: int
+    kind: str
+    recorded_at: datetime
+    order: OrderRecord
+    trade: TradeRecord | None
+
+
+@dataclass(frozen=True)
+class AuditLine:
+    """Who asked for something."""
+
+    recorded_at: datetime
+    actor: str
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StoryLine:
+    """One sentence; `state` is what the order was in after it ('' where that did not change)."""
+
+    at: datetime
+    what: str
+    text: str
+    state: str
+
+
+def tell(events: Sequence[LogLine], audit: Sequence[AuditLine]) -> list[StoryLine]:
+    """The lines of the log and of the audit in the order of time."""
+    lines = [StoryLine(e.recorded_at, e.kind, _sentence(e), e.order.state) for e in events]
+    lines += [StoryLine(a.recorded_at, a.action, _asked(a), "") for a in audit]
+    return sorted(lines, key=lambda line: line.at)
+
+
+def summary(order: OrderRecord) -> str:
+    """The whole in one sentence."""
+    price = f" at {format_rupees(order.price)}" if order.price is not None else ""
+    what = f"{order.side} {order.quantity} {order.instrument} {order.order_type}{price} ({order.product})"
+    whose = order.config_id or order.user_id
+    filled = f"{order.filled_quantity} filled"
+    if order.average_price is not None:
+        filled += f" at {format_rupees(order.average_price)} on average"
+    reason = f" because of {order.reason}" if order.reason else ""
+    return f"{what} for {whose}: {order.state}{reason}, {filled}{_latency(order)}"
+
+
+def _latency(order: OrderRecord) -> str:
+    stages = [
+        ("committed after", order.admitted_us),
+        ("sent after another", order.released_us),
+        ("answered after another", order.answered_us),
+    ]
+    said = [f"{words} {microseconds / 1000:.1f} ms" for words, microseconds in stages if microseconds is not None]
+    return f"; {', '.join(said)}" if said else ""
+
+
+def _asked(line: AuditLine) -> str:
+    reason = f": {line.reason}" if line.reason else ""
+    return f"{line.actor} asked for {line.action}{reason}"
+
+
+def _sentence(event: LogLine) -> str:
+    order, trade = event.order, event.trade
+    parts = [_WORDS.get(event.kind, event.kind.replace("_", " ").lower())]
+    if trade is not None:
+        verb = "bought" if trade.side == "BUY" else "sold"
+        parts.append(f"{verb} {trade.quantity} at {format_rupees(trade.price)}")
+        parts.append(f"{order.filled_quantity} of {order.quantity} in all")
+    elif event.kind in ("ACCEPTED", "RESOLVED", "APPEARED") and order.broker_order_id:
+        parts.append(f"the broker calls it {order.broker_order_id}")
+    if order.reason:
+        parts.append(order.reason)
+    if order.message:
+        parts.append(order.message)
+    return "; ".join(parts)
+
+
+_WORDS = {
+    "PLACED": "the intent was committed",
+    "DENIED": "refused by our own rules, nothing was sent",
+    "SUBMITTED": "the rate budget let it go",
+    "ACCEPTED": "the broker took it",
+    "REJECTED": "the broker refused it",
+    "NOT_SENT": "provably not sent",
+    "UNCLEAR": "sent, and the answer was unclear: from here on only the broker's books tell",
+    "STILL_UNKNOWN": "past the bound nobody knows what became of it",
+    "NOT_FOUND": "the broker's books never showed it: it was not placed",
+    "RESOLVED": "a person said what became of it",
+    "REPORTED": "the broker reported it",
+    "FILLED": "filled",
+    "LATE_FILL": "filled AFTER it had ended",
+    "OVERFILLED": "filled BEYOND what was ordered",
+    "RESURFACED": "given up as not placed, and working at the broker after all",
+    "CANCEL_REQUESTED": "a cancel was asked for",
+    "CANCEL_FAILED": "the cancel failed",
+    "WITHDRAWN": "withdrawn before it was sent",
+    "HANDED_BACK": "handed back: its engine stopped before it was sent",
+    "DAY_ENDED": "the broker's day ended",
+    "MODIFY_REQUESTED": "a change was asked for",
+    "MODIFIED": "the broker changed it",
+    "MODIFY_FAILED": "the change was not made",
+    "APPEARED": "somebody else's order appeared at the broker",
+    "ATTRIBUTED": "counted in a strategy's book",
+    "BOOKED": "booked by hand: no order of the broker stands behind it",
+}
