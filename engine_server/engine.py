@@ -38,6 +38,7 @@ from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.quotes import QuoteReader
 from engine_server.oms.registry import AccountRegistry, BrokerFactory
+from engine_server.oms.risk_board import StoredRiskBoard
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import Listings
 from engine_server.outbox import OutboxRelay
@@ -143,7 +144,8 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     await calendar.start()
     master = MasterGate(catalog, parts.market_clock, calendar.may_trade)
     entries = EntryGate(calendar, master, parts.market_clock)
-    registry = _registry(service, parts, event_log, catalog, quotes, entries)
+    board = StoredRiskBoard(parts.database)
+    registry = _registry(service, parts, event_log, catalog, quotes, entries, board)
     fleet = _fleet(service, parts, event_log, catalog, queries, registry.strategies.forget)
     follower = EventFollower(parts.database, parts.redis.client, event_log, service.settings.instance_id)
     peers = Peers(service.settings.instance_id)
@@ -183,6 +185,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     service.spawn("quote watch", quote_watch.run())
     service.spawn("market clock", follow_market_clock(parts.redis.client, parts.market_clock))
     service.spawn("outbox relay", relay.run())
+    service.spawn("risk board", board.follow())
     service.spawn("accounts", registry.run())
     service.spawn("order events announced", follower.announce())
     service.spawn("order events heard", follower.listen())
@@ -207,6 +210,7 @@ def _registry(
     catalog: InstrumentCatalog,
     quotes: QuoteReader,
     entries: EntryGate,
+    board: StoredRiskBoard,
 ) -> AccountRegistry:
     """The order management of the accounts that this engine owns."""
     oms = OmsParts(
@@ -218,6 +222,7 @@ def _registry(
         tag_key=_tag_key(parts.configuration.seal.key_bytes()),
         wake_outbox=parts.relay.wake,
         compare_positions=PositionsCheck(catalog.by_token),
+        board=board,
     )
     owner = LeaseOwner(service.settings.instance_id, parts.configuration.engine.address(service.settings.host))
     make_broker = _broker_factory(parts.configuration, parts.database)

@@ -11,6 +11,7 @@ from engine_server.broker.port import OrderChange, OrderTicket
 from engine_server.oms.domain.books import Book, BookKey
 from engine_server.oms.domain.holds import Hold, HoldKey
 from engine_server.oms.domain.resolution import Unresolved
+from engine_server.oms.domain.risk.activity import Activity, intent_of
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.records import ZERO, GuardRecord, OrderRecord, TradeRecord
 
@@ -79,6 +80,7 @@ class AccountState:
     stages: dict[str, Stages] = field(default_factory=dict)
     cancels: dict[str, CancelWish] = field(default_factory=dict)
     changes: dict[str, ChangeWish] = field(default_factory=dict)
+    activity: Activity = field(default_factory=Activity)
     _by_tag: dict[str, str] = field(default_factory=dict)
     _by_broker_id: dict[str, str] = field(default_factory=dict)
     _by_request_key: dict[str, str] = field(default_factory=dict)
@@ -107,6 +109,7 @@ class AccountState:
         """Remember what is booked of an order."""
         self.trade_count += 1
         self.booked_values[trade.order_id] = self.booked_value(trade.order_id) + trade.price * trade.quantity
+        self.activity.count_trade(trade.config_id)
 
     def booked_value(self, order_id: str) -> Decimal:
         """Rupees booked as trades of an order."""
@@ -149,4 +152,14 @@ def loaded_state(
     for order, booked in orders:
         state.put_order(order)
         state.booked_values[order.order_id] = booked
+    _count_loaded(state)
     return state
+
+
+def _count_loaded(state: AccountState) -> None:
+    """What the counters of the engine before had."""
+    for order in sorted(state.orders.values(), key=lambda order: order.created_at):
+        if order.state is not OrderState.DENIED:
+            state.activity.count(intent_of(order))
+            if order.filled_quantity:
+                state.activity.count_trade(order.config_id)

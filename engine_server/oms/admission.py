@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from engine_server.broker.port import OrderTicket
 from engine_server.oms.cancelling import clear_away
 from engine_server.oms.dispatch import Dispatcher
-from engine_server.oms.domain import exits, risk
+from engine_server.oms.domain import exits
 from engine_server.oms.domain.commands import Denial, PlaceOrder
 from engine_server.oms.domain.exits import OpenLine
 from engine_server.oms.domain.holds import denial_of_entry
+from engine_server.oms.domain.risk.activity import intent_of
+from engine_server.oms.domain.risk.rules import first_denial
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.draft import AuditRow, Draft
 from engine_server.oms.events import EventKind
 from engine_server.oms.records import OrderRecord
+from engine_server.oms.risk_view import RiskBoard, view_of
 from tradewinds.errors import RequestIdReusedError
 from tradewinds.ids import IdFactory
 
@@ -30,6 +33,7 @@ class Admission:
     tags: Tags
     dispatcher: Dispatcher
     new_id: IdFactory
+    board: RiskBoard
 
     def place(self, command: PlaceOrder, draft: Draft) -> OrderRecord:
         """The order as it is after this draft; the same request returns the same order.
@@ -46,6 +50,7 @@ class Admission:
             denied = replace(order, state=OrderState.DENIED, reason=denial.reason, message=denial.message)
             return draft.admit(denied, EventKind.DENIED, _audit(denied, command, "order.deny"))
         after = [other.order_id for other in self._in_its_way(draft, order)]
+        draft.intents.append(intent_of(order))
         order = self.dispatcher.admit(draft, order, _ticket(order, command), command.received_at, after)
         return draft.admit(order, EventKind.PLACED, _audit(order, command, "order.place"))
 
@@ -68,7 +73,7 @@ class Admission:
             beyond = exits.denial_of_exit(command, exiting)
         else:
             beyond = denial_of_entry(command.instrument.key, draft.every_hold(), draft.working())
-        return beyond or risk.first_denial(command, draft.exposure(command.request.config_id))
+        return beyond or first_denial(command, view_of(draft, command, self.board, is_exit=exiting is not None))
 
     def _intent(self, draft: Draft, command: PlaceOrder) -> OrderRecord:
         request, order_id = command.request, self.new_id("ord")
@@ -94,6 +99,13 @@ class Admission:
             created_at=draft.now,
             updated_at=draft.now,
         )
+
+
+def _crowded(draft: Draft) -> Denial | None:
+    waiting = len(draft.state.pending) + len(draft.new_order_ids)
+    if draft.permits > 0 or waiting < MAXIMUM_PENDING:
+        return None
+    return Denial("RATE_LIMITED", f"{waiting} orders wait for the broker's rate limit already; try again later")
 
 
 def repeated(command: PlaceOrder, first: OrderRecord) -> OrderRecord:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from engine_server.oms.domain.commands import Denial, ModifyOrder, OrderRequest, PlaceOrder
+from engine_server.oms.domain.protection import Quote
 from engine_server.oms.domain.validation import check_order
 from engine_server.oms.records import OrderRecord
 from tradewinds.errors import InvalidArgumentError
@@ -42,6 +43,7 @@ def changed_command(
     instrument: Instrument,
     capital: Decimal | None,
     no_entry: Denial | None,
+    quote: Quote | None,
 ) -> ModifyOrder:
     """The command for an order that shall be as `wanted`."""
     rest = replace(wanted, quantity=max(1, wanted.quantity - order.filled_quantity))
@@ -53,6 +55,7 @@ def changed_command(
         price=wanted.price,
         capital=capital,
         no_entry=no_entry,
+        quote=quote,
     )
     return ModifyOrder(
         order_id=order.order_id,

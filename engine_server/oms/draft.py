@@ -15,7 +15,8 @@ from engine_server.oms.account_state import AccountState
 from engine_server.oms.domain.books import Book, BookKey, empty_book, keys_of
 from engine_server.oms.domain.exits import OpenLine
 from engine_server.oms.domain.holds import Hold, HoldKey
-from engine_server.oms.domain.risk import Exposure
+from engine_server.oms.domain.risk.activity import Intent
+from engine_server.oms.domain.risk.exposure import Exposure
 from engine_server.oms.domain.states import check_transition
 from engine_server.oms.events import EventKind
 from engine_server.oms.notices import notice_of
@@ -66,6 +67,7 @@ class Draft:
         self.guards: dict[str, GuardRecord] = {}
         self.outbox: list[OutboxRow] = []
         self.audit: list[AuditRow] = []
+        self.intents: list[Intent] = []
         self._config_sequences: dict[str, int] = {}
         self._request_keys: dict[str, str] = {}
         self._effects: list[Callable[[], None]] = []
@@ -212,6 +214,8 @@ class Draft:
 
     def apply(self) -> None:
         """It is committed: bring the state up to it."""
+        for intent in self.intents:
+            self.state.activity.count(intent)
         for trade in self.trades:
             self.state.put_trade(trade)
         for order in self.orders.values():

@@ -13,14 +13,15 @@ from typing import Any
 
 from engine_server.broker.port import NotSent, OrderChange, OrderReport, Outcome, Refused
 from engine_server.oms.account_state import AccountState, ChangeWish
-from engine_server.oms.domain import exits, risk
+from engine_server.oms.domain import exits
 from engine_server.oms.domain.commands import Denial, ModifyOrder
 from engine_server.oms.domain.holds import denial_of_entry
-from engine_server.oms.domain.risk import Exposure
+from engine_server.oms.domain.risk.rules import first_denial
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
 from engine_server.oms.events import EventKind
 from engine_server.oms.records import OrderRecord
+from engine_server.oms.risk_view import RiskBoard, view_of
 from tradewinds.errors import InvalidArgumentError, NotFoundError, PreconditionError
 
 # A change that the books do not show by then was not made. The exchange confirms within a second or two.
@@ -30,7 +31,7 @@ SETTLE_READS = 3
 _CHANGEABLE = (OrderState.OPEN, OrderState.PARTIALLY_FILLED)
 
 
-def request_modify(command: ModifyOrder, draft: Draft) -> OrderRecord:
+def request_modify(command: ModifyOrder, board: RiskBoard, draft: Draft) -> OrderRecord:
     """Record the wish; the dispatcher sends it. Raises `NotFoundError`, `InvalidArgumentError`, and `PreconditionError`
     (ORDER_ENDED, ORDER_NOT_WORKING, CHANGE_PENDING, or a risk rule's reason)."""
     order = draft.order(command.order_id)
@@ -40,7 +41,7 @@ def request_modify(command: ModifyOrder, draft: Draft) -> OrderRecord:
     change = change_of(order, command)
     if _is_as_it_is(order, change):
         return order
-    denial = _denial(order, command, draft)
+    denial = _denial(order, command, board, draft)
     if denial is not None:
         raise PreconditionError(f"the change is denied: {denial.message}", reason=denial.reason)
     before = {"quantity": order.quantity, "price": order.price, "trigger_price": order.trigger_price}
@@ -169,16 +170,16 @@ def _is_as_it_is(order: OrderRecord, change: OrderChange) -> bool:
     return (change.quantity, change.price, change.trigger_price) == (order.quantity, order.price, order.trigger_price)
 
 
-def _denial(order: OrderRecord, command: ModifyOrder, draft: Draft) -> Denial | None:
+def _denial(order: OrderRecord, command: ModifyOrder, board: RiskBoard, draft: Draft) -> Denial | None:
     """The rules, with the order as it shall be in place of what it is."""
     line = draft.open_line(order.config_id, order.instrument, order.product, order.side, without={order.order_id})
     if order.is_exit:
         return exits.denial_of_exit(command.as_placed, line)
-    exposure = draft.exposure(order.config_id)
-    others = Exposure(exposure.positions, [o for o in exposure.working if o.order_id != order.order_id])
     held = denial_of_entry(order.instrument, draft.every_hold(), draft.working())
     grows = command.as_placed.request.quantity > order.remaining
-    return (held if grows else None) or risk.first_denial(command.as_placed, others)
+    return (held if grows else None) or first_denial(
+        command.as_placed, view_of(draft, command.as_placed, board, changes=order.order_id)
+    )
 
 
 def _answered(wish: ChangeWish, now: float) -> None:

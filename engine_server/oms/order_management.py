@@ -27,6 +27,7 @@ from engine_server.oms.pacer import Pacer, PacerSettings
 from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.records import OrderRecord
 from engine_server.oms.recovery import Recovery, RecoverySettings
+from engine_server.oms.risk_board import StoredRiskBoard
 from engine_server.oms.sender import Sender
 from engine_server.oms.writer import Decision, Guards, Writer
 from tradewinds.clock import Clock, MarketClock
@@ -64,6 +65,7 @@ class OmsParts:
     tag_key: bytes
     wake_outbox: Callable[[], None]
     compare_positions: PositionsCheck
+    board: StoredRiskBoard
     settings: OmsSettings = field(default_factory=OmsSettings)
 
 
@@ -125,7 +127,7 @@ class OrderManagement:
         self.gate.check_open()
         writer, _ = self._serving()
         guards = Guards(fence=_fence(command.config_id, command.epoch))
-        return await writer.ask(partial(request_modify, command), guards)
+        return await writer.ask(partial(request_modify, command, self._parts.board), guards)
 
     async def decide(self, decision: Decision[T]) -> T:
         """A person's decision, committed; the gate may be closed. Raises what it raises, and `UnavailableError`."""
@@ -171,6 +173,7 @@ class OrderManagement:
 
     async def _serve(self, keeper: asyncio.Task[None], failure: asyncio.Future[None]) -> None:
         parts, account_id = self._parts, self._lease.account_id
+        await parts.board.load()  # what was engaged while nobody owned the account
         state = self._state = await self._journal.load()
         tags = Tags(account_id, parts.tag_key)
         sender = Sender(self._broker, self._lease, parts.clock, self._session_expired, self._fail)
@@ -179,7 +182,7 @@ class OrderManagement:
         self._writer = Writer(
             state, self._journal, dispatcher, parts.event_log, parts.clock, parts.market_clock, parts.wake_outbox
         )
-        self._admission = Admission(tags, dispatcher, parts.new_id)
+        self._admission = Admission(tags, dispatcher, parts.new_id, parts.board)
         self._recovery = Recovery(
             state,
             self._writer,

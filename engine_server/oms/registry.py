@@ -111,9 +111,10 @@ class AccountRegistry:
             capital=facts.capital if facts is not None else None,
             no_entry=_paused(facts) or self._market.no_entry(request, instrument),
             received_at=received_at,
+            quote=await self._quotes.quote(instrument.key),
         )
         if request.order_type == "MARKET":
-            command = await self._protected(command)
+            command = _protected(command)
         try:
             return await self._management(account).place(command)
         except (PreconditionError, UnavailableError):
@@ -144,7 +145,13 @@ class AccountRegistry:
         wanted = changed_request(order, change, instrument)
         no_entry = _paused(facts) or self._market.no_entry(wanted, instrument)
         command = changed_command(
-            order, change, wanted, instrument, facts.capital if facts is not None else None, no_entry
+            order,
+            change,
+            wanted,
+            instrument,
+            facts.capital if facts is not None else None,
+            no_entry,
+            await self._quotes.quote(instrument.key),
         )
         return await self._management(account).modify(command)
 
@@ -251,14 +258,6 @@ class AccountRegistry:
         except UnknownInstrumentError as e:
             raise InvalidArgumentError.field("instrument", str(e)) from e
 
-    async def _protected(self, command: PlaceOrder) -> PlaceOrder:
-        instrument = command.instrument
-        quote = await self._quotes.quote(instrument.key)
-        try:
-            return replace(command, price=protection_price(instrument, command.request.side, quote))
-        except NoFreshQuoteError as e:
-            return replace(command, unpriced_because=str(e))
-
     def _management(self, account: Account) -> OrderManagement:
         management = self._owned.get(account.account_id)
         if management is not None:
@@ -285,6 +284,13 @@ def _stop_others(running: dict[str, asyncio.Task[None]], enabled: set[str]) -> N
     """An account that was disabled is given up in order."""
     for account_id in set(running) - enabled:
         running.pop(account_id).cancel()
+
+
+def _protected(command: PlaceOrder) -> PlaceOrder:
+    try:
+        return replace(command, price=protection_price(command.instrument, command.request.side, command.quote))
+    except NoFreshQuoteError as e:
+        return replace(command, unpriced_because=str(e))
 
 
 def _may_touch(order: OrderRecord, config_id: str | None, caller: Caller) -> bool:

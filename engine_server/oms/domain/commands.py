@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from engine_server.oms.records import TradeRecord
+from engine_server.oms.domain.protection import Quote
 from tradewinds.instruments import Instrument
 
 
@@ -45,7 +46,7 @@ class PlaceOrder:
     """A validated order for one account. `capital` is the strategy's allocation in rupees; None: not limited.
 
     `price` is the limit; for MARKET the protection price, or None with `unpriced_because` where there is none. `no_entry` says why
-    the market takes no entries of the instrument now; None when it does.
+    the market takes no entries of the instrument now; None when it does. `quote` is the last price that is known.
     """
 
     request: OrderRequest
@@ -57,6 +58,7 @@ class PlaceOrder:
     unpriced_because: str = ""
     no_entry: Denial | None = None
     received_at: float | None = None  # monotonic
+    quote: Quote | None = None
 
     @property
     def request_key(self) -> str:

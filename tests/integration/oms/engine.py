@@ -29,6 +29,7 @@ from engine_server.oms.queries import OrderQueries
 from engine_server.oms.records import OrderRecord
 from engine_server.oms.recovery import RecoverySettings
 from engine_server.oms.registry import AccountRegistry
+from engine_server.oms.risk_board import StoredRiskBoard
 from tests.support.waiting import eventually
 from tests.unit.oms.orders import NIFTY, NIFTY_FUTURE, RELIANCE, order_request
 from tradewinds.clock import MarketClock, SystemClock
@@ -38,6 +39,7 @@ from tradewinds.ids import new_id
 from tradewinds.instruments import Instrument, resolve
 
 ACCOUNT = "ACC1"
+FRESH = Quote(last=Decimal(1400), bid=Decimal(1399), ask=Decimal(1400), age_seconds=0.1)
 ASHA = Caller("asha")
 RUNNER = Caller("runner-0", is_runner=True)
 FAST = OmsSettings(
@@ -67,9 +69,9 @@ class FixedInstruments:
 
 @dataclass
 class FixedQuotes:
-    """The quote that the test says."""
+    """The quote that the test says; fresh and at the usual price of its orders without."""
 
-    last: Quote | None = None
+    last: Quote | None = FRESH
 
     async def quote(self, instrument: str) -> Quote | None:
         return self.last
@@ -175,7 +177,7 @@ async def running_engine(
 ) -> AsyncIterator[Engine]:
     """An engine that runs until the block is left, then stops in order."""
     instruments, quotes, market, wakes = FixedInstruments(), FixedQuotes(), FixedMarket(), list[None]()
-    event_log = OrderEventLog(database)
+    event_log, board = OrderEventLog(database), StoredRiskBoard(database)
     parts = OmsParts(
         database=database,
         event_log=event_log,
@@ -185,6 +187,7 @@ async def running_engine(
         tag_key=b"t" * 32,
         wake_outbox=lambda: wakes.append(None),
         compare_positions=PositionsCheck(instruments.by_token),
+        board=board,
         settings=settings,
     )
     registry = AccountRegistry(
@@ -198,17 +201,23 @@ async def running_engine(
         market,
     )
     engine = Engine(database, broker, registry, event_log, OrderQueries(database), quotes, market, owner, wakes)
-    task = asyncio.create_task(registry.run(), name=f"registry {owner}")
+    running = [
+        asyncio.create_task(registry.run(), name=f"registry {owner}"),
+        asyncio.create_task(board.follow(), name=f"risk board {owner}"),
+    ]
     try:
         if wait:
             await engine.wait_until_open()
         yield engine
-        if task.done():
-            task.result()
+        for task in running:
+            if task.done():
+                task.result()
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in running:
+            task.cancel()
+        for task in running:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 async def add_account(database: Database, account_id: str = ACCOUNT, user_id: str = "asha") -> None:
@@ -219,6 +228,17 @@ async def add_account(database: Database, account_id: str = ACCOUNT, user_id: st
         "INSERT INTO broker_accounts (account_id, user_id, client_code, sealed_credentials) VALUES ($1, $2, 'C1', '')",
         account_id,
         user_id,
+    )
+    # Tests of the order life repeat the same order at prices of their own; tests of the limits set them.
+    await database.pool.execute(
+        """
+        INSERT INTO risk_limits (scope, subject_id, name, value)
+        VALUES ('ACCOUNT', $1, 'max_open_orders', 10000),
+               ('GLOBAL', '', 'duplicate_window_seconds', 0), ('GLOBAL', '', 'collar_percent', 1000),
+               ('GLOBAL', '', 'max_order_value', 10000000000)
+        ON CONFLICT DO NOTHING
+        """,
+        account_id,
     )
 
 

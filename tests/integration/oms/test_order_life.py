@@ -242,6 +242,7 @@ async def test_nobody_holds_a_released_strategy(engine: Engine) -> None:
 
 
 async def test_a_market_order_is_sent_as_a_limit_with_protection(engine: Engine, broker: ScriptedBroker) -> None:
+    engine.quotes.last = None
     denied = await engine.place(order_type="MARKET", price=None)
     assert (denied.state, denied.reason, denied.price) == ("DENIED", "QUOTE_NOT_FRESH", None)
     engine.quotes.last = Quote(last=Decimal(1400), bid=Decimal(1399), ask=Decimal(1400), age_seconds=0.1)

@@ -1,4 +1,4 @@
-"""Risk rules: capital limits entries, never exits."""
+"""Risk rules around capital and the market: they limit entries, never exits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from engine_server.oms.domain.commands import Denial
-from engine_server.oms.domain.risk import Exposure, first_denial, gross_exposure
+from engine_server.oms.domain.risk.exposure import Exposure, gross_exposure, net_exposure, open_order_value
 from tests.unit.oms.orders import order_record, place_order, position_record
+from tests.unit.oms.risk_views import denial_of
 
 FLAT = Exposure((), ())
 LONG_TEN = Exposure([position_record(10, "1400")], ())
@@ -27,11 +28,11 @@ def working(side: str, quantity: int, price: str, filled: int = 0) -> Exposure:
 
 
 def test_an_entry_within_capital_is_allowed() -> None:
-    assert first_denial(place_order(capital=Decimal(14_000)), FLAT) is None
+    assert denial_of(place_order(capital=Decimal(14_000)), FLAT) is None
 
 
 def test_an_entry_beyond_capital_is_denied_with_the_numbers() -> None:
-    denial = first_denial(place_order(capital=Decimal(13_999)), FLAT)
+    denial = denial_of(place_order(capital=Decimal(13_999)), FLAT)
     assert denial is not None
     assert denial.reason == "RISK_CAPITAL"
     assert "14000.00" in denial.message
@@ -39,35 +40,35 @@ def test_an_entry_beyond_capital_is_denied_with_the_numbers() -> None:
 
 
 def test_without_an_allocation_there_is_no_limit() -> None:
-    assert first_denial(place_order(capital=None, quantity=10**6), FLAT) is None
+    assert denial_of(place_order(capital=None, quantity=10**3), FLAT) is None
 
 
 def test_working_orders_count() -> None:
-    assert first_denial(place_order(capital=Decimal(20_000)), working("BUY", 10, "1400")) is not None
-    assert first_denial(place_order(capital=Decimal(20_000)), working("BUY", 10, "1400", filled=8)) is None
+    assert denial_of(place_order(capital=Decimal(20_000)), working("BUY", 10, "1400")) is not None
+    assert denial_of(place_order(capital=Decimal(20_000)), working("BUY", 10, "1400", filled=8)) is None
 
 
 def test_an_exit_passes_even_when_the_book_is_beyond_capital() -> None:
-    assert first_denial(place_order(capital=Decimal(1), side="SELL"), LONG_TEN) is None
+    assert denial_of(place_order(capital=Decimal(1), side="SELL"), LONG_TEN) is None
 
 
 def test_an_exit_for_more_than_is_open_is_an_entry() -> None:
-    assert first_denial(place_order(capital=Decimal(1), side="SELL", quantity=11), LONG_TEN) is not None
+    assert denial_of(place_order(capital=Decimal(1), side="SELL", quantity=11), LONG_TEN) is not None
 
 
 def test_working_exits_are_counted_before_another_one_passes() -> None:
     exposure = Exposure(LONG_TEN.positions, working("SELL", 5, "1500").working)
-    assert first_denial(place_order(capital=Decimal(1), side="SELL", quantity=5), exposure) is None
-    assert first_denial(place_order(capital=Decimal(1), side="SELL", quantity=6), exposure) is not None
+    assert denial_of(place_order(capital=Decimal(1), side="SELL", quantity=5), exposure) is None
+    assert denial_of(place_order(capital=Decimal(1), side="SELL", quantity=6), exposure) is not None
 
 
 def test_an_exit_of_a_short_is_a_buy() -> None:
     short = Exposure([position_record(-10, "1400")], ())
-    assert first_denial(place_order(capital=Decimal(1), side="BUY"), short) is None
+    assert denial_of(place_order(capital=Decimal(1), side="BUY"), short) is None
 
 
 def test_another_product_is_another_position() -> None:
-    assert first_denial(place_order(capital=Decimal(1), side="SELL", product="CNC"), LONG_TEN) is not None
+    assert denial_of(place_order(capital=Decimal(1), side="SELL", product="CNC"), LONG_TEN) is not None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_exposure_is_the_worst_that_can_become_of_each_line(
 
 def test_a_market_order_without_a_price_is_denied() -> None:
     command = place_order(order_type="MARKET", price=None)
-    denial = first_denial(command, FLAT)
+    denial = denial_of(command, FLAT)
     assert denial is not None
     assert denial.reason == "QUOTE_NOT_FRESH"
 
@@ -104,9 +105,19 @@ CLOSED = Denial("MARKET_CLOSED", "NSE is closed until 09:00")
 
 
 def test_an_entry_is_denied_while_its_market_takes_none() -> None:
-    denial = first_denial(place_order(no_entry=CLOSED), FLAT)
+    denial = denial_of(place_order(no_entry=CLOSED), FLAT)
     assert denial == CLOSED
 
 
 def test_an_exit_passes_a_closed_market() -> None:
-    assert first_denial(place_order(side="SELL", no_entry=CLOSED), LONG_TEN) is None
+    assert denial_of(place_order(side="SELL", no_entry=CLOSED), LONG_TEN) is None
+
+
+def test_net_exposure_is_the_worse_direction() -> None:
+    exposure = Exposure([position_record(10, "100")], [order_record(side="SELL", quantity=40, price=Decimal(120))])
+    assert net_exposure(exposure) == Decimal(3800)  # 4,800 sold against 1,000 held
+
+
+def test_open_order_value_is_what_may_still_be_filled() -> None:
+    exposure = Exposure((), [order_record(quantity=10, filled_quantity=4, price=Decimal(100))])
+    assert open_order_value(exposure) == Decimal(600)

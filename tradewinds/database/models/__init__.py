@@ -38,6 +38,7 @@ from tradewinds.database.models.notifications import (
 )
 from tradewinds.database.models.orders import Order, OrderEvent
 from tradewinds.database.models.requests import ApiRequest
+from tradewinds.database.models.risk import KillProgress, KillSwitch, RiskDecision, RiskLimit
 from tradewinds.database.models.runs import StrategyCheckpoint, StrategyMetric, StrategyRun
 
 __all__ = [
@@ -57,6 +58,8 @@ __all__ = [
     "FeedLease",
     "Guard",
     "InstrumentChange",
+    "KillProgress",
+    "KillSwitch",
     "MarketSubscription",
     "MinuteBar",
     "Notification",
@@ -72,6 +75,8 @@ __all__ = [
     "PriceAlert",
     "PriceAlertFire",
     "PriceAlertLease",
+    "RiskDecision",
+    "RiskLimit",
     "RunnerLease",
     "ScripMasterCopy",
     "Strategy",
