@@ -33,12 +33,14 @@ from engine_server.oms.account_lease import LeaseOwner
 from engine_server.oms.directory import Account
 from engine_server.oms.event_follower import EventFollower
 from engine_server.oms.event_log import OrderEventLog
+from engine_server.oms.kill_desk import KillDesk
 from engine_server.oms.order_management import OmsParts
 from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.quotes import QuoteReader
 from engine_server.oms.registry import AccountRegistry, BrokerFactory
 from engine_server.oms.risk_board import StoredRiskBoard
+from engine_server.oms.risk_decisions import DecisionPolicy, keep_applying
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import Listings
 from engine_server.outbox import OutboxRelay
@@ -47,11 +49,12 @@ from engine_server.rpc.market_data import MarketDataServicer
 from engine_server.rpc.operations import OperationsServicer
 from engine_server.rpc.order_watch import OrderWatch
 from engine_server.rpc.peers import Peers
+from engine_server.rpc.risk import RiskParts
 from engine_server.rpc.runner_session import StrategyRunnerServicer
 from engine_server.rpc.strategy_manager import StrategyManagerServicer
 from engine_server.rpc.strategy_watch import StrategyWatch
 from engine_server.rpc.trading import TradingServicer
-from engine_server.settings import EngineSettings
+from engine_server.settings import EngineSettings, RiskSettings
 from tradewinds.auth import TokenVerifier
 from tradewinds.clock import MarketClock, SystemClock
 from tradewinds.config import (
@@ -94,6 +97,7 @@ class Configuration:
     seal: SealSettings
     leases: LeaseSettings
     broker: BrokerSettings
+    risk: RiskSettings
 
     @classmethod
     def from_environment(cls) -> Configuration:
@@ -106,11 +110,12 @@ class Configuration:
             load(SealSettings),
             load(LeaseSettings),
             load(BrokerSettings),
+            load(RiskSettings),
         )
 
     def log(self) -> None:
         """At start, redacted."""
-        log_settings(self.engine, self.database, self.redis, self.auth, self.seal, self.leases, self.broker)
+        log_settings(self.engine, self.database, self.redis, self.auth, self.seal, self.leases, self.broker, self.risk)
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,10 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
         server.server,
     )
     operations_pb2_grpc.add_OperationsServicer_to_server(
-        OperationsServicer(health, Listings(parts.database), Cordons(parts.database)), server.server
+        OperationsServicer(
+            health, Listings(parts.database), Cordons(parts.database), _risk(service, parts, queries)
+        ),
+        server.server,
     )
     service.spawn("instruments", catalog.follow())
     service.spawn("calendar", calendar.follow(parts.database))
@@ -186,6 +194,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     service.spawn("market clock", follow_market_clock(parts.redis.client, parts.market_clock))
     service.spawn("outbox relay", relay.run())
     service.spawn("risk board", board.follow())
+    service.spawn("risk decisions", keep_applying(parts.database))
     service.spawn("accounts", registry.run())
     service.spawn("order events announced", follower.announce())
     service.spawn("order events heard", follower.listen())
@@ -223,11 +232,22 @@ def _registry(
         wake_outbox=parts.relay.wake,
         compare_positions=PositionsCheck(catalog.by_token),
         board=board,
+        instruments=catalog,
+        quotes=quotes,
     )
     owner = LeaseOwner(service.settings.instance_id, parts.configuration.engine.address(service.settings.host))
     make_broker = _broker_factory(parts.configuration, parts.database)
     fence = EgressFence(parts.configuration.engine.egress_url, owner.owner_id)
     return AccountRegistry(oms, owner, parts.configuration.leases, fence, make_broker, catalog, quotes, entries)
+
+
+def _risk(service: Service, parts: Parts, queries: OrderQueries) -> RiskParts:
+    """Limits, kill switches and decisions, as people change them."""
+    settings = parts.configuration.risk
+    policy = DecisionPolicy(settings.approvals, settings.cool_off_seconds)
+    fence = EgressFence(parts.configuration.engine.egress_url, service.settings.instance_id)
+    desk = KillDesk(parts.database, fence, parts.clock, new_id, policy)
+    return RiskParts(parts.database, queries, desk, policy, new_id)
 
 
 def _fleet(

@@ -34,3 +34,22 @@ class EngineSettings(Settings):
     def address(self, host: str) -> str:
         """Where other engines reach this one; empty when its port is not known beforehand."""
         return self.advertised_address or (f"{host}:{self.grpc_port}" if self.grpc_port else "")
+
+
+class RiskSettings(Settings):
+    """What it takes to let more through: to loosen a limit, to release a kill switch."""
+
+    approvals: int = Field(
+        default=1,
+        ge=1,
+        le=10,
+        validation_alias="RISK_APPROVALS",
+        description="how many different people must approve; whoever asks is one of them",
+    )
+    cool_off_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        validation_alias="RISK_COOL_OFF_SECONDS",
+        description="how long every such decision waits, approved or not",
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -44,3 +45,9 @@ async def record(
             "source": source,
         },
     )
+
+
+def source_of(context: Any) -> str:
+    """From where a call came: what the gateway says of its client, or the peer itself. `context` is the servicer's."""
+    forwarded = next((str(value) for key, value in context.invocation_metadata() or () if key == "x-forwarded-for"), "")
+    return forwarded.split(",")[0].strip() or str(context.peer())

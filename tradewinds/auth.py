@@ -27,6 +27,8 @@ ROLES: Final = frozenset({VIEWER, TRADER, OPERATOR, ADMIN, SERVICE, RUNNER})
 _READ: Final = frozenset({VIEWER, TRADER, OPERATOR, ADMIN, SERVICE})
 _TRADE: Final = frozenset({TRADER, ADMIN})
 _OPERATE: Final = frozenset({TRADER, OPERATOR, ADMIN})
+# What lets more through: a limit is raised, a kill switch released.
+_LOOSEN: Final = frozenset({OPERATOR, ADMIN})
 PUBLIC: Final[frozenset[str]] = frozenset({"*"})
 _REMEMBERED_TOKENS: Final = 1_024
 
@@ -121,6 +123,16 @@ METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
     f"{_V1}Operations/ListBrokerAccounts": _READ,
     f"{_V1}Operations/LoginBrokerAccount": _OPERATE,
     f"{_V1}Operations/ListAuditEvents": _READ,
+    f"{_V1}Operations/ListRiskLimits": _READ,
+    f"{_V1}Operations/GetRiskLimit": _READ,
+    f"{_V1}Operations/UpdateRiskLimit": _OPERATE,
+    f"{_V1}Operations/EngageKillSwitch": _OPERATE | {SERVICE},
+    f"{_V1}Operations/GetKillSwitch": _READ,
+    f"{_V1}Operations/ListKillSwitches": _READ,
+    f"{_V1}Operations/ReleaseKillSwitch": _LOOSEN,
+    f"{_V1}Operations/ListRiskDecisions": _READ,
+    f"{_V1}Operations/ApproveRiskDecision": _LOOSEN,
+    f"{_V1}Operations/WithdrawRiskDecision": _OPERATE,
     # Probes and grpcurl.
     "/grpc.health.v1.Health/Check": PUBLIC,
     "/grpc.health.v1.Health/Watch": PUBLIC,

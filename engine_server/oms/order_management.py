@@ -21,9 +21,12 @@ from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.fencing import AccountFence
 from engine_server.oms.gate import Gate
 from engine_server.oms.journal import Fence, Journal
+from engine_server.oms.kill_progress import KillProgressStore
+from engine_server.oms.kill_response import KillResponse
 from engine_server.oms.modifying import modify_answered, request_modify
 from engine_server.oms.outcomes import cancel_answered, placement_answered
 from engine_server.oms.pacer import Pacer, PacerSettings
+from engine_server.oms.ports import Instruments, Quotes
 from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.records import OrderRecord
 from engine_server.oms.recovery import Recovery, RecoverySettings
@@ -66,6 +69,8 @@ class OmsParts:
     wake_outbox: Callable[[], None]
     compare_positions: PositionsCheck
     board: StoredRiskBoard
+    instruments: Instruments
+    quotes: Quotes
     settings: OmsSettings = field(default_factory=OmsSettings)
 
 
@@ -201,12 +206,31 @@ class OrderManagement:
         holding = asyncio.create_task(
             self._fence.hold(self.gate.close, self._recovery.read_soon), name=f"fence {account_id}"
         )
+        obeying = asyncio.create_task(self._kill_response(state, self._writer).run(), name=f"kill switch {account_id}")
         try:
-            await _first_failure(keeper, writing, recovering, holding, failure)
+            await _first_failure(keeper, writing, recovering, holding, obeying, failure)
         finally:
-            holding.cancel()
-            await asyncio.gather(holding, return_exceptions=True)
+            for task in (holding, obeying):
+                task.cancel()
+            await asyncio.gather(holding, obeying, return_exceptions=True)
             await self._wind_down(sender, writing, recovering)
+
+    def _kill_response(self, state: AccountState, writer: Writer) -> KillResponse:
+        parts = self._parts
+        return KillResponse(
+            parts.board,
+            state,
+            writer,
+            self._broker,
+            self._lease,
+            KillProgressStore(parts.database),
+            self.place,
+            self.user_id,
+            parts.instruments,
+            parts.quotes,
+            parts.clock,
+            parts.new_id,
+        )
 
     async def _wind_down(self, sender: Sender, writing: asyncio.Task[None], recovering: asyncio.Task[None]) -> None:
         self.gate.close_quietly("the engine stops")

@@ -19,9 +19,7 @@ CHANNEL: Final = "risk"
 _POLL_SECONDS = 1.0
 
 _LIMITS = "SELECT scope, subject_id, name, value FROM risk_limits"
-KILL_COLUMNS: Final = (
-    "kill_id, scope, subject_id, account_id, action, include_holdings, reason, engaged_by, engaged_at"
-)
+KILL_COLUMNS: Final = "kill_id, scope, subject_id, account_id, action, include_holdings, reason, engaged_by, engaged_at"
 _ENGAGED = f"SELECT {KILL_COLUMNS} FROM kill_switches WHERE released_at IS NULL ORDER BY engaged_at"  # noqa: S608
 
 

@@ -11,6 +11,7 @@ from tradewinds.cli.instruments import instruments
 from tradewinds.cli.interventions import holds
 from tradewinds.cli.notifications import notifications
 from tradewinds.cli.positions import positions
+from tradewinds.cli.risk import kill, release, risk
 from tradewinds.cli.status import health, status
 from tradewinds.cli.token import token
 from tradewinds.cli.up import up
@@ -36,6 +37,9 @@ app.add_typer(instruments, name="instruments")
 app.add_typer(calendar, name="calendar")
 app.add_typer(broker, name="broker")
 app.add_typer(notifications, name="notifications")
+app.add_typer(risk, name="risk")
+app.add_typer(kill, name="kill")
+app.command()(release)
 app.command()(token)
 app.command()(health)
 

@@ -26,9 +26,10 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tradewinds.v1 import common_pb2 as tradewinds_dot_v1_dot_common__pb2
+from tradewinds.v1 import risk_pb2 as tradewinds_dot_v1_dot_risk__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewinds/v1/operations.proto\x12\rtradewinds.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewinds/v1/common.proto\"\xd0\x01\n\x06Runner\x12\x11\n\trunner_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12\x0f\n\x07running\x18\x04 \x01(\x05\x12\x30\n\x0cheartbeat_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64raining\x18\x06 \x01(\x08\x12\x15\n\rcordon_reason\x18\x07 \x01(\t\x12\r\n\x05\x62uild\x18\x08 \x01(\t\x12\x11\n\tengine_id\x18\t \x01(\t\"\x8c\x02\n\rBrokerAccount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x62roker\x18\x03 \x01(\t\x12\x13\n\x0b\x63lient_code\x18\x04 \x01(\t\x12!\n\x04gate\x18\x05 \x01(\x0e\x32\x13.tradewinds.v1.Gate\x12\x13\n\x0bgate_reason\x18\x06 \x01(\t\x12\x0f\n\x07session\x18\x07 \x01(\t\x12\x15\n\rsession_error\x18\x08 \x01(\t\x12\x30\n\x0clogged_in_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08owner_id\x18\n \x01(\t\x12\r\n\x05\x65poch\x18\x0b \x01(\x03\"l\n\x19LoginBrokerAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x11one_time_password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x12\n\x10GetHealthRequest\"\x9d\x01\n\x11GetHealthResponse\x12\x0f\n\x07healthy\x18\x01 \x01(\x08\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\x08\x12\r\n\x05redis\x18\x03 \x01(\x08\x12\x0c\n\x04\x66\x65\x65\x64\x18\x04 \x01(\x08\x12\x0f\n\x07runners\x18\x05 \x01(\x08\x12\x10\n\x08\x61\x63\x63ounts\x18\x06 \x01(\x08\x12\x10\n\x08problems\x18\x07 \x03(\t\x12\x13\n\x0binstruments\x18\x08 \x01(\x08\"\x14\n\x12ListRunnersRequest\"=\n\x13ListRunnersResponse\x12&\n\x07runners\x18\x01 \x03(\x0b\x32\x15.tradewinds.v1.Runner\"D\n\x13\x43ordonRunnerRequest\x12\x17\n\trunner_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"C\n\x12\x44rainRunnerRequest\x12\x17\n\trunner_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"F\n\x15UncordonRunnerRequest\x12\x17\n\trunner_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x18\n\x16UncordonRunnerResponse\"\x1b\n\x19ListBrokerAccountsRequest\"S\n\x1aListBrokerAccountsResponse\x12\x35\n\x0f\x62roker_accounts\x18\x01 \x03(\x0b\x32\x1c.tradewinds.v1.BrokerAccount\"\x81\x01\n\x16ListAuditEventsRequest\x12\x1a\n\x0csubject_type\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nsubject_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"c\n\x17ListAuditEventsResponse\x12/\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x19.tradewinds.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*<\n\x04Gate\x12\x14\n\x10GATE_UNSPECIFIED\x10\x00\x12\r\n\tGATE_OPEN\x10\x01\x12\x0f\n\x0bGATE_CLOSED\x10\x02\x32\xe1\x07\n\nOperations\x12\x62\n\tGetHealth\x12\x1f.tradewinds.v1.GetHealthRequest\x1a .tradewinds.v1.GetHealthResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/health\x12i\n\x0bListRunners\x12!.tradewinds.v1.ListRunnersRequest\x1a\".tradewinds.v1.ListRunnersResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/runners\x12t\n\x0c\x43ordonRunner\x12\".tradewinds.v1.CordonRunnerRequest\x1a\x15.tradewinds.v1.Runner\")\x82\xd3\xe4\x93\x02#\"\x1e/v1/runners/{runner_id}:cordon:\x01*\x12q\n\x0b\x44rainRunner\x12!.tradewinds.v1.DrainRunnerRequest\x1a\x15.tradewinds.v1.Runner\"(\x82\xd3\xe4\x93\x02\"\"\x1d/v1/runners/{runner_id}:drain:\x01*\x12\x8a\x01\n\x0eUncordonRunner\x12$.tradewinds.v1.UncordonRunnerRequest\x1a%.tradewinds.v1.UncordonRunnerResponse\"+\x82\xd3\xe4\x93\x02%\" /v1/runners/{runner_id}:uncordon:\x01*\x12\x86\x01\n\x12ListBrokerAccounts\x12(.tradewinds.v1.ListBrokerAccountsRequest\x1a).tradewinds.v1.ListBrokerAccountsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/broker-accounts\x12\x8f\x01\n\x12LoginBrokerAccount\x12(.tradewinds.v1.LoginBrokerAccountRequest\x1a\x1c.tradewinds.v1.BrokerAccount\"1\x82\xd3\xe4\x93\x02+\"&/v1/broker-accounts/{account_id}:login:\x01*\x12s\n\x0fListAuditEvents\x12%.tradewinds.v1.ListAuditEventsRequest\x1a&.tradewinds.v1.ListAuditEventsResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/auditb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etradewinds/v1/operations.proto\x12\rtradewinds.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1atradewinds/v1/common.proto\x1a\x18tradewinds/v1/risk.proto\"\xd0\x01\n\x06Runner\x12\x11\n\trunner_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12\x0f\n\x07running\x18\x04 \x01(\x05\x12\x30\n\x0cheartbeat_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x64raining\x18\x06 \x01(\x08\x12\x15\n\rcordon_reason\x18\x07 \x01(\t\x12\r\n\x05\x62uild\x18\x08 \x01(\t\x12\x11\n\tengine_id\x18\t \x01(\t\"\x8c\x02\n\rBrokerAccount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x62roker\x18\x03 \x01(\t\x12\x13\n\x0b\x63lient_code\x18\x04 \x01(\t\x12!\n\x04gate\x18\x05 \x01(\x0e\x32\x13.tradewinds.v1.Gate\x12\x13\n\x0bgate_reason\x18\x06 \x01(\t\x12\x0f\n\x07session\x18\x07 \x01(\t\x12\x15\n\rsession_error\x18\x08 \x01(\t\x12\x30\n\x0clogged_in_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08owner_id\x18\n \x01(\t\x12\r\n\x05\x65poch\x18\x0b \x01(\x03\"l\n\x19LoginBrokerAccountRequest\x12\x18\n\naccount_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1f\n\x11one_time_password\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x12\n\x10GetHealthRequest\"\x9d\x01\n\x11GetHealthResponse\x12\x0f\n\x07healthy\x18\x01 \x01(\x08\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\x08\x12\r\n\x05redis\x18\x03 \x01(\x08\x12\x0c\n\x04\x66\x65\x65\x64\x18\x04 \x01(\x08\x12\x0f\n\x07runners\x18\x05 \x01(\x08\x12\x10\n\x08\x61\x63\x63ounts\x18\x06 \x01(\x08\x12\x10\n\x08problems\x18\x07 \x03(\t\x12\x13\n\x0binstruments\x18\x08 \x01(\x08\"\x14\n\x12ListRunnersRequest\"=\n\x13ListRunnersResponse\x12&\n\x07runners\x18\x01 \x03(\x0b\x32\x15.tradewinds.v1.Runner\"D\n\x13\x43ordonRunnerRequest\x12\x17\n\trunner_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"C\n\x12\x44rainRunnerRequest\x12\x17\n\trunner_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"F\n\x15UncordonRunnerRequest\x12\x17\n\trunner_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x18\n\x16UncordonRunnerResponse\"\x1b\n\x19ListBrokerAccountsRequest\"S\n\x1aListBrokerAccountsResponse\x12\x35\n\x0f\x62roker_accounts\x18\x01 \x03(\x0b\x32\x1c.tradewinds.v1.BrokerAccount\"\x81\x01\n\x16ListAuditEventsRequest\x12\x1a\n\x0csubject_type\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nsubject_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"c\n\x17ListAuditEventsResponse\x12/\n\x0c\x61udit_events\x18\x01 \x03(\x0b\x32\x19.tradewinds.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*<\n\x04Gate\x12\x14\n\x10GATE_UNSPECIFIED\x10\x00\x12\r\n\tGATE_OPEN\x10\x01\x12\x0f\n\x0bGATE_CLOSED\x10\x02\x32\xf9\x11\n\nOperations\x12\x62\n\tGetHealth\x12\x1f.tradewinds.v1.GetHealthRequest\x1a .tradewinds.v1.GetHealthResponse\"\x12\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/health\x12i\n\x0bListRunners\x12!.tradewinds.v1.ListRunnersRequest\x1a\".tradewinds.v1.ListRunnersResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/runners\x12t\n\x0c\x43ordonRunner\x12\".tradewinds.v1.CordonRunnerRequest\x1a\x15.tradewinds.v1.Runner\")\x82\xd3\xe4\x93\x02#\"\x1e/v1/runners/{runner_id}:cordon:\x01*\x12q\n\x0b\x44rainRunner\x12!.tradewinds.v1.DrainRunnerRequest\x1a\x15.tradewinds.v1.Runner\"(\x82\xd3\xe4\x93\x02\"\"\x1d/v1/runners/{runner_id}:drain:\x01*\x12\x8a\x01\n\x0eUncordonRunner\x12$.tradewinds.v1.UncordonRunnerRequest\x1a%.tradewinds.v1.UncordonRunnerResponse\"+\x82\xd3\xe4\x93\x02%\" /v1/runners/{runner_id}:uncordon:\x01*\x12\x86\x01\n\x12ListBrokerAccounts\x12(.tradewinds.v1.ListBrokerAccountsRequest\x1a).tradewinds.v1.ListBrokerAccountsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/broker-accounts\x12\x8f\x01\n\x12LoginBrokerAccount\x12(.tradewinds.v1.LoginBrokerAccountRequest\x1a\x1c.tradewinds.v1.BrokerAccount\"1\x82\xd3\xe4\x93\x02+\"&/v1/broker-accounts/{account_id}:login:\x01*\x12s\n\x0fListAuditEvents\x12%.tradewinds.v1.ListAuditEventsRequest\x1a&.tradewinds.v1.ListAuditEventsResponse\"\x11\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/audit\x12v\n\x0eListRiskLimits\x12$.tradewinds.v1.ListRiskLimitsRequest\x1a%.tradewinds.v1.ListRiskLimitsResponse\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/risk-limits\x12p\n\x0cGetRiskLimit\x12\".tradewinds.v1.GetRiskLimitRequest\x1a\x18.tradewinds.v1.RiskLimit\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/risk-limits/{limit_id}\x12\x84\x01\n\x0fUpdateRiskLimit\x12%.tradewinds.v1.UpdateRiskLimitRequest\x1a\x18.tradewinds.v1.RiskLimit\"0\x82\xd3\xe4\x93\x02*2%/v1/risk-limits/{risk_limit.limit_id}:\x01*\x12s\n\x10\x45ngageKillSwitch\x12&.tradewinds.v1.EngageKillSwitchRequest\x1a\x19.tradewinds.v1.KillSwitch\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x11/v1/kill-switches:\x01*\x12t\n\rGetKillSwitch\x12#.tradewinds.v1.GetKillSwitchRequest\x1a\x19.tradewinds.v1.KillSwitch\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/kill-switches/{kill_id}\x12~\n\x10ListKillSwitches\x12&.tradewinds.v1.ListKillSwitchesRequest\x1a\'.tradewinds.v1.ListKillSwitchesResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/kill-switches\x12\x87\x01\n\x11ReleaseKillSwitch\x12\'.tradewinds.v1.ReleaseKillSwitchRequest\x1a\x19.tradewinds.v1.KillSwitch\".\x82\xd3\xe4\x93\x02(\"#/v1/kill-switches/{kill_id}:release:\x01*\x12\x82\x01\n\x11ListRiskDecisions\x12\'.tradewinds.v1.ListRiskDecisionsRequest\x1a(.tradewinds.v1.ListRiskDecisionsResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/risk-decisions\x12\x92\x01\n\x13\x41pproveRiskDecision\x12).tradewinds.v1.ApproveRiskDecisionRequest\x1a\x1b.tradewinds.v1.RiskDecision\"3\x82\xd3\xe4\x93\x02-\"(/v1/risk-decisions/{decision_id}:approve:\x01*\x12\x95\x01\n\x14WithdrawRiskDecision\x12*.tradewinds.v1.WithdrawRiskDecisionRequest\x1a\x1b.tradewinds.v1.RiskDecision\"4\x82\xd3\xe4\x93\x02.\")/v1/risk-decisions/{decision_id}:withdraw:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -77,38 +78,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPERATIONS'].methods_by_name['LoginBrokerAccount']._serialized_options = b'\202\323\344\223\002+\"&/v1/broker-accounts/{account_id}:login:\001*'
   _globals['_OPERATIONS'].methods_by_name['ListAuditEvents']._loaded_options = None
   _globals['_OPERATIONS'].methods_by_name['ListAuditEvents']._serialized_options = b'\202\323\344\223\002\013\022\t/v1/audit'
-  _globals['_GATE']._serialized_start=1614
-  _globals['_GATE']._serialized_end=1674
-  _globals['_RUNNER']._serialized_start=174
-  _globals['_RUNNER']._serialized_end=382
-  _globals['_BROKERACCOUNT']._serialized_start=385
-  _globals['_BROKERACCOUNT']._serialized_end=653
-  _globals['_LOGINBROKERACCOUNTREQUEST']._serialized_start=655
-  _globals['_LOGINBROKERACCOUNTREQUEST']._serialized_end=763
-  _globals['_GETHEALTHREQUEST']._serialized_start=765
-  _globals['_GETHEALTHREQUEST']._serialized_end=783
-  _globals['_GETHEALTHRESPONSE']._serialized_start=786
-  _globals['_GETHEALTHRESPONSE']._serialized_end=943
-  _globals['_LISTRUNNERSREQUEST']._serialized_start=945
-  _globals['_LISTRUNNERSREQUEST']._serialized_end=965
-  _globals['_LISTRUNNERSRESPONSE']._serialized_start=967
-  _globals['_LISTRUNNERSRESPONSE']._serialized_end=1028
-  _globals['_CORDONRUNNERREQUEST']._serialized_start=1030
-  _globals['_CORDONRUNNERREQUEST']._serialized_end=1098
-  _globals['_DRAINRUNNERREQUEST']._serialized_start=1100
-  _globals['_DRAINRUNNERREQUEST']._serialized_end=1167
-  _globals['_UNCORDONRUNNERREQUEST']._serialized_start=1169
-  _globals['_UNCORDONRUNNERREQUEST']._serialized_end=1239
-  _globals['_UNCORDONRUNNERRESPONSE']._serialized_start=1241
-  _globals['_UNCORDONRUNNERRESPONSE']._serialized_end=1265
-  _globals['_LISTBROKERACCOUNTSREQUEST']._serialized_start=1267
-  _globals['_LISTBROKERACCOUNTSREQUEST']._serialized_end=1294
-  _globals['_LISTBROKERACCOUNTSRESPONSE']._serialized_start=1296
-  _globals['_LISTBROKERACCOUNTSRESPONSE']._serialized_end=1379
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=1382
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=1511
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=1513
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=1612
-  _globals['_OPERATIONS']._serialized_start=1677
-  _globals['_OPERATIONS']._serialized_end=2670
+  _globals['_OPERATIONS'].methods_by_name['ListRiskLimits']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['ListRiskLimits']._serialized_options = b'\202\323\344\223\002\021\022\017/v1/risk-limits'
+  _globals['_OPERATIONS'].methods_by_name['GetRiskLimit']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['GetRiskLimit']._serialized_options = b'\202\323\344\223\002\034\022\032/v1/risk-limits/{limit_id}'
+  _globals['_OPERATIONS'].methods_by_name['UpdateRiskLimit']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['UpdateRiskLimit']._serialized_options = b'\202\323\344\223\002*2%/v1/risk-limits/{risk_limit.limit_id}:\001*'
+  _globals['_OPERATIONS'].methods_by_name['EngageKillSwitch']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['EngageKillSwitch']._serialized_options = b'\202\323\344\223\002\026\"\021/v1/kill-switches:\001*'
+  _globals['_OPERATIONS'].methods_by_name['GetKillSwitch']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['GetKillSwitch']._serialized_options = b'\202\323\344\223\002\035\022\033/v1/kill-switches/{kill_id}'
+  _globals['_OPERATIONS'].methods_by_name['ListKillSwitches']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['ListKillSwitches']._serialized_options = b'\202\323\344\223\002\023\022\021/v1/kill-switches'
+  _globals['_OPERATIONS'].methods_by_name['ReleaseKillSwitch']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['ReleaseKillSwitch']._serialized_options = b'\202\323\344\223\002(\"#/v1/kill-switches/{kill_id}:release:\001*'
+  _globals['_OPERATIONS'].methods_by_name['ListRiskDecisions']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['ListRiskDecisions']._serialized_options = b'\202\323\344\223\002\024\022\022/v1/risk-decisions'
+  _globals['_OPERATIONS'].methods_by_name['ApproveRiskDecision']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['ApproveRiskDecision']._serialized_options = b'\202\323\344\223\002-\"(/v1/risk-decisions/{decision_id}:approve:\001*'
+  _globals['_OPERATIONS'].methods_by_name['WithdrawRiskDecision']._loaded_options = None
+  _globals['_OPERATIONS'].methods_by_name['WithdrawRiskDecision']._serialized_options = b'\202\323\344\223\002.\")/v1/risk-decisions/{decision_id}:withdraw:\001*'
+  _globals['_GATE']._serialized_start=1640
+  _globals['_GATE']._serialized_end=1700
+  _globals['_RUNNER']._serialized_start=200
+  _globals['_RUNNER']._serialized_end=408
+  _globals['_BROKERACCOUNT']._serialized_start=411
+  _globals['_BROKERACCOUNT']._serialized_end=679
+  _globals['_LOGINBROKERACCOUNTREQUEST']._serialized_start=681
+  _globals['_LOGINBROKERACCOUNTREQUEST']._serialized_end=789
+  _globals['_GETHEALTHREQUEST']._serialized_start=791
+  _globals['_GETHEALTHREQUEST']._serialized_end=809
+  _globals['_GETHEALTHRESPONSE']._serialized_start=812
+  _globals['_GETHEALTHRESPONSE']._serialized_end=969
+  _globals['_LISTRUNNERSREQUEST']._serialized_start=971
+  _globals['_LISTRUNNERSREQUEST']._serialized_end=991
+  _globals['_LISTRUNNERSRESPONSE']._serialized_start=993
+  _globals['_LISTRUNNERSRESPONSE']._serialized_end=1054
+  _globals['_CORDONRUNNERREQUEST']._serialized_start=1056
+  _globals['_CORDONRUNNERREQUEST']._serialized_end=1124
+  _globals['_DRAINRUNNERREQUEST']._serialized_start=1126
+  _globals['_DRAINRUNNERREQUEST']._serialized_end=1193
+  _globals['_UNCORDONRUNNERREQUEST']._serialized_start=1195
+  _globals['_UNCORDONRUNNERREQUEST']._serialized_end=1265
+  _globals['_UNCORDONRUNNERRESPONSE']._serialized_start=1267
+  _globals['_UNCORDONRUNNERRESPONSE']._serialized_end=1291
+  _globals['_LISTBROKERACCOUNTSREQUEST']._serialized_start=1293
+  _globals['_LISTBROKERACCOUNTSREQUEST']._serialized_end=1320
+  _globals['_LISTBROKERACCOUNTSRESPONSE']._serialized_start=1322
+  _globals['_LISTBROKERACCOUNTSRESPONSE']._serialized_end=1405
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=1408
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=1537
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=1539
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=1638
+  _globals['_OPERATIONS']._serialized_start=1703
+  _globals['_OPERATIONS']._serialized_end=4000
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from tradewinds.v1 import operations_pb2 as tradewinds_dot_v1_dot_operations__pb2
+from tradewinds.v1 import risk_pb2 as tradewinds_dot_v1_dot_risk__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -75,6 +76,56 @@ class OperationsStub:
                 request_serializer=tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsResponse.FromString,
                 _registered_method=True)
+        self.ListRiskLimits = channel.unary_unary(
+                '/tradewinds.v1.Operations/ListRiskLimits',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.ListRiskLimitsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.ListRiskLimitsResponse.FromString,
+                _registered_method=True)
+        self.GetRiskLimit = channel.unary_unary(
+                '/tradewinds.v1.Operations/GetRiskLimit',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.GetRiskLimitRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.RiskLimit.FromString,
+                _registered_method=True)
+        self.UpdateRiskLimit = channel.unary_unary(
+                '/tradewinds.v1.Operations/UpdateRiskLimit',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.UpdateRiskLimitRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.RiskLimit.FromString,
+                _registered_method=True)
+        self.EngageKillSwitch = channel.unary_unary(
+                '/tradewinds.v1.Operations/EngageKillSwitch',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.EngageKillSwitchRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.KillSwitch.FromString,
+                _registered_method=True)
+        self.GetKillSwitch = channel.unary_unary(
+                '/tradewinds.v1.Operations/GetKillSwitch',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.GetKillSwitchRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.KillSwitch.FromString,
+                _registered_method=True)
+        self.ListKillSwitches = channel.unary_unary(
+                '/tradewinds.v1.Operations/ListKillSwitches',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.ListKillSwitchesRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.ListKillSwitchesResponse.FromString,
+                _registered_method=True)
+        self.ReleaseKillSwitch = channel.unary_unary(
+                '/tradewinds.v1.Operations/ReleaseKillSwitch',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.ReleaseKillSwitchRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.KillSwitch.FromString,
+                _registered_method=True)
+        self.ListRiskDecisions = channel.unary_unary(
+                '/tradewinds.v1.Operations/ListRiskDecisions',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.ListRiskDecisionsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.ListRiskDecisionsResponse.FromString,
+                _registered_method=True)
+        self.ApproveRiskDecision = channel.unary_unary(
+                '/tradewinds.v1.Operations/ApproveRiskDecision',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.ApproveRiskDecisionRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.RiskDecision.FromString,
+                _registered_method=True)
+        self.WithdrawRiskDecision = channel.unary_unary(
+                '/tradewinds.v1.Operations/WithdrawRiskDecision',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.WithdrawRiskDecisionRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.RiskDecision.FromString,
+                _registered_method=True)
 
 
 class OperationsServicer:
@@ -141,6 +192,81 @@ class OperationsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRiskLimits(self, request, context):
+        """Lists the limits that the caller may see, with what is used of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRiskLimit(self, request, context):
+        """Returns the limits of one scope, with what is used of them. NOT_FOUND for another's account or strategy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateRiskLimit(self, request, context):
+        """Changes limits. What tightens is in force when this returns. What lets more through becomes a decision in `pending`: it is
+        in force when it has its approvals and its cool-off is over; PERMISSION_DENIED unless the caller is operator or admin.
+        INVALID_ARGUMENT for a value that is no limit, and without a reason. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EngageKillSwitch(self, request, context):
+        """Stops trading. When this returns, no entry is admitted in its scope any more: every owner of an account has acknowledged, or
+        was fenced off. Strategies are stopped by HALT and more; they stay stopped when it is released. What is cancelled and closed
+        is shown by GetKillSwitch. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetKillSwitch(self, request, context):
+        """Returns one kill switch and how far it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListKillSwitches(self, request, context):
+        """Lists the kill switches that the caller may see, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseKillSwitch(self, request, context):
+        """Asks for the release of a kill switch: a decision, applied when it has its approvals and its cool-off is over.
+        FAILED_PRECONDITION, reason KILL_RELEASED, when it is released already. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRiskDecisions(self, request, context):
+        """Lists what waits for approvals or for its cool-off.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveRiskDecision(self, request, context):
+        """Approves a decision; each person counts once. FAILED_PRECONDITION, reason DECISION_ENDED, when it is applied or withdrawn. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawRiskDecision(self, request, context):
+        """Takes a decision back. FAILED_PRECONDITION, reason DECISION_ENDED, when it is applied already. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperationsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -183,6 +309,56 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.ListAuditEvents,
                     request_deserializer=tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsResponse.SerializeToString,
+            ),
+            'ListRiskLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRiskLimits,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.ListRiskLimitsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.ListRiskLimitsResponse.SerializeToString,
+            ),
+            'GetRiskLimit': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRiskLimit,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.GetRiskLimitRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.RiskLimit.SerializeToString,
+            ),
+            'UpdateRiskLimit': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateRiskLimit,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.UpdateRiskLimitRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.RiskLimit.SerializeToString,
+            ),
+            'EngageKillSwitch': grpc.unary_unary_rpc_method_handler(
+                    servicer.EngageKillSwitch,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.EngageKillSwitchRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.KillSwitch.SerializeToString,
+            ),
+            'GetKillSwitch': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetKillSwitch,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.GetKillSwitchRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.KillSwitch.SerializeToString,
+            ),
+            'ListKillSwitches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKillSwitches,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.ListKillSwitchesRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.ListKillSwitchesResponse.SerializeToString,
+            ),
+            'ReleaseKillSwitch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseKillSwitch,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.ReleaseKillSwitchRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.KillSwitch.SerializeToString,
+            ),
+            'ListRiskDecisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRiskDecisions,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.ListRiskDecisionsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.ListRiskDecisionsResponse.SerializeToString,
+            ),
+            'ApproveRiskDecision': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveRiskDecision,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.ApproveRiskDecisionRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.RiskDecision.SerializeToString,
+            ),
+            'WithdrawRiskDecision': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawRiskDecision,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.WithdrawRiskDecisionRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.RiskDecision.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -402,6 +578,276 @@ class Operations:
             '/tradewinds.v1.Operations/ListAuditEvents',
             tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsRequest.SerializeToString,
             tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRiskLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/ListRiskLimits',
+            tradewinds_dot_v1_dot_risk__pb2.ListRiskLimitsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.ListRiskLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRiskLimit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/GetRiskLimit',
+            tradewinds_dot_v1_dot_risk__pb2.GetRiskLimitRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.RiskLimit.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateRiskLimit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/UpdateRiskLimit',
+            tradewinds_dot_v1_dot_risk__pb2.UpdateRiskLimitRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.RiskLimit.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EngageKillSwitch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/EngageKillSwitch',
+            tradewinds_dot_v1_dot_risk__pb2.EngageKillSwitchRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.KillSwitch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetKillSwitch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/GetKillSwitch',
+            tradewinds_dot_v1_dot_risk__pb2.GetKillSwitchRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.KillSwitch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKillSwitches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/ListKillSwitches',
+            tradewinds_dot_v1_dot_risk__pb2.ListKillSwitchesRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.ListKillSwitchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseKillSwitch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/ReleaseKillSwitch',
+            tradewinds_dot_v1_dot_risk__pb2.ReleaseKillSwitchRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.KillSwitch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRiskDecisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/ListRiskDecisions',
+            tradewinds_dot_v1_dot_risk__pb2.ListRiskDecisionsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.ListRiskDecisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveRiskDecision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/ApproveRiskDecision',
+            tradewinds_dot_v1_dot_risk__pb2.ApproveRiskDecisionRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.RiskDecision.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawRiskDecision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/WithdrawRiskDecision',
+            tradewinds_dot_v1_dot_risk__pb2.WithdrawRiskDecisionRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.RiskDecision.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,11 @@ class OrderState(StrEnum):
         """Whether nothing but a late fill can happen to it."""
         return not TRANSITIONS[self]
 
+    @property
+    def is_at_broker(self) -> bool:
+        """Whether the broker has it and it works there."""
+        return self in (OrderState.OPEN, OrderState.PARTIALLY_FILLED)
+
 
 _BROKER_STATES: Final = frozenset(
     {

@@ -188,6 +188,8 @@ async def running_engine(
         wake_outbox=lambda: wakes.append(None),
         compare_positions=PositionsCheck(instruments.by_token),
         board=board,
+        instruments=instruments,
+        quotes=quotes,
         settings=settings,
     )
     registry = AccountRegistry(

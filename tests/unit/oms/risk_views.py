@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from engine_server.oms.domain import exits
 from engine_server.oms.domain.commands import Denial, PlaceOrder
+from engine_server.oms.domain.exits import OpenLine
 from engine_server.oms.domain.kill_switch import KillAction, KillSwitch
 from engine_server.oms.domain.protection import Quote
 from engine_server.oms.domain.risk.exposure import Exposure
@@ -31,7 +34,13 @@ def risk_view(book: Exposure | None = None, **changes: Any) -> RiskView:
 
 
 def denial_of(order: PlaceOrder, book: Exposure | None = None, **changes: Any) -> Denial | None:
-    return first_denial(order, risk_view(book, **changes))
+    """With the order taken for an exit where it closes what is open, as admission does."""
+    view = risk_view(book, **changes)
+    line = (order.instrument.key, order.request.product)
+    own = sum(p.net_quantity for p in view.book.positions if (p.instrument, p.product) == line)
+    exiting = sum(o.remaining for o in view.book.working if o.side == order.request.side)
+    is_exit = exits.is_exit(order, OpenLine(own, 0, exiting))
+    return first_denial(order, replace(view, is_exit=is_exit))
 
 
 def limits(scope: Scope = Scope.ACCOUNT, **values: object) -> LimitsInForce:

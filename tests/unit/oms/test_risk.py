@@ -56,12 +56,6 @@ def test_an_exit_for_more_than_is_open_is_an_entry() -> None:
     assert denial_of(place_order(capital=Decimal(1), side="SELL", quantity=11), LONG_TEN) is not None
 
 
-def test_working_exits_are_counted_before_another_one_passes() -> None:
-    exposure = Exposure(LONG_TEN.positions, working("SELL", 5, "1500").working)
-    assert denial_of(place_order(capital=Decimal(1), side="SELL", quantity=5), exposure) is None
-    assert denial_of(place_order(capital=Decimal(1), side="SELL", quantity=6), exposure) is not None
-
-
 def test_an_exit_of_a_short_is_a_buy() -> None:
     short = Exposure([position_record(-10, "1400")], ())
     assert denial_of(place_order(capital=Decimal(1), side="BUY"), short) is None

@@ -21,7 +21,7 @@ from engine_server.oms.domain.states import OrderState
 from tests.unit.oms.orders import NIFTY_FUTURE, NOON, RELIANCE, order_record, place_order, position_record
 from tests.unit.oms.risk_views import FRESH, denial_of, kill_switch, limits, risk_view
 
-MOMO = {"config_id": "momo", "epoch": 1}
+MOMO: dict[str, Any] = {"config_id": "momo", "epoch": 1}
 STOCK_FUTURE = msgspec.structs.replace(
     NIFTY_FUTURE, key="NFO:RELIANCE24NOV26FUT", instrument_type="FUTSTK", expiry=date(2026, 11, 24)
 )
@@ -41,7 +41,7 @@ def recent(count: int, *, seconds_ago: float = 1, **changes: Any) -> RecentInten
         )
         for n in range(count)
     ]
-    return RecentIntents([intent_of(order, reduces=False) for order in orders])
+    return RecentIntents([intent_of(order) for order in orders])
 
 
 DENIED: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
@@ -75,16 +75,17 @@ DENIED: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
         ["3", "strategy"],
     ),
     (
-        "INSTRUMENT_UNRESOLVED",
+        "INSUFFICIENT_MARGIN",
         {},
-        {"account": Exposure((), [order_record(state=OrderState.UNKNOWN, order_id="ord-lost")])},
-        ["ord-lost"],
+        {"unit_margin": Decimal(280), "available_margin": Decimal(2799)},
+        ["2800.00", "2799.00"],
     ),
-    ("INSUFFICIENT_MARGIN", {}, {"unit_margin": Decimal(280), "available_margin": Decimal(2799)}, ["2800.00", "2799.00"]),
 ]
 
 
-@pytest.mark.parametrize(("reason", "order", "view", "figures"), DENIED, ids=[f"{n}-{d[0]}" for n, d in enumerate(DENIED)])
+@pytest.mark.parametrize(
+    ("reason", "order", "view", "figures"), DENIED, ids=[f"{n}-{d[0]}" for n, d in enumerate(DENIED)]
+)
 def test_a_rule_denies_with_its_reason_and_figures(
     reason: str, order: dict[str, Any], view: dict[str, Any], figures: list[str]
 ) -> None:
@@ -94,7 +95,9 @@ def test_a_rule_denies_with_its_reason_and_figures(
     assert all(figure in denial.message for figure in figures), denial.message
 
 
-@pytest.mark.parametrize(("reason", "order", "view", "figures"), DENIED, ids=[f"{n}-{d[0]}" for n, d in enumerate(DENIED)])
+@pytest.mark.parametrize(
+    ("reason", "order", "view", "figures"), DENIED, ids=[f"{n}-{d[0]}" for n, d in enumerate(DENIED)]
+)
 def test_an_exit_passes_every_rule_meant_for_entries(
     reason: str, order: dict[str, Any], view: dict[str, Any], figures: list[str]
 ) -> None:
@@ -141,7 +144,9 @@ def test_entries_of_what_is_delivered_end_days_before_its_expiry(days_left: int,
 
 def test_an_exit_in_between_makes_repeated_entries_a_turnover() -> None:
     entries = list(recent(30, seconds_ago=300).committed)
-    exit_ = intent_of(order_record(config_id="momo", side="SELL", created_at=NOON - timedelta(seconds=200)), reduces=True)
+    exit_ = intent_of(
+        order_record(config_id="momo", side="SELL", created_at=NOON - timedelta(seconds=200), is_exit=True)
+    )
     assert denial_of(place_order(**MOMO), intents=RecentIntents([*entries, exit_])) is None
     elsewhere = msgspec.structs.replace(RELIANCE, key="NSE:TCS-EQ")
     assert denial_of(place_order(instrument=elsewhere, **MOMO), intents=RecentIntents(entries)) is None
@@ -152,7 +157,9 @@ def test_the_tightest_limit_binds_an_order_and_each_scope_answers_for_its_own() 
     in_force = LimitsInForce({name: Decimal(5)}, {name: Decimal(3)}, {name: Decimal(4)})
     assert [in_force.of_order(name), in_force.of_account(name), in_force.of_strategy(name)] == [3, 3, 5]
     window = LimitName.DUPLICATE_WINDOW_SECONDS
-    assert LimitsInForce({window: Decimal(5)}, {window: Decimal(1)}).of_order(window) == 5  # the longest is the tightest
+    assert (
+        LimitsInForce({window: Decimal(5)}, {window: Decimal(1)}).of_order(window) == 5
+    )  # the longest is the tightest
     assert LimitsInForce().of_order(window) == 2
     assert LimitsInForce(everybody={window: Decimal(0)}).of_order(window) == 0
 
@@ -203,22 +210,6 @@ books = st.builds(
 
 
 @given(books, sides, quantities, prices)
-def test_whatever_only_reduces_is_let_through_and_can_never_turn_the_position(
-    book: Exposure, side: str, quantity: int, price: Decimal
-) -> None:
-    order, view = place_order(side=side, quantity=quantity, price=price), risk_view(book, quote=None)
-    if not view.only_reduces(order):
-        return
-    halted = denial_of(order, book, quote=None, restriction=Restriction(kill_switch()))
-    assert halted is None
-    net = sum(position.net_quantity for position in book.positions)
-    exits = sum(o.remaining for o in book.working if o.side == side)
-    after = net + (quantity + exits if side == "BUY" else -quantity - exits)
-    assert abs(after) <= abs(net)
-    assert after * net >= 0
-
-
-@given(books, sides, quantities, prices)
 def test_an_order_adds_at_most_its_value_to_one_direction(
     book: Exposure, side: str, quantity: int, price: Decimal
 ) -> None:
@@ -233,8 +224,6 @@ def test_an_entry_that_passes_leaves_the_account_inside_its_limit(
     order = place_order(side=side, quantity=quantity, price=price)
     quote = Quote(price, Decimal(0), Decimal(0), 0.1)
     view = risk_view(book, limits=limits(max_gross_exposure=limit, max_net_exposure=limit), quote=quote)
-    if view.only_reduces(order):
-        return
     if all(rule(order, view) is None for rule in ENTRY_RULES):
         assert gross_exposure(book, order) <= limit
         assert net_exposure(book, order) <= limit
@@ -244,12 +233,12 @@ def test_counters_forget_after_ten_minutes_and_begin_anew_with_the_day() -> None
     activity = Activity()
     for minutes in (0, 5, 9):
         at = NOON + timedelta(minutes=minutes)
-        activity.count(intent_of(order_record(order_id=str(minutes), created_at=at), reduces=False))
+        activity.count(intent_of(order_record(order_id=str(minutes), created_at=at)))
     activity.count_trade(None)
     assert (activity.orders_of(None), activity.trades_of(None), len(activity.intents)) == (3, 1, 3)
-    activity.count(intent_of(order_record(order_id="x", created_at=NOON + timedelta(minutes=11)), reduces=False))
+    activity.count(intent_of(order_record(order_id="x", created_at=NOON + timedelta(minutes=11))))
     assert [intent.order_id for intent in activity.intents] == ["5", "9", "x"]
-    activity.count(intent_of(order_record(order_id="y", created_at=NOON + timedelta(days=1)), reduces=False))
+    activity.count(intent_of(order_record(order_id="y", created_at=NOON + timedelta(days=1))))
     assert (activity.orders_of(None), activity.trades_of(None)) == (1, 0)
 
 

@@ -122,8 +122,12 @@ class LimitsInForce:
         return self._tightest(
             name,
             self._or_default(Scope.ACCOUNT, self.account, name),
-            self._or_default(Scope.GLOBAL, self.everybody, name),
+            self.of_everybody(name),
         )
+
+    def of_everybody(self, name: LimitName) -> Decimal | None:
+        """The global limit alone."""
+        return self._or_default(Scope.GLOBAL, self.everybody, name)
 
     def of_order(self, name: LimitName) -> Decimal | None:
         """What binds one order, whoever set it."""

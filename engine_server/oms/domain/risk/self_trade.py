@@ -16,7 +16,11 @@ def no_self_trade(order: PlaceOrder, view: RiskView) -> Denial | None:
     if price is None:
         return None
     for other in view.account.working:
-        if other.instrument == order.instrument.key and other.side != order.request.side and _crosses(order, price, other):
+        if (
+            other.instrument == order.instrument.key
+            and other.side != order.request.side
+            and _crosses(order, price, other)
+        ):
             return Denial(
                 "SELF_TRADE",
                 f"{other.side} {other.remaining} at {format_rupees(other.price or price)} ({other.order_id}) works on the "

@@ -24,9 +24,7 @@ def within_open_orders(order: PlaceOrder, view: RiskView) -> Denial | None:
     return _within_count(order, view, LimitName.MAX_OPEN_ORDERS, "RISK_OPEN_ORDERS", lambda _: True)
 
 
-def _within_count(
-    order: PlaceOrder, view: RiskView, name: LimitName, reason: str, counts: _Counts
-) -> Denial | None:
+def _within_count(order: PlaceOrder, view: RiskView, name: LimitName, reason: str, counts: _Counts) -> Denial | None:
     scopes = [("account", view.limits.of_account(name), view.account)]
     if order.request.config_id is not None:
         scopes.insert(0, ("strategy", view.limits.of_strategy(name), view.book))

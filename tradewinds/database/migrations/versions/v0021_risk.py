@@ -1,14 +1,14 @@
 """Risk limits, kill switches with their progress by account, and decisions that wait for approval and time.
 
-Revision: 0019
+Revision: 0021
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 
 # Per statement and without a payload: a hint to read both tables.
 STATEMENTS = (

@@ -1,0 +1,110 @@
+"""What a kill switch does next with one account: which orders to cancel, which positions to close. Decided anew at every look,
+so that it goes on after a restart as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine_server.oms.domain.kill_switch import KillAction, KillSwitch
+from engine_server.oms.domain.risk.limits import Scope
+from engine_server.oms.records import OrderRecord, PositionRecord
+
+# An exit that the market has run away from is cancelled and priced anew.
+CHASE_AFTER: Final = timedelta(seconds=2)
+DELIVERED: Final = "CNC"
+
+
+@dataclass(frozen=True)
+class Closing:
+    """One exit: so many units of a strategy's (or, None, of nobody's) position."""
+
+    config_id: str | None
+    instrument: str
+    product: str
+    side: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do now, and what is left."""
+
+    cancel: Sequence[OrderRecord] = ()
+    close: Sequence[Closing] = ()
+    open_orders: int = 0
+    open_positions: int = 0
+    lines: Sequence[tuple[str, str]] = field(default=())  # instrument and product of everything in scope
+
+    @property
+    def is_finished(self) -> bool:
+        """Nothing works and nothing is open, as far as our own books know."""
+        return not self.open_orders and not self.open_positions
+
+
+def exit_prefix(kill: KillSwitch) -> str:
+    """How the request ids of its exits begin."""
+    return f"{kill.kill_id}-"
+
+
+def next_step(
+    kill: KillSwitch, working: Iterable[OrderRecord], positions: Iterable[PositionRecord], now: datetime
+) -> Step:
+    """Cancel first, everything; then buy shorts back; then sell longs: a margin call must not come in between."""
+    orders = [order for order in working if kill.covers(order.account_id, order.config_id)]
+    held = _in_scope(kill, positions)
+    closings = _closings(kill, held)
+    exits = [order for order in orders if order.request_id.startswith(exit_prefix(kill))]
+    others = [order for order in orders if order not in exits]
+    lines = sorted({(p.instrument, p.product) for p in held})
+    left = {"open_orders": len(orders), "open_positions": len(closings), "lines": lines}
+    if others or kill.action is not KillAction.SQUARE_OFF:
+        return Step(cancel=_to_cancel(others), **left)  # type: ignore[arg-type]
+    late = [order for order in exits if order.state.is_at_broker and now - order.created_at >= CHASE_AFTER]
+    shorts = [closing for closing in closings if closing.side == "BUY"]
+    waiting = {(order.config_id, order.instrument, order.product) for order in exits}
+    close = [c for c in shorts or closings if (c.config_id, c.instrument, c.product) not in waiting]
+    return Step(cancel=_to_cancel(late), close=close, **left)  # type: ignore[arg-type]
+
+
+def _to_cancel(orders: Sequence[OrderRecord]) -> list[OrderRecord]:
+    return [order for order in orders if not order.cancel_requested]
+
+
+def _in_scope(kill: KillSwitch, positions: Iterable[PositionRecord]) -> list[PositionRecord]:
+    return [
+        p
+        for p in positions
+        if (kill.include_holdings or p.product != DELIVERED)
+        and (p.config_id == kill.subject_id if kill.scope is Scope.STRATEGY else True)
+    ]
+
+
+def _closings(kill: KillSwitch, held: Sequence[PositionRecord]) -> list[Closing]:
+    if kill.scope is Scope.STRATEGY:
+        return [_closing(p.config_id, p, p.net_quantity) for p in held if p.net_quantity]
+    totals = [p for p in held if not p.config_id and p.net_quantity]
+    return [closing for total in totals for closing in _shared_out(total, held)]
+
+
+def _shared_out(total: PositionRecord, held: Sequence[PositionRecord]) -> list[Closing]:
+    """The account's position among the books that are on its side, the rest to nobody's: books that offset each other are no
+    position at the broker."""
+    left, closings = total.net_quantity, []
+    sign = 1 if left > 0 else -1
+    line = (total.instrument, total.product)
+    books = [p for p in held if p.config_id and (p.instrument, p.product) == line and p.net_quantity * sign > 0]
+    for book in sorted(books, key=lambda p: (-abs(p.net_quantity), p.config_id)):
+        part = min(abs(book.net_quantity), abs(left)) * sign
+        if part:
+            closings.append(_closing(book.config_id, total, part))
+            left -= part
+    if left:
+        closings.append(_closing(None, total, left))
+    return closings
+
+
+def _closing(config_id: str | None, line: PositionRecord, net: int) -> Closing:
+    return Closing(config_id, line.instrument, line.product, "SELL" if net > 0 else "BUY", abs(net))
