@@ -46,7 +46,7 @@ async def serving_operations(
     signing, policy = Signing(folder), policy or DecisionPolicy(1, 0.2)
     desk = KillDesk(engine.database, fence, SystemClock(), new_id, policy)
     parts = RiskParts(engine.database, engine.queries, desk, policy, new_id)
-    health = HealthCheck(engine.database, None)  # type: ignore[arg-type] # nobody asks for it here
+    health = HealthCheck(engine.database, None, lambda: "")  # type: ignore[arg-type] # nobody asks for it here
     server = GrpcServer(TokenVerifier(signing.jwks_file))
     operations_pb2_grpc.add_OperationsServicer_to_server(
         OperationsServicer(health, Listings(engine.database), Cordons(engine.database), parts), server.server
