@@ -236,7 +236,7 @@ async def add_account(database: Database, account_id: str = ACCOUNT, user_id: st
         """
         INSERT INTO risk_limits (scope, subject_id, name, value)
         VALUES ('ACCOUNT', $1, 'max_open_orders', 10000),
-               ('GLOBAL', '', 'duplicate_window_seconds', 0), ('GLOBAL', '', 'collar_percent', 1000),
+               ('GLOBAL', '', 'duplicate_window_seconds', 0), ('GLOBAL', '', 'collar_percent', 100000),
                ('GLOBAL', '', 'max_order_value', 10000000000)
         ON CONFLICT DO NOTHING
         """,
