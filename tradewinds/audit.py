@@ -1,6 +1,7 @@
 """The audit log: who did what to which thing, from where and why, written in the transaction of what it records.
 
-Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE.
+Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. Every entry is linked to the one before it in its stream (its account's, or
+its kind of subject's) by a hash, at the commit: `tradewinds audit verify` walks the chains.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 _INSERT = text(
     """
-    INSERT INTO audit_log (actor, action, subject_type, subject_id, reason, before, after, source)
-    VALUES (:actor, :action, :subject_type, :subject_id, :reason, CAST(:before AS jsonb), CAST(:after AS jsonb), :source)
+    INSERT INTO audit_log (actor, action, subject_type, subject_id, account_id, reason, before, after, source)
+    VALUES (:actor, :action, :subject_type, :subject_id, :account_id, :reason, CAST(:before AS jsonb), CAST(:after AS jsonb),
+            :source)
     """
 )
 
@@ -30,8 +32,10 @@ async def record(
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
     source: str = "",
+    account_id: str = "",
 ) -> None:
-    """Append one record; `subject` is (type, id). The caller commits it together with its own change."""
+    """Append one record; `subject` is (type, id), `account_id` the broker account concerned. The caller commits it together with
+    its own change."""
     await session.execute(
         _INSERT,
         {
@@ -39,6 +43,7 @@ async def record(
             "action": action,
             "subject_type": subject[0],
             "subject_id": subject[1],
+            "account_id": account_id,
             "reason": reason,
             "before": json.dumps(before, default=str) if before is not None else None,
             "after": json.dumps(after, default=str) if after is not None else None,

@@ -123,6 +123,8 @@ METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
     f"{_V1}Operations/ListBrokerAccounts": _READ,
     f"{_V1}Operations/LoginBrokerAccount": _OPERATE,
     f"{_V1}Operations/ListAuditEvents": _READ,
+    f"{_V1}Operations/VerifyAuditLog": frozenset({OPERATOR, ADMIN}),
+    f"{_V1}Operations/ExportAuditLog": _READ,
     f"{_V1}Operations/ListRiskLimits": _READ,
     f"{_V1}Operations/GetRiskLimit": _READ,
     f"{_V1}Operations/UpdateRiskLimit": _OPERATE,

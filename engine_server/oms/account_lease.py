@@ -59,8 +59,8 @@ WITH changed AS (
     INSERT INTO outbox (topic, dedupe_key, payload)
     SELECT $6::jsonb->>'type', $7, $6 FROM changed WHERE $6::jsonb IS NOT NULL
 ), audited AS (
-    INSERT INTO audit_log (actor, action, subject_type, subject_id, reason, after, source)
-    SELECT $2, 'account.gate', 'account', account_id, $5, jsonb_build_object('gate', $4::text), 'oms' FROM changed
+    INSERT INTO audit_log (actor, action, subject_type, subject_id, account_id, reason, after, source)
+    SELECT $2, 'account.gate', 'account', account_id, account_id, $5, jsonb_build_object('gate', $4::text), 'oms' FROM changed
 )
 SELECT count(*) FROM changed
 """

@@ -269,6 +269,7 @@ class KillDesk:
                 "include_holdings": include_holdings,
             },
             source=actor.source,
+            account_id=subject.account_id,
         )
 
     async def _owners(self, kill: KillSwitch) -> list[_Owner]:

@@ -265,9 +265,15 @@ async def _record(session: AsyncSession, action: str, decision: Decision, actor:
         "applies_at": decision.applies_at,
         "state": decision.state,
     }
-    subject = ("risk_decision", decision.decision_id)
     await audit.record(
-        session, actor=actor.name, action=action, subject=subject, reason=reason, after=after, source=actor.source
+        session,
+        actor=actor.name,
+        action=action,
+        subject=("risk_decision", decision.decision_id),
+        reason=reason,
+        after=after,
+        source=actor.source,
+        account_id=decision.subject_id if decision.scope is Scope.ACCOUNT else "",
     )
 
 

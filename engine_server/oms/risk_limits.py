@@ -98,6 +98,7 @@ async def update(
             before={name: now.get(name) for name in tightened},
             after=texts,
             source=actor.source,
+            account_id=subject.account_id,
         )
     if loosened:
         key = (subject.scope, subject.subject_id)

@@ -10,13 +10,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from engine_server.fleet.cordons import Cordons
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import AccountListing, Listings
+from engine_server.rpc.audit import AuditRpcs
 from engine_server.rpc.risk import RiskParts, RiskRpcs
 from tradewinds import auth
 from tradewinds.paging import decode_token, encode_token, page_size
 from tradewinds.v1 import common_pb2, operations_pb2, operations_pb2_grpc
 
 
-class OperationsServicer(RiskRpcs, operations_pb2_grpc.OperationsServicer):
+class OperationsServicer(AuditRpcs, RiskRpcs, operations_pb2_grpc.OperationsServicer):
     """Shows how the system is, sets runners aside, limits trading and stops it."""
 
     def __init__(self, health: HealthCheck, listings: Listings, cordons: Cordons, risk: RiskParts) -> None:
@@ -24,6 +25,7 @@ class OperationsServicer(RiskRpcs, operations_pb2_grpc.OperationsServicer):
         self._cordons = cordons
         self._listings = listings
         self._risk = risk
+        self._database = risk.database
 
     async def GetHealth(  # noqa: N802
         self, request: operations_pb2.GetHealthRequest, context: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tradewinds.cli import market, runners, strategies, trading
+from tradewinds.cli.audit import audit
 from tradewinds.cli.broker import broker
 from tradewinds.cli.calendar import calendar
 from tradewinds.cli.instruments import instruments
@@ -37,6 +38,7 @@ app.add_typer(instruments, name="instruments")
 app.add_typer(calendar, name="calendar")
 app.add_typer(broker, name="broker")
 app.add_typer(notifications, name="notifications")
+app.add_typer(audit, name="audit")
 app.add_typer(risk, name="risk")
 app.add_typer(kill, name="kill")
 app.command()(release)

@@ -76,6 +76,16 @@ class OperationsStub:
                 request_serializer=tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsResponse.FromString,
                 _registered_method=True)
+        self.VerifyAuditLog = channel.unary_unary(
+                '/tradewinds.v1.Operations/VerifyAuditLog',
+                request_serializer=tradewinds_dot_v1_dot_operations__pb2.VerifyAuditLogRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_operations__pb2.VerifyAuditLogResponse.FromString,
+                _registered_method=True)
+        self.ExportAuditLog = channel.unary_stream(
+                '/tradewinds.v1.Operations/ExportAuditLog',
+                request_serializer=tradewinds_dot_v1_dot_operations__pb2.ExportAuditLogRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_operations__pb2.ExportAuditLogResponse.FromString,
+                _registered_method=True)
         self.ListRiskLimits = channel.unary_unary(
                 '/tradewinds.v1.Operations/ListRiskLimits',
                 request_serializer=tradewinds_dot_v1_dot_risk__pb2.ListRiskLimitsRequest.SerializeToString,
@@ -187,6 +197,21 @@ class OperationsServicer:
 
     def ListAuditEvents(self, request, context):
         """Lists what was done, by whom and why, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyAuditLog(self, request, context):
+        """Walks through the hash chains of the audit log and says whether it is what was written, or names the first row that is not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportAuditLog(self, request, context):
+        """Streams the audit log of a period, oldest first: everything for those who see everything, otherwise what concerns the caller's
+        accounts and what the caller did.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -309,6 +334,16 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.ListAuditEvents,
                     request_deserializer=tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsResponse.SerializeToString,
+            ),
+            'VerifyAuditLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyAuditLog,
+                    request_deserializer=tradewinds_dot_v1_dot_operations__pb2.VerifyAuditLogRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_operations__pb2.VerifyAuditLogResponse.SerializeToString,
+            ),
+            'ExportAuditLog': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportAuditLog,
+                    request_deserializer=tradewinds_dot_v1_dot_operations__pb2.ExportAuditLogRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_operations__pb2.ExportAuditLogResponse.SerializeToString,
             ),
             'ListRiskLimits': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRiskLimits,
@@ -578,6 +613,60 @@ class Operations:
             '/tradewinds.v1.Operations/ListAuditEvents',
             tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsRequest.SerializeToString,
             tradewinds_dot_v1_dot_operations__pb2.ListAuditEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyAuditLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/VerifyAuditLog',
+            tradewinds_dot_v1_dot_operations__pb2.VerifyAuditLogRequest.SerializeToString,
+            tradewinds_dot_v1_dot_operations__pb2.VerifyAuditLogResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportAuditLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tradewinds.v1.Operations/ExportAuditLog',
+            tradewinds_dot_v1_dot_operations__pb2.ExportAuditLogRequest.SerializeToString,
+            tradewinds_dot_v1_dot_operations__pb2.ExportAuditLogResponse.FromString,
             options,
             channel_credentials,
             insecure,

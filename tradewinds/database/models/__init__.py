@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tradewinds.database.models.accounts import AccountLease, BrokerAccount, BrokerSession, User
 from tradewinds.database.models.alerts import PriceAlert, PriceAlertFire, PriceAlertLease
-from tradewinds.database.models.audit import AuditEntry
+from tradewinds.database.models.audit import AuditEntry, AuditLink
 from tradewinds.database.models.base import Base
 from tradewinds.database.models.books import Position, Trade
 from tradewinds.database.models.exits import AccountHold, Guard
@@ -48,6 +48,7 @@ __all__ = [
     "ApiRequest",
     "Assignment",
     "AuditEntry",
+    "AuditLink",
     "BarRange",
     "Base",
     "BrokerAccount",
