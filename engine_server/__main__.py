@@ -17,10 +17,13 @@ _PROCESSES: Final = {
 
 
 _CHECK: Final = "broker-check"
+_BREAK_GLASS: Final = "break-glass"
 
 
 def main() -> None:
     """Run the process named by the one argument; exit code 2 with the list of names for any other."""
+    if sys.argv[1:2] == [_BREAK_GLASS]:
+        sys.exit(importlib.import_module("engine_server.break_glass.command").main(sys.argv[2:]))
     if sys.argv[1:2] == [_CHECK]:
         sys.exit(importlib.import_module("engine_server.preflight.command").main(sys.argv[2:]))
     if len(sys.argv) != 2 or sys.argv[1] not in _PROCESSES:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +29,7 @@ from engine_server.market.quote_watch import QuoteWatch
 from engine_server.market.quotes import QuoteService
 from engine_server.oms.account_lease import LeaseOwner
 from engine_server.oms.directory import Account
+from engine_server.oms.domain.tags import tag_key
 from engine_server.oms.event_follower import EventFollower
 from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.kill_desk import KillDesk
@@ -228,7 +227,7 @@ def _registry(
         clock=parts.clock,
         market_clock=parts.market_clock,
         new_id=new_id,
-        tag_key=_tag_key(parts.configuration.seal.key_bytes()),
+        tag_key=tag_key(parts.configuration.seal.key_bytes()),
         wake_outbox=parts.relay.wake,
         compare_positions=PositionsCheck(catalog.by_token),
         board=board,
@@ -294,11 +293,6 @@ def _broker_factory(configuration: Configuration, database: Database) -> BrokerF
         )
 
     return make
-
-
-def _tag_key(seal_key: bytes) -> bytes:
-    """Order tags carry a keyed check; its key is derived, so that one secret is enough to run an engine."""
-    return hmac.new(seal_key, b"tradewinds order tags v1", hashlib.sha256).digest()
 
 
 @asynccontextmanager

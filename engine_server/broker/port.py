@@ -109,6 +109,8 @@ class PositionReport:
     buy_average: Decimal
     sell_average: Decimal
     realised_pnl: Decimal
+    symbol: str = ""
+    last_price: Decimal | None = None
 
 
 @dataclass(frozen=True)

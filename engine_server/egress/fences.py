@@ -10,12 +10,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from tradewinds.errors import ConfigurationError
 
 _FILE = "fences.json"
+# Who stopped an account by hand shuts everybody else out until it is reopened by hand.
+BREAK_GLASS: Final = "break-glass"
+REOPENED: Final = "break-glass-reopened"
 
 
 class Fence(msgspec.Struct, frozen=True):
@@ -60,6 +64,10 @@ class Fences:
             return f"no fence has been raised for account {account} here: whoever owns it does so first (POST /fence)"
         if epoch < fence.epoch:
             return f"epoch {epoch} of account {account} is over: {fence.owner} raised the fence to {fence.epoch}"
+        if fence.owner == BREAK_GLASS:
+            return (
+                f"account {account} was stopped by break-glass; reopen it with `break-glass reopen --account {account}`"
+            )
         return f"the fence of account {account} stands at {fence.epoch}; raise it to {epoch} first (POST /fence)"
 
     def raise_to(self, account: str, fence: Fence) -> bool:
@@ -69,13 +77,17 @@ class Fences:
         now = self._fences.get(account)
         if now == fence:
             return False
-        if now is not None and fence.epoch <= now.epoch:
+        if now is not None and (fence.epoch <= now.epoch or _is_shut_out(now, fence)):
             raise FenceAheadError(now)
         fences = {**self._fences, account: fence}
         if self._folder is not None:
             _save(self._folder, fences)
         self._fences = fences
         return True
+
+
+def _is_shut_out(now: Fence, wanted: Fence) -> bool:
+    return now.owner == BREAK_GLASS and wanted.owner not in (BREAK_GLASS, REOPENED)
 
 
 def _load(folder: Path) -> Mapping[str, Fence]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from engine_server.broker.fence import FenceReport, FenceUnreachableError
-from engine_server.egress.fences import FenceAheadError
+from engine_server.egress.fences import BREAK_GLASS, FenceAheadError
 from engine_server.oms.account_lease import AccountLease, LeaseLostError
 from tradewinds.telemetry import get_logger
 
@@ -41,6 +41,11 @@ class AccountFence:
             try:
                 report = await self._fence.raise_to(self._lease.account_id, self._lease.epoch)
             except FenceAheadError as e:
+                if e.fence.owner == BREAK_GLASS:
+                    raise FenceUnreachableError(
+                        f"account {self._lease.account_id} was stopped by break-glass; it stays closed until "
+                        f"`break-glass reopen --account {self._lease.account_id}` on the egress node"
+                    ) from e
                 log.warning("ahead", account_id=self._lease.account_id, epoch=self._lease.epoch, in_force=e.fence.epoch)
                 await self._lease.raise_epoch(e.fence.epoch + 1)
             else:

@@ -96,6 +96,8 @@ def position_report(row: Mapping[str, Any]) -> PositionReport:
         buy_average=decimal(row, "buyavgprice"),
         sell_average=decimal(row, "sellavgprice"),
         realised_pnl=decimal(row, "realised"),
+        symbol=text(row, "tradingsymbol"),
+        last_price=optional_decimal(row, "ltp"),
     )
 
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import msgspec
 
-from engine_server.oms.records import TradeRecord
 from engine_server.oms.domain.protection import Quote
+from engine_server.oms.records import TradeRecord
 from tradewinds.instruments import Instrument
 
 

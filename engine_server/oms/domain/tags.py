@@ -20,6 +20,11 @@ _CHECK_CHARACTERS = 5
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base32: nothing that a person mixes up
 
 
+def tag_key(seal_key: bytes) -> bytes:
+    """Order tags carry a keyed check; its key is derived, so that one secret is enough to run an engine."""
+    return hmac.digest(seal_key, b"tradewinds order tags v1", "sha256")
+
+
 @dataclass(frozen=True)
 class Tags:
     """Makes and recognises the tags of one broker account."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -171,9 +172,12 @@ def test_the_day_in_india_begins_on_the_eve_in_utc(text: str) -> None:
 
 
 def test_a_position_row_becomes_a_report() -> None:
-    assert position_reports([POSITION_ROW]) == [
-        PositionReport("NSE", "2885", "CNC", 1, 1, 0, Decimal("2235.80"), Decimal("0.00"), Decimal("-12.50"))
-    ]
+    (report,) = position_reports([POSITION_ROW])
+    assert replace(report, symbol="", last_price=None) == PositionReport(
+        "NSE", "2885", "CNC", 1, 1, 0, Decimal("2235.80"), Decimal("0.00"), Decimal("-12.50")
+    )
+    assert report.symbol == POSITION_ROW.get("tradingsymbol", "")
+    assert report.last_price == (Decimal(POSITION_ROW["ltp"]) if "ltp" in POSITION_ROW else None)
 
 
 @pytest.mark.parametrize(
