@@ -181,9 +181,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
         server.server,
     )
     operations_pb2_grpc.add_OperationsServicer_to_server(
-        OperationsServicer(
-            health, Listings(parts.database), Cordons(parts.database), _risk(service, parts, queries)
-        ),
+        OperationsServicer(health, Listings(parts.database), Cordons(parts.database), _risk(service, parts, queries)),
         server.server,
     )
     service.spawn("instruments", catalog.follow())
