@@ -118,15 +118,19 @@ class TickReader:
 
     def _route(self, payload: bytes) -> None:
         """Records of `tradewinds.ticks` to those who follow them."""
-        records = unpack(payload)
         touched: set[Follower] = set()
-        for record in records.tolist():
-            for follower in self._routes.get((record[0], record[2]), ()):
-                row = _row(follower.keys[record[0], record[2]], record)
+        routed = 0
+        for record in unpack(payload).tolist():
+            followers = self._routes.get((record[0], record[2]))
+            if not followers:
+                continue
+            row = _row(followers[0].keys[record[0], record[2]], record)
+            routed += len(followers)
+            for follower in followers:
                 follower.told.add(row[0])
                 follower.sink.offer_tick(row)
-                touched.add(follower)
-                _ROUTED.inc()
+            touched.update(followers)
+        _ROUTED.inc(routed)
         for follower in touched:
             follower.sink.flush_ticks()
 

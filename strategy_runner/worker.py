@@ -32,6 +32,8 @@ _RUNNER_GONE: Final = 70
 
 _PROGRESS_SECONDS: Final = 1.0
 _CHECKPOINT_SECONDS: Final = 0.25
+# The pipe is read, timers are looked at and progress is told at least so often, if callbacks allow: each costs as much as a short callback.
+_BREATH_SECONDS: Final = 0.001
 _PAST_BARS_SECONDS: Final = 20.0
 _MAX_UNSENT_BYTES: Final = 4 * 1024 * 1024
 _MAX_TRACEBACK: Final = 8_000
@@ -86,6 +88,8 @@ class StrategyWorker:
         self._clock = MarketClock()
         self._loop_count = 0
         self._progress_at = 0.0
+        self._breathed_at = 0.0
+        self._timers_at = 0.0
         self._longest_seconds = 0.0
         self._saved_at = 0.0
         self._has_past_bars = asyncio.Event()
@@ -136,22 +140,27 @@ class StrategyWorker:
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def _round(self, driver: StrategyDriver) -> None:
-        """Handle one thing, or wait for one."""
+        """Handle one thing, or wait for one. Between two short callbacks there is not always time to look up: see `_BREATH_SECONDS`."""
         began = time.monotonic()
-        if await self._handle_next(driver):
-            self._longest_seconds = max(self._longest_seconds, time.monotonic() - began)
+        self._loop_count += 1
+        if await self._handle_next(driver, began):
+            ended = time.monotonic()
+            self._longest_seconds = max(self._longest_seconds, ended - began)
+            if ended - self._breathed_at < _BREATH_SECONDS:
+                return
         else:
             await self._inbox.wait(self._idle_seconds(driver) if self._is_caught_up else _CHECKPOINT_SECONDS)
-        self._keep_up(driver)
+        self._breathed_at = time.monotonic()
+        self._keep_up(driver, self._breathed_at)
         await asyncio.sleep(0)  # let the pipe be read between two callbacks
 
-    async def _handle_next(self, driver: StrategyDriver) -> bool:
+    async def _handle_next(self, driver: StrategyDriver, now: float) -> bool:
         """By urgency: orders and orders from above, timers, a price. False when there is nothing to do."""
         if (message := self._inbox.next_message()) is not None:
             await self._handle(driver, message)
         elif not self._is_caught_up:
             return False
-        elif self._timer_is_due(driver):
+        elif now - self._timers_at >= _BREATH_SECONDS and self._timer_is_due(driver, now):
             await driver.fire_timers()
         elif (row := self._inbox.next_row()) is None:
             return False
@@ -200,7 +209,8 @@ class StrategyWorker:
             case _:
                 raise TypeError(f"{type(message).__name__} makes no sense while a strategy runs")
 
-    def _timer_is_due(self, driver: StrategyDriver) -> bool:
+    def _timer_is_due(self, driver: StrategyDriver, now: float) -> bool:
+        self._timers_at = now
         due = driver.next_due_ms()
         return due is not None and due <= self._clock.now_ms()
 
@@ -212,9 +222,7 @@ class StrategyWorker:
             return wait
         return min(wait, max(0.0, (due - self._clock.now_ms()) / 1000 / self._clock.rate))
 
-    def _keep_up(self, driver: StrategyDriver) -> None:
-        self._loop_count += 1
-        now = time.monotonic()
+    def _keep_up(self, driver: StrategyDriver, now: float) -> None:
         if now - self._saved_at >= _CHECKPOINT_SECONDS and driver.has_unsaved:
             self._saved_at = now
             driver.save_if_changed()

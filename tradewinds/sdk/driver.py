@@ -199,5 +199,5 @@ class StrategyDriver:
         self.callback = name
         self._touched = True
         outcome = function(*arguments)
-        if inspect.isawaitable(outcome):
+        if outcome is not None and inspect.isawaitable(outcome):
             await outcome

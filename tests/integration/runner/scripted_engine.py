@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -72,6 +72,7 @@ class ScriptedEngine(
         module_path: str = "lab_strategies.lab",
         state_json: str = "",
         last_event_sequence: int = 0,
+        instruments: Sequence[market_data_pb2.Instrument] = (RELIANCE,),
     ) -> None:
         self.send(
             directive=strategy_runner_pb2.Directive(
@@ -82,7 +83,7 @@ class ScriptedEngine(
                 module_path=module_path,
                 class_name=class_name,
                 config_json=json.dumps(config or {}),
-                instruments=[RELIANCE],
+                instruments=instruments,
                 state_json=state_json,
                 last_event_sequence=last_event_sequence,
             )
