@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.clock import MarketClock, ist_day, trading_date
+from sandbox.derivatives import DerivativesData
 from sandbox.edis import EdisDesk
 from sandbox.faults.reading import read_faults_file
 from sandbox.faults.register import Fault, FaultRequest, Faults
@@ -98,6 +99,13 @@ class Broker:
         self._look_at_demand_at = 0.0
         self.feed = PriceFeed(_feed_parts(prepared), self._market_ms)
         self.board = self.feed.board
+        self.derivatives = DerivativesData(
+            prepared.listing,
+            self.feed.tape.derived,
+            self.board.quote,
+            self.feed.open_interest,
+            self._market_ms,
+        )
         if memory is not None:
             self.board.restore(memory.quotes)
         known_ms = max(history.market_ms, memory.market_ms if memory else 0)
@@ -192,7 +200,7 @@ class Broker:
         if time.monotonic() < self._look_at_demand_at:
             return
         self._look_at_demand_at = time.monotonic() + _DEMAND_SECONDS
-        self.feed.follow(self.market_stream.wanted() | {order.key for order in self.book.live()}, now_ms)
+        self.feed.follow(self.market_stream.wanted() | self.trading.wanted(), now_ms)
 
     def _market_ms(self) -> int:
         return self.clock.now_ms()

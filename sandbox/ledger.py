@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -10,6 +10,7 @@ from sandbox.clock import ist_day
 from sandbox.holdings import HoldingBook
 from sandbox.orders import Side
 from sandbox.positions import Fill, PositionBook, restored_fill
+from sandbox.universe import Instrument
 
 DELIVERY = "DELIVERY"
 
@@ -120,6 +121,24 @@ class Ledger:
         elif position.net < 0:
             self.holdings.deliver(key, -position.net)
         self.positions.forget(position_key)
+
+
+def split_terms(details: Mapping[str, Any]) -> tuple[str, int, int]:
+    """Kind, shares after, for every so many before. Raises ValueError."""
+    kind, ratio = str(details.get("kind") or "SPLIT").upper(), str(details.get("ratio") or "2:1")
+    numerator, _, denominator = ratio.partition(":")
+    known = numerator.isdigit() and denominator.isdigit() and kind in ("SPLIT", "BONUS")
+    if not known or int(numerator) < 1 or int(denominator) < 1:
+        raise ValueError(f"kind {kind!r} and ratio {ratio!r}: SPLIT or BONUS, and whole numbers such as 2:1")
+    return kind, int(numerator), int(denominator)
+
+
+def corporate_action(instrument: Instrument, details: Mapping[str, Any], at_ms: int) -> CorporateAction:
+    """What a fault asks for: `kind` SPLIT or BONUS, `ratio` "2:1" is two shares for every one. Prices do not follow: they are
+    functions of time. Raises ValueError.
+    """
+    kind, many, each = split_terms(details)
+    return CorporateAction(instrument.exchange, instrument.token, instrument.symbol, kind, many, each, at_ms)
 
 
 def snapshot_of(entry: Settlement | Conversion | CorporateAction | DayTurn) -> dict[str, Any]:

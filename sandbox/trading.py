@@ -10,13 +10,16 @@ from typing import Any
 from sandbox.auctions import Auctions
 from sandbox.clock import MarketClock, ist_day, session_open_ms
 from sandbox.day_plan import DayPlan
+from sandbox.faults.names import FaultName
 from sandbox.faults.register import Faults
+from sandbox.gtt import GttDesk
 from sandbox.latency import Latency
-from sandbox.ledger import Ledger
+from sandbox.ledger import Ledger, corporate_action
 from sandbox.market import Quote, QuoteBoard
 from sandbox.market_day import MarketDay
 from sandbox.order_book import OrderBook, OrderNews
 from sandbox.order_desk import OrderDesk
+from sandbox.orders import Origin
 from sandbox.phases import Market, Phase, TradingCalendar
 from sandbox.recovery import History
 from sandbox.settlement import Settler
@@ -24,7 +27,7 @@ from sandbox.square_off import SquareOff
 from sandbox.ticks import Tick
 from sandbox.trading_hours import TradingHours, markets_of
 from sandbox.truth import Truth
-from sandbox.universe import InstrumentKey, Universe
+from sandbox.universe import Instrument, InstrumentKey, Universe
 
 _BEHIND_EVERYTHING = 9
 
@@ -93,6 +96,14 @@ class Trading:
             truth,
         )
         self.desk.recover(history.orders.values(), history.entries)
+        self.gtt = GttDesk(
+            universe,
+            around.board.quote,
+            clock.now_ms,
+            lambda event, rule: truth.append("gtt", event=event, rule=rule),
+            lambda new: self.desk.place(new, Origin.GTT),
+        )
+        self.gtt.recover(history.gtt_rules)
 
     def on_tick(self, tick: Tick, show: Callable[[Tick], Quote]) -> None:
         """A print of the price source. Outside continuous trading a recording is still shown, and nothing else prints."""
@@ -100,6 +111,7 @@ class Trading:
         if instrument is None:
             return
         now_ms = self._around.clock.now_ms()
+        self._befall(instrument, now_ms)
         trades = self.hours.trades_now(instrument, now_ms)
         if not trades and (not self._around.recorded or self.hours.is_halted(instrument, now_ms)):
             return
@@ -107,6 +119,20 @@ class Trading:
         self.auctions.on_recorded_print(quote)
         if trades:
             self.desk.on_quote(quote)
+            self.gtt.on_quote(quote)
+
+    def wanted(self) -> set[InstrumentKey]:
+        """What must print although nobody listens: what an order or a rule waits in."""
+        return {order.key for order in self.book.live()} | self.gtt.wanted
+
+    def _befall(self, instrument: Instrument, now_ms: int) -> None:
+        """Faults of the market itself: a halt of everything, a split or bonus of one share."""
+        faults, name = self._around.faults, ":".join(instrument.key)
+        if halt := faults.take(FaultName.INDEX_HALT, name):
+            self.hours.halted_until_ms = now_ms + int(halt.delay_seconds * 1000)
+            self._around.truth.append("halt", until_ms=self.hours.halted_until_ms)
+        if action := faults.take(FaultName.CORPORATE_ACTION, name):
+            self.book.post("corporate_action", corporate_action(instrument, action.details, now_ms))
 
     def idle_until(self, now_ms: int) -> int | None:
         """When the cash market's day is over: the beginning of its next one. None while there is something to wait for today."""

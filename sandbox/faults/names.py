@@ -53,6 +53,6 @@ class FaultName(StrEnum):
 
 
 DETAILS: Mapping[FaultName, frozenset[str]] = {
-    FaultName.CORPORATE_ACTION: frozenset({"kind", "ratio", "amount"}),
+    FaultName.CORPORATE_ACTION: frozenset({"kind", "ratio"}),
 }
 """What a fault may be told beyond the fields of every fault, in its `details` object."""

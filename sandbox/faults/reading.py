@@ -9,6 +9,7 @@ from typing import Any
 from sandbox.errors import BadInputError
 from sandbox.faults.names import DETAILS, FaultName
 from sandbox.faults.register import FaultRequest
+from sandbox.ledger import split_terms
 
 _FIELDS = ("fault", "route", "count", "probability", "delay_seconds", "details")
 _LONGEST_DELAY_SECONDS = 3600.0
@@ -95,4 +96,9 @@ def _details(name: FaultName, given: Any) -> dict[str, Any]:
         raise BadFaultError(f"details is a JSON object; got {given!r}")
     if unknown := sorted(set(given) - allowed):
         raise BadFaultError(f"unknown detail {unknown[0]!r} of {name}; it takes {', '.join(sorted(allowed)) or 'none'}")
+    if name is FaultName.CORPORATE_ACTION:
+        try:
+            split_terms(given)
+        except ValueError as e:
+            raise BadFaultError(f"details of {name}: {e}") from e
     return dict(given)
