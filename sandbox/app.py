@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from sandbox.broker import Broker
-from sandbox.http import auth, calculators, control, derivatives, edis, faults, gtt, market_data, orders, portfolio
+from sandbox.http import auth, calculators, control, derivatives, edis, faults, gtt, history, market_data, orders, portfolio
 from sandbox.http.disturbances import disturbed
 from sandbox.http.envelope import BROKER
 from sandbox.http.gate import answered, gateway, recorded
@@ -16,7 +16,7 @@ def make_app(broker: Broker) -> web.Application:
     app = web.Application(middlewares=[recorded, disturbed, answered, gateway])
     app[BROKER] = broker
     orders.prepare(app)
-    for room in (auth, orders, portfolio, calculators, gtt, derivatives, market_data, edis, control, faults):
+    for room in (auth, orders, portfolio, calculators, gtt, derivatives, market_data, history, edis, control, faults):
         app.add_routes(room.routes)
     app.router.add_get("/smart-stream", broker.market_stream.serve)
     app.router.add_get("/smart-order-update", broker.order_stream.serve)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.candles import History
 from sandbox.clock import MarketClock, ist_day, trading_date
 from sandbox.derivatives import DerivativesData
 from sandbox.edis import EdisDesk
@@ -106,6 +107,7 @@ class Broker:
             self.feed.open_interest,
             self._market_ms,
         )
+        self.history = History(self.feed.tape, self._market_ms)
         if memory is not None:
             self.board.restore(memory.quotes)
         known_ms = max(history.market_ms, memory.market_ms if memory else 0)
