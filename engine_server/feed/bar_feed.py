@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from prometheus_client import Gauge
@@ -19,6 +19,7 @@ from engine_server.bars.market_hours import Market, MarketHours, market_of
 from engine_server.feed.bar_keeper import BarKeeper
 from engine_server.feed.bar_publisher import BarPublisher
 from engine_server.feed.instrument_codes import instrument_code, instrument_codes
+from engine_server.feed.placement import Instruments
 from tradewinds.bars import STREAM, Bar
 from tradewinds.clock import MarketClock
 from tradewinds.instruments import Instrument, InstrumentKey
@@ -34,17 +35,25 @@ _CYCLE_SECONDS: Final = 0.25
 GRACE_SECONDS: Final = 1.0
 _MAX_WAITING_TICKS: Final = 200_000
 _JUMP_BACK_MS: Final = 60_000
+# Real seconds: a subscription that was asked for is in force by then.
+_SUBSCRIBED_SECONDS: Final = 1.0
 
-# Every instrument that is streamed now; the second part changes when its stream was interrupted.
-Streamed = Mapping[InstrumentKey, tuple[Instrument, Hashable]]
+
+class StreamedSocket(NamedTuple):
+    """What one socket carries, and the number of the connection it comes on; None while there is none."""
+
+    instruments: Instruments
+    connection: int | None
 
 
 @dataclass
 class _Followed:
+    """`source` is the socket and connection that its ticks come on; None while none come."""
+
     key: InstrumentKey
     code: int
     market: Market
-    since: Hashable
+    source: tuple[int, int] | None
 
 
 class BarFeed:
@@ -56,15 +65,20 @@ class BarFeed:
         keeper: BarKeeper,
         hours: MarketHours,
         market_clock: MarketClock,
+        *,
         is_known: Callable[[], bool],
-        streamed: Callable[[], Streamed],
+        streamed: Callable[[], Sequence[StreamedSocket]],
+        may_write: Callable[[], bool],
     ) -> None:
+        """`is_known`: whether the market clock has been set. `may_write` is False while another feed may be publishing."""
         self._publisher = publisher
         self._keeper = keeper
         self._hours = hours
         self._market_clock = market_clock
         self._is_known = is_known
         self._streamed = streamed
+        self._may_write = may_write
+        self._seen: Sequence[StreamedSocket] = ()
         self._builder = BarBuilder()
         self._followed: dict[int, _Followed] = {}  # by slot
         self._slots: dict[InstrumentKey, int] = {}
@@ -73,8 +87,19 @@ class BarFeed:
         self._codes = self._slots_by_code = np.empty(0, np.int64)
         self._waiting: list[TickArray] = []
         self._waiting_ticks = 0
+        self._has_lost = False
         self._now_ms = 0
         self._told_ms = 0
+
+    def begin(self) -> None:
+        """This feed streams from now on: what waits here is of an earlier time, and others have published since."""
+        self._waiting, self._waiting_ticks = [], 0
+        self._publisher.begin()
+        self._keeper.begin()
+
+    def lost(self) -> None:
+        """Some ticks, nobody knows which, have not come this far."""
+        self._has_lost = True
 
     def take(self, ticks: TickArray) -> None:
         """A batch, in the order of arrival. More than 200,000 ticks between two rounds: all are given up, as a gap."""
@@ -83,14 +108,15 @@ class BarFeed:
         if self._waiting_ticks > _MAX_WAITING_TICKS:
             log.warning_throttled("overflow", dropped=self._waiting_ticks)
             self._waiting, self._waiting_ticks = [], 0
-            self._interrupt(list(self._followed), self._now_ms)
+            self.lost()
 
     async def run(self) -> None:
         """Build, for ever."""
         while True:
             if self._is_known():
                 self.round()
-                await self._publisher.flush()
+                if self._may_write():
+                    await self._publisher.flush()
             await asyncio.sleep(_CYCLE_SECONDS)
 
     def complete_from(self) -> Mapping[InstrumentKey, int]:
@@ -107,8 +133,11 @@ class BarFeed:
             log.info("clock.back", from_ms=self._now_ms, to_ms=now_ms)
             closed += self._builder.close_all()
             self._told_ms = 0
-            self._interrupt(list(self._followed), now_ms)
+            self.lost()
         self._now_ms = now_ms
+        if self._has_lost:
+            self._has_lost = False
+            self._interrupt(list(self._followed), now_ms)
         self._refresh_hours(now_ms)
         ticks = self._collect()
         closed += self._builder.take(ticks)
@@ -160,33 +189,52 @@ class BarFeed:
             key = self._followed[slot].key
             yield Bar(key, interval, start, first, high, low, last, volume, interest, STREAM, closed, complete)
 
-    def _follow(self, streamed: Streamed, now_ms: int) -> None:
-        gone = [slot for slot, one in self._followed.items() if one.key not in streamed]
-        interrupted = [
-            slot
-            for key, (_instrument, since) in streamed.items()
-            if (slot := self._slots.get(key, -1)) >= 0 and self._followed[slot].since != since
-        ]
-        new = [(key, instrument, since) for key, (instrument, since) in streamed.items() if key not in self._slots]
-        if gone:
+    def _follow(self, streamed: Sequence[StreamedSocket], now_ms: int) -> None:
+        is_same = len(streamed) == len(self._seen) and all(
+            one.instruments is before.instruments and one.connection == before.connection
+            for one, before in zip(streamed, self._seen, strict=True)
+        )
+        if not is_same:
+            self._seen = streamed
+            self._follow_others(streamed, now_ms)
+        if mute := [slot for slot, one in self._followed.items() if one.source is None]:
+            self._builder.interrupt(np.array(mute, np.int64), now_ms)
+
+    def _follow_others(self, streamed: Sequence[StreamedSocket], now_ms: int) -> None:
+        carried = {
+            key: (instrument, None if socket.connection is None else (number, socket.connection))
+            for number, socket in enumerate(streamed)
+            for key, instrument in socket.instruments.items()
+        }
+        settled_ms = now_ms + int(_SUBSCRIBED_SECONDS * 1000 * max(1.0, self._market_clock.rate))
+        if gone := [slot for slot, one in self._followed.items() if not self._is_carried(one, carried)]:
             self._leave(gone)
-        if interrupted:
-            for slot in interrupted:
-                self._followed[slot].since = streamed[self._followed[slot].key][1]
-            self._interrupt(interrupted, now_ms)
-        for key, instrument, since in new:
-            self._begin(key, instrument, since, now_ms)
+        moved = [slot for slot, one in self._followed.items() if one.source != carried[one.key][1]]
+        if moved:
+            self._interrupt(moved, settled_ms)
+            for slot in moved:
+                self._followed[slot].source = carried[self._followed[slot].key][1]
+        new = [key for key in carried if key not in self._slots]
+        for key in new:
+            self._begin(key, *carried[key], settled_ms)
         if gone or new:
             self._index()
 
-    def _begin(self, key: InstrumentKey, instrument: Instrument, since: Hashable, now_ms: int) -> None:
+    @staticmethod
+    def _is_carried(one: _Followed, carried: Mapping[InstrumentKey, tuple[Instrument, tuple[int, int] | None]]) -> bool:
+        """Under the token that it has had: another token is another instrument."""
+        found = carried.get(one.key)
+        return found is not None and _code(found[0]) == one.code
+
+    def _begin(
+        self, key: InstrumentKey, instrument: Instrument, source: tuple[int, int] | None, complete_from_ms: int
+    ) -> None:
         market = market_of(instrument)
         if market not in self._markets:
             self._markets[market] = len(self._markets)
             self._hours_of = (-1, -1, -1)
-        slot = self._slots[key] = self._builder.begin(self._markets[market], now_ms)
-        code = instrument_code(instrument.exchange_type, int(instrument.token))
-        self._followed[slot] = _Followed(key, code, market, since)
+        slot = self._slots[key] = self._builder.begin(self._markets[market], complete_from_ms)
+        self._followed[slot] = _Followed(key, _code(instrument), market, source)
 
     def _leave(self, slots: list[int]) -> None:
         self._lose(slots)
@@ -196,10 +244,10 @@ class BarFeed:
             del self._slots[one.key]
             self._publisher.forget((one.key,))
 
-    def _interrupt(self, slots: list[int], now_ms: int) -> None:
+    def _interrupt(self, slots: list[int], complete_from_ms: int) -> None:
         if slots:
             self._lose(slots)
-            self._builder.interrupt(np.array(slots, np.int64), now_ms)
+            self._builder.interrupt(np.array(slots, np.int64), complete_from_ms)
 
     def _lose(self, slots: list[int]) -> None:
         """Nothing is known of them since their last tick: a socket may have been mute for a while before it was found dead."""
@@ -228,6 +276,10 @@ class BarFeed:
 
     def _is_trading(self, time_ms: int) -> bool:
         return any(self._hours.minutes(market, time_ms, time_ms + MINUTE_MS) for market in self._markets)
+
+
+def _code(instrument: Instrument) -> int:
+    return instrument_code(instrument.exchange_type, int(instrument.token))
 
 
 def _next_minute(time_ms: int) -> int:

@@ -28,6 +28,7 @@ DROPPED = Counter(
 
 _MAX_WAITING: Final = 50_000
 _BATCH: Final = 5_000
+_LOOK_AGAIN_SECONDS: Final = 0.2
 _HOUSEKEEPING_SECONDS: Final = 3600.0
 _AHEAD_MS: Final = 7 * DAY_MS
 
@@ -37,8 +38,12 @@ class BarKeeper:
     back-fill fetches them from the broker.
     """
 
-    def __init__(self, store: BarStore, partitions: MonthPartitions, retention_days: int) -> None:
+    def __init__(
+        self, store: BarStore, partitions: MonthPartitions, retention_days: int, may_write: Callable[[], bool]
+    ) -> None:
+        """`may_write` is False while another feed may be writing: what is there waits."""
         self._store = store
+        self._may_write = may_write
         self._partitions = partitions
         self._retention_ms = retention_days * DAY_MS
         self._bars: dict[tuple[InstrumentKey, int], Bar] = {}
@@ -46,6 +51,12 @@ class BarKeeper:
         self._lost: dict[InstrumentKey, int] = {}
         self._filled = asyncio.Event()
         self._is_short = False
+
+    def begin(self) -> None:
+        """This feed streams from now on: what waits is of an earlier time."""
+        self._bars.clear()
+        self._whole.clear()
+        self._lost.clear()
 
     def add(self, bars: Iterable[Bar], whole: Mapping[InstrumentKey, Range]) -> None:
         """Bars that are over, and the stretches that have been watched without a gap until now."""
@@ -77,6 +88,10 @@ class BarKeeper:
         while True:
             await self._filled.wait()
             self._filled.clear()
+            if not self._may_write():
+                self._filled.set()
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+                continue
             try:
                 await self._write()
             except PASSING_FAULTS as e:
@@ -86,12 +101,14 @@ class BarKeeper:
             else:
                 backoff.reset()
 
-    async def keep_house(self, market_now_ms: Callable[[], int]) -> None:
-        """Make the next month's partition ahead of time, drop those that are too old, for ever."""
+    async def keep_house(self, market_now_ms: Callable[[], int | None]) -> None:
+        """Make the next month's partition ahead of time, drop those that are too old, for ever. Not before market time is known:
+        bars of a replay of years ago are not old in their own time.
+        """
         done_at = float("-inf")
         while True:
-            if time.monotonic() - done_at >= _HOUSEKEEPING_SECONDS:
-                now_ms = market_now_ms()
+            now_ms = market_now_ms()
+            if now_ms is not None and time.monotonic() - done_at >= _HOUSEKEEPING_SECONDS:
                 try:
                     await self._partitions.prepare((now_ms, now_ms + _AHEAD_MS))
                     dropped = await self._partitions.drop_before(now_ms - self._retention_ms)

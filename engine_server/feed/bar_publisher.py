@@ -40,6 +40,11 @@ class BarPublisher:
         self._gone: set[InstrumentKey] = set()
         self._in_doubt = True
 
+    def begin(self) -> None:
+        """This feed publishes from now on: another one has published since whatever waits here."""
+        self._closed.clear()
+        self._in_doubt = True
+
     def close(self, bars: Sequence[Bar]) -> None:
         """These are over."""
         if len(self._closed) + len(bars) > _MAX_WAITING:

@@ -7,8 +7,14 @@ import time
 
 from redis.asyncio import Redis
 
+from engine_server.bars.market_hours import MarketHours
+from engine_server.broker.angel_one import AngelOneMarketData
+from engine_server.broker.angel_one.budgets import Budgets
+from engine_server.broker.angel_one.rates import RateSettings
 from engine_server.calendar.store import CalendarStore
 from engine_server.calendar.trading_calendar import TradingCalendar
+from engine_server.feed.bar_feed import StreamedSocket
+from engine_server.feed.bar_parts import BarParts, BarSurroundings
 from engine_server.feed.broker_session import SessionKeeper
 from engine_server.feed.clock_poller import ClockPoller
 from engine_server.feed.download import download
@@ -37,11 +43,10 @@ from engine_server.feed.watch import Watch
 from engine_server.feed.watchdog import Watchdog
 from engine_server.instruments.catalog import InstrumentCatalog
 from tradewinds.clock import MarketClock, SystemClock
-from tradewinds.config import BrokerSettings
+from tradewinds.config import BrokerSettings, load
 from tradewinds.database.session import Database
 from tradewinds.ids import new_id
 from tradewinds.service import Service
-from tradewinds.ticks import TickArray
 
 
 class Feed:
@@ -73,13 +78,28 @@ class Feed:
             instance_id=new_id("feed"),
             on_held=self._take_over,
         )
+        self._source = AngelOneMarketData(broker, lambda: self._lease.session, budgets=Budgets(load(RateSettings)))
+        surroundings = BarSurroundings(
+            database,
+            redis,
+            self._source,
+            MarketHours(lambda: self._calendar.current),
+            market_clock,
+            is_clock_known=lambda: self._clock.is_known,
+            streamed=self._streamed,
+            instruments=lambda: self._instruments.listing.instruments,
+            may_write=lambda: self._lease.may_write,
+        )
+        self._bars = BarParts(
+            surroundings, retention_days=settings.bar_retention_days, days_back=settings.bar_backfill_days
+        )
         self._ticks = TickPath(
             redis,
             inbox,
             QuoteBook(redis),
             MarketTime(market_clock, lambda: self._clock.is_known, self._clock.look),
             may_write=lambda: self._lease.may_write,
-            on_ticks=self._publish_news,
+            sink=self._bars.feed,
         )
         self._sockets = MarketSockets(
             settings.sockets,
@@ -122,18 +142,28 @@ class Feed:
         service.spawn("tick path", self._ticks.run())
         service.spawn("tick writing", self._ticks.write())
         service.spawn("quotes", self._ticks.keep_quotes())
+        for name, coroutine in self._bars.runs():
+            service.spawn(name, coroutine)
         service.spawn("feed watch", self._watch.run())
         service.spawn("feed state", self._state.run())
 
     async def close(self) -> None:
         """Let another feed take over at once."""
         await self._lease.release()
+        await self._source.close()
 
     async def _take_over(self) -> None:
         await self._ticks.adopt()
+        self._bars.feed.begin()
 
-    def _publish_news(self, ticks: TickArray) -> None:
-        """Every batch of new ticks, for whoever builds on them in this process."""
+    def _streamed(self) -> list[StreamedSocket]:
+        """What comes on each socket now; nothing while another feed streams."""
+        if not self._lease.is_held:
+            return []
+        return [
+            StreamedSocket(instruments, stream.connections if stream.connected_at is not None else None)
+            for stream, instruments in zip(self._sockets.streams, self._sockets.placement.sockets, strict=True)
+        ]
 
     def _listing_changed(self, listing: Listing) -> None:
         self._subscriptions.use(listing.instruments)
@@ -167,7 +197,7 @@ class Feed:
             ticks=self._ticks.ticks,
             dropped=self._ticks.dropped,
             scrip_master=self._instruments.listing.version,
-            scrip_master_day="",
+            scrip_master_day=str(self._instruments.listing.trade_day or ""),
             epoch=self._lease.epoch,
         )
 

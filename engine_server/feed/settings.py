@@ -30,3 +30,16 @@ class FeedSettings(Settings):
         validation_alias="SCRIP_MASTER_MINIMUM_ROWS",
         description="a scrip master with fewer usable rows is refused; a simulated broker lists few",
     )
+    bar_retention_days: int = Field(
+        default=400,
+        ge=31,
+        validation_alias="BAR_RETENTION_DAYS",
+        description="one-minute bars are kept for so many days, in whole months; the broker has older ones",
+    )
+    bar_backfill_days: int = Field(
+        default=5,
+        ge=0,
+        le=29,
+        validation_alias="BAR_BACKFILL_DAYS",
+        description="days before today that are fetched of everything that is streamed: one request an instrument",
+    )

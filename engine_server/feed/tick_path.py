@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import prometheus_client
@@ -50,11 +50,21 @@ _STREAMS: Final = [redis_keys.tick_stream(shard) for shard in range(redis_keys.T
 # What the market does by itself: said in numbers only.
 _ORDINARY: Final = frozenset({"unwanted", "regressed"})
 
-TickSink = Callable[[TickArray], None]
+
+class TickSink(Protocol):
+    """Who builds on the ticks in this process."""
+
+    def take(self, ticks: TickArray) -> None:
+        """A batch of news, in the order of arrival."""
+        ...
+
+    def lost(self) -> None:
+        """Some ticks, nobody knows which, were lost before they were read."""
+        ...
 
 
 class TickPath:
-    """Owns the inbox's other end, the judge, the backlog and the quotes. `on_ticks` gets every batch of news, in order."""
+    """Owns the inbox's other end, the judge, the backlog and the quotes. `sink` gets every batch of news, in order."""
 
     def __init__(
         self,
@@ -64,7 +74,7 @@ class TickPath:
         market_time: MarketTime,
         *,
         may_write: Callable[[], bool],
-        on_ticks: TickSink,
+        sink: TickSink,
     ) -> None:
         """`may_write` is False while another feed may be publishing: what comes waits, the newest of each."""
         self._redis = redis
@@ -72,7 +82,7 @@ class TickPath:
         self._quotes = quotes
         self._market_time = market_time
         self._may_write = may_write
-        self._on_ticks = on_ticks
+        self._sink = sink
         self._judge = TickJudge()
         self._backlog = Backlog()
         self._filled = asyncio.Event()
@@ -118,7 +128,9 @@ class TickPath:
             started = time.monotonic()
             if frames.payloads:
                 FRAMES.inc(len(frames.payloads))
-                self._drop("overflow", self._inbox.take_overflow())
+                if overflow := self._inbox.take_overflow():
+                    self._drop("overflow", overflow)
+                    self._sink.lost()
                 await self.take(decode(frames.payloads, frames.received_ns))
             await asyncio.sleep(max(0.0, started + _COALESCE_SECONDS - time.monotonic()))
 
@@ -138,7 +150,7 @@ class TickPath:
             self.last_tick_ns = int(judged.news["received_ns"][-1])
             self._quotes.take(judged.news)
             self._backlog.add(judged.news)
-            self._on_ticks(judged.news)
+            self._sink.take(judged.news)
         if len(judged.news) or len(judged.quotes):
             self._filled.set()
 

@@ -119,6 +119,7 @@ class FeedProcess:
             "SEAL_KEY": base64.b64encode(self.seal_key).decode(),
             "READY_FILE": str(ready_file),
             "BROKER_CA_FILE": str(self.sandbox.ca_file),
+            "BROKER_REST_URL": https,
             "BROKER_MARKET_STREAM_URL": f"{https.replace('https', 'wss', 1)}/smart-stream",
             "BROKER_SCRIP_MASTER_URL": f"{https}/OpenAPI_File/files/OpenAPIScripMaster.json",
             "BROKER_CLOCK_URL": f"{https}/sandbox/clock",

@@ -30,13 +30,14 @@ class Session:
 
 
 class Sessions:
-    """The sessions of one market, sorted and apart from each other."""
+    """The sessions of one market, sorted; none overlaps another."""
 
     def __init__(self, sessions: tuple[Session, ...] = ()) -> None:
         self.all = tuple(sorted(sessions, key=lambda session: session.start_ms))
         flat = [edge for session in self.all for edge in (session.start_ms, session.end_ms)]
-        if any(later <= earlier for earlier, later in pairwise(flat)):
-            raise ValueError(f"sessions must not touch, overlap or be empty: {self.all}")
+        # One that ends at midnight may touch the next day's.
+        if any(s.end_ms <= s.start_ms for s in self.all) or any(b.start_ms < a.end_ms for a, b in pairwise(self.all)):
+            raise ValueError(f"sessions must not overlap or be empty: {self.all}")
         if any(edge % MINUTE_MS for edge in flat):
             raise ValueError(f"sessions must begin and end with a minute: {self.all}")
         self._edges = np.array(flat, np.int64)

@@ -180,8 +180,19 @@ def test_a_market_without_sessions_makes_no_bars() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [((0, 60_000), (60_000, 120_000)), ((0, 120_000), (60_000, 180_000)), ((5, 60_000),), ((60_000, 60_000),)],
+    [((0, 120_000), (60_000, 180_000)), ((5, 60_000),), ((60_000, 60_000),)],
 )
-def test_sessions_are_apart_and_of_whole_minutes(wrong: tuple[tuple[int, int], ...]) -> None:
+def test_sessions_do_not_overlap_and_are_of_whole_minutes(wrong: tuple[tuple[int, int], ...]) -> None:
     with pytest.raises(ValueError, match="sessions must"):
         Sessions(tuple(Session(*span) for span in wrong))
+
+
+def test_a_session_to_midnight_may_touch_the_next_days() -> None:
+    bars = BarBuilder()
+    bars.use_sessions(
+        NSE, Sessions((Session(at("00:00"), at("00:00", day=1)), Session(at("00:00", day=1), at("01:00", day=1))))
+    )
+    slot = bars.begin(NSE, 0)
+    bars.take(ticks((slot, at("23:59:59"), 100, 10), (slot, at("00:00:00", day=1), 101, 1)))
+    closed = bars.advance(at("02:00", day=1))
+    assert shown(closed, "60m")[-1] == ("60m", slot, "00:00", 101, 101, 101, 101, 1)

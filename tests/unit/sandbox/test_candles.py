@@ -42,7 +42,14 @@ def candles(tape: RecordedTape, interval: str, first: str, last: str, now: str =
 
 def shown(found: list[Candle]) -> list[tuple[str, float, float, float, float, int]]:
     return [
-        (f"{datetime.fromtimestamp(c.start_ms / 1000, IST):%d %H:%M}", *(p / 100 for p in c[1:5]), c.volume)
+        (
+            f"{datetime.fromtimestamp(c.start_ms / 1000, IST):%d %H:%M}",
+            c.open / 100,
+            c.high / 100,
+            c.low / 100,
+            c.close / 100,
+            c.volume,
+        )
         for c in found
     ]
 
