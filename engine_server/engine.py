@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from engine_server.bars.history import BarHistory
+from engine_server.bars.market_hours import MarketHours
+from engine_server.bars.store import BarStore
+from engine_server.bars.wishes import WishSender
 from engine_server.broker.angel_one.broker import AngelOneBroker
 from engine_server.broker.angel_one.budgets import BudgetsByClient
 from engine_server.broker.angel_one.credentials import unseal_credentials
@@ -43,6 +47,7 @@ from engine_server.oms.risk_decisions import DecisionPolicy, keep_applying
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import Listings
 from engine_server.outbox import OutboxRelay
+from engine_server.rpc.bar_desk import BarDesk
 from engine_server.rpc.calendar_desk import CalendarDesk
 from engine_server.rpc.market_data import MarketDataServicer
 from engine_server.rpc.operations import OperationsServicer
@@ -175,6 +180,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
             quote_watch,
             feed_status,
             CalendarDesk(parts.database, calendar),
+            BarDesk(_bar_history(parts, calendar)),
             parts.market_clock,
             parts.clock,
         ),
@@ -207,6 +213,13 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
         await server.stop()
         await peers.close()
         await service.close()  # before the stores that its tasks work with
+
+
+def _bar_history(parts: Parts, calendar: TradingCalendar) -> BarHistory:
+    """Bars for everybody: what is missing is wished from the feed."""
+    hours = MarketHours(lambda: calendar.current)
+    redis = parts.redis.client
+    return BarHistory(BarStore(parts.database), hours, WishSender(redis), redis, parts.market_clock)
 
 
 def _registry(

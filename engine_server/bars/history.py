@@ -26,6 +26,7 @@ from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.errors import InvalidArgumentError, UnavailableError
 from tradewinds.instruments import Instrument, InstrumentKey
 
+DEFAULT_BARS: Final = 500
 MAX_BARS: Final = 5_000
 # Until a minute is in the store: its last ticks are waited for, then it is written.
 _READY_SECONDS: Final = 3.0
@@ -62,7 +63,7 @@ class BarHistory:
         interval: str = "1m",
         start: datetime | None = None,
         end: datetime | None = None,
-        limit: int = 500,
+        limit: int = DEFAULT_BARS,
         *,
         include_open: bool = False,
     ) -> BarPage:

@@ -79,6 +79,7 @@ class Backfill:
         self._days_back = days_back
         self._asked: OrderedDict[tuple[InstrumentKey, str], _Asked] = OrderedDict()
         self._arrived = asyncio.Event()
+        self.gaps = 0  # streamed instruments whose bars are not whole yet
         self._locks: WeakValueDictionary[tuple[InstrumentKey, str], asyncio.Lock] = WeakValueDictionary()
 
     async def read_wishes(self) -> None:
@@ -118,11 +119,15 @@ class Backfill:
             except PASSING_FAULTS as e:
                 log.warning_throttled("unreadable", error=describe(e))
                 continue
-            GAPS.set(len(gaps))
+            self._has_gaps(len(gaps))
             if gaps and not await self._close(gaps):
                 await asyncio.sleep(backoff.next_delay())
             else:
                 backoff.reset()
+
+    def _has_gaps(self, number: int) -> None:
+        self.gaps = number
+        GAPS.set(number)
 
     async def _close(self, gaps: Mapping[InstrumentKey, Range]) -> bool:
         """One after the other; False where the broker does not answer now."""
@@ -134,7 +139,7 @@ class Backfill:
             if problem:
                 log.warning_throttled("gap.left", instrument=key, problem=problem)
                 return False
-            GAPS.set(len(gaps) - number)
+            self._has_gaps(len(gaps) - number)
             if loop.time() - told_at >= _TELL_SECONDS:
                 told_at = loop.time()
                 log.info("gaps.progress", closed=number, of=len(gaps))

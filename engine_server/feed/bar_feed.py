@@ -112,12 +112,16 @@ class BarFeed:
 
     async def run(self) -> None:
         """Build, for ever."""
+        loop = asyncio.get_running_loop()
+        lag = 0.0
         while True:
             if self._is_known():
-                self.round()
+                self.round(lag)
                 if self._may_write():
                     await self._publisher.flush()
+            due = loop.time() + _CYCLE_SECONDS
             await asyncio.sleep(_CYCLE_SECONDS)
+            lag = loop.time() - due
 
     def complete_from(self) -> Mapping[InstrumentKey, int]:
         """Since when the minutes of each instrument are complete (epoch ms)."""
@@ -125,8 +129,10 @@ class BarFeed:
         times = self._builder.complete_from_ms(slots).tolist()
         return {self._followed[slot].key: _next_minute(ms) for slot, ms in zip(slots.tolist(), times, strict=True)}
 
-    def round(self) -> None:
-        """Take what has come, close what is over, follow what is streamed now."""
+    def round(self, lag_seconds: float = 0.0) -> None:
+        """Take what has come, close what is over, follow what is streamed now. A process that was held up has not read yet what came
+        meanwhile: bars wait so much longer.
+        """
         now_ms = self._market_clock.now_ms()
         closed: list[ClosedBars] = []
         if now_ms < self._now_ms - _JUMP_BACK_MS:
@@ -141,10 +147,11 @@ class BarFeed:
         self._refresh_hours(now_ms)
         ticks = self._collect()
         closed += self._builder.take(ticks)
-        grace_ms = GRACE_SECONDS * 1000 * max(1.0, self._market_clock.rate)
+        grace_ms = (GRACE_SECONDS + lag_seconds) * 1000 * max(1.0, self._market_clock.rate)
         closed_until_ms = int(now_ms - grace_ms) // MINUTE_MS * MINUTE_MS
         closed += self._builder.advance(closed_until_ms)
         LATE.set(self._builder.late)
+        self._correct_late(now_ms)
         self._tell(closed, ticks)
         self._store(closed, closed_until_ms)
         self._follow(self._streamed(), now_ms)
@@ -258,6 +265,12 @@ class BarFeed:
                 for slot, seen in zip(slots, last_seen, strict=True)
             ]
         )
+
+    def _correct_late(self, now_ms: int) -> None:
+        """What came after its bar was over is missing there, and its volume is in the bar of now: both come from the broker."""
+        if late := self._builder.take_late():
+            self._keeper.lose([(self._followed[slot].key, ms // MINUTE_MS * MINUTE_MS) for slot, ms in late.items()])
+            self._builder.interrupt(np.array(list(late), np.int64), now_ms)
 
     def _index(self) -> None:
         codes = np.array([one.code for one in self._followed.values()], np.int64)

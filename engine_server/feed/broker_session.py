@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -57,9 +59,11 @@ class SessionKeeper:
         self.session: BrokerSession | None = None
         self._changed = asyncio.Event()
 
-    async def next_change(self) -> None:
-        """Wait until another session than now is in force."""
-        await self._changed.wait()
+    def next_change(self) -> Coroutine[Any, Any, object]:
+        """Wait until another session than now is in force: than at the call, not than when the waiting begins. A task begins to
+        wait a moment after it was made, and the change of that moment would be slept through.
+        """
+        return self._changed.wait()
 
     async def follow(self) -> None:
         """Keep `session` as the table has it, for ever; a database that is away changes nothing."""

@@ -11,6 +11,7 @@ from engine_server.bars.market_hours import MarketHours
 from engine_server.broker.angel_one import AngelOneMarketData
 from engine_server.broker.angel_one.budgets import Budgets
 from engine_server.broker.angel_one.rates import RateSettings
+from engine_server.calendar.domain.segments import class_of, segment_of
 from engine_server.calendar.store import CalendarStore
 from engine_server.calendar.trading_calendar import TradingCalendar
 from engine_server.feed.bar_feed import StreamedSocket
@@ -31,6 +32,7 @@ from engine_server.feed.market_stream import MarketStream
 from engine_server.feed.market_time import MarketTime
 from engine_server.feed.placement import Placement
 from engine_server.feed.quote_book import QuoteBook
+from engine_server.feed.rotation import Rotation
 from engine_server.feed.settings import FeedSettings
 from engine_server.feed.stale_board import StaleBoard
 from engine_server.feed.subscription_keeper import SubscriptionKeeper
@@ -110,8 +112,14 @@ class Feed:
             on_change=self._placed,
             on_connected=self._ticks.reconnected,
         )
-        self._watchdog = Watchdog(
-            self._sockets, CalendarPhases(self._calendar), market_clock, lambda: self._ticks.canary_ticked
+        phases = CalendarPhases(self._calendar)
+        self._watchdog = Watchdog(self._sockets, phases, market_clock, lambda: self._ticks.canary_ticked)
+        self._rotation = Rotation(
+            self._source,
+            market_clock,
+            wanted=lambda: self._sockets.placement.rotated if self._lease.session is not None else {},
+            is_open=lambda one: phases.may_move(segment_of(one), class_of(one), market_clock.now()),
+            take=self._ticks.take_sampled,
         )
         self._board = StaleBoard(redis)
         self._watch = Watch(self._sockets, self._watchdog, self._board, lambda: self._lease.is_held)
@@ -144,6 +152,7 @@ class Feed:
         service.spawn("quotes", self._ticks.keep_quotes())
         for name, coroutine in self._bars.runs():
             service.spawn(name, coroutine)
+        service.spawn("rotation", self._rotation.run())
         service.spawn("feed watch", self._watch.run())
         service.spawn("feed state", self._state.run())
 
@@ -188,6 +197,9 @@ class Feed:
             sockets=[_socket_facts(stream) for stream in self._sockets.streams],
             streamed=self._outcome.streamed,
             rotated=self._outcome.rotated,
+            rotation_seconds=round(self._rotation.cycle_seconds),
+            rotation_problem=self._rotation.problem,
+            bar_gaps=self._bars.backfill.gaps,
             unknown=self._outcome.unknown,
             subscribers=self._outcome.subscribers,
             open_instruments=self._watchdog.open_instruments,

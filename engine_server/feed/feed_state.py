@@ -67,6 +67,9 @@ class FeedFacts:
     sockets: Sequence[SocketFacts]
     streamed: int
     rotated: Sequence[InstrumentKey]
+    rotation_seconds: int
+    rotation_problem: str
+    bar_gaps: int
     unknown: Sequence[InstrumentKey]
     subscribers: Mapping[str, SubscriberFacts]
     open_instruments: int
@@ -101,6 +104,8 @@ def judge(facts: FeedFacts) -> FeedCondition:
 def reason(condition: FeedCondition, facts: FeedFacts) -> str:
     """Why, for a person; empty where nothing needs saying."""
     problems = [f"socket {socket.number}: {socket.problem}" for socket in facts.sockets if socket.problem]
+    if facts.rotated and facts.rotation_problem:
+        problems.append(f"rotation: {facts.rotation_problem}")
     if condition is FeedCondition.WAITING_FOR_SESSION:
         return "no broker session; the engine logs in"
     if condition is FeedCondition.STALE:
@@ -179,7 +184,8 @@ def _fields(condition: FeedCondition, facts: FeedFacts) -> list[str | int]:
         *("sockets", _json(facts.sockets), "epoch", facts.epoch, "open", facts.open_instruments, "stale", facts.stale),
         *("streamed", facts.streamed, "rotated", len(facts.rotated), "unknown", len(facts.unknown)),
         *("rotated_instruments", _json(facts.rotated[:_SHOWN]), "unknown_instruments", _json(facts.unknown[:_SHOWN])),
-        *("subscribers", _json(facts.subscribers)),
+        *("subscribers", _json(facts.subscribers), "rotation_seconds", facts.rotation_seconds),
+        *("bar_gaps", facts.bar_gaps),
         *("ticks", facts.ticks, "dropped", sum(facts.dropped.values()), "dropped_by_reason", _json(facts.dropped)),
         *("scrip_master", facts.scrip_master, "scrip_master_day", facts.scrip_master_day),
         *("last_tick_ms", facts.last_tick_ms, "updated_ms", time.time_ns() // 1_000_000),

@@ -17,3 +17,8 @@ class CalendarPhases:
     def is_continuous(self, segment: str, instrument_class: str, market_time: datetime) -> bool:
         """Whether there is continuous trading."""
         return self._calendar.current.phase_at(segment, instrument_class, market_time) is Phase.CONTINUOUS
+
+    def may_move(self, segment: str, instrument_class: str, market_time: datetime) -> bool:
+        """Whether prices may change now: in an auction too, and on a day that nobody knows."""
+        phase = self._calendar.current.phase_at(segment, instrument_class, market_time)
+        return phase not in (Phase.CLOSED, Phase.POST_CLOSE)

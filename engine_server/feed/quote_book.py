@@ -7,16 +7,19 @@ its own time, until a newer one comes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from redis.asyncio import Redis
 
 from engine_server.feed.backlog import newest
 from engine_server.feed.instrument_codes import instrument_codes
-from engine_server.feed.tick_routes import NO_ROUTES, TickRoutes
+from engine_server.feed.tick_routes import NO_ROUTES, BoolArray, TickRoutes
 from tradewinds import redis_keys
 from tradewinds.ticks import TICK_DTYPE, TickArray, unpack
+
+# What a quote says of the market, beside when it was heard of.
+_SAID: Final = ("last_price_e4", "bid_price_e4", "ask_price_e4", "volume", "open_interest", "exchange_ms")
 
 
 class QuoteBook:
@@ -45,6 +48,14 @@ class QuoteBook:
         wanted = slots >= 0
         self._records[slots[wanted]] = last[wanted]
         self._unwritten[slots[wanted]] = True
+
+    def differ(self, ticks: TickArray) -> BoolArray:
+        """Which of these say something else than the quote that is kept; all of them are wanted, one an instrument."""
+        kept = self._records[self._routes.slots(instrument_codes(ticks))]
+        differs = np.zeros(len(ticks), np.bool_)
+        for name in _SAID:
+            differs |= kept[name] != ticks[name]
+        return differs
 
     def unwritten(self) -> list[bytes]:
         """Key, record, key, record…: what Redis does not have yet; now it is on its way there."""

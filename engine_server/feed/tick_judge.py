@@ -111,6 +111,19 @@ class TickJudge:
             ticks = ticks[forward]
         return _by_age(ticks, moment, dropped)
 
+    def sampled(self, ticks: TickArray) -> TickArray:
+        """Of quotes that were asked for, those that are wanted, plausible, and not older than what is known: an answer may come
+        from a cache.
+        """
+        slots = self.routes.slots(instrument_codes(ticks))
+        good = slots >= 0
+        good &= self._plausible(ticks, slots)
+        good &= ticks["exchange_ms"] >= self._times[slots] if len(self._times) else good
+        ticks, slots = ticks[good], slots[good]
+        self._numbers[slots] = _ANY
+        self._times[slots], self._prices[slots] = ticks["exchange_ms"], ticks["last_price_e4"]
+        return ticks
+
     def _misses(self, codes: Int64Array) -> Counter[str]:
         """What nobody wants any more, and what nobody ever asked for."""
         return Counter("unwanted" if code in self._ever_wanted else "stranger" for code in codes.tolist())

@@ -48,7 +48,7 @@ _AGAIN_SECONDS: Final = 0.1
 _MEND_SECONDS: Final = 1.0
 _STREAMS: Final = [redis_keys.tick_stream(shard) for shard in range(redis_keys.TICK_SHARDS)]
 # What the market does by itself: said in numbers only.
-_ORDINARY: Final = frozenset({"unwanted", "regressed"})
+_ORDINARY: Final = frozenset({"unwanted", "regressed", "sampled"})
 
 
 class TickSink(Protocol):
@@ -135,7 +135,7 @@ class TickPath:
             await asyncio.sleep(max(0.0, started + _COALESCE_SECONDS - time.monotonic()))
 
     async def take(self, decoded: DecodedTicks) -> None:
-        """One batch, of a socket or of the rotation."""
+        """One batch off the sockets."""
         moment = self._market_time.moment()
         if moment is not None and self._judge.has_future(decoded, moment):
             await self._market_time.look_again()
@@ -153,6 +153,16 @@ class TickPath:
             self._sink.take(judged.news)
         if len(judged.news) or len(judged.quotes):
             self._filled.set()
+
+    def take_sampled(self, ticks: TickArray) -> None:
+        """Quotes that were asked for, one an instrument: each is as of now; those that say something new go to everybody."""
+        good = self._judge.sampled(ticks)
+        self._drop("sampled", len(ticks) - len(good))
+        if not len(good):
+            return
+        self._backlog.add(good[self._quotes.differ(good)])
+        self._quotes.take(good)
+        self._filled.set()
 
     async def write(self) -> None:
         """Write what waits, for ever; what fails is tried again with whatever is newest then."""

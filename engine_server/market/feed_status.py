@@ -28,6 +28,8 @@ class FeedStatus:
     sockets: tuple[Mapping[str, Any], ...] = ()
     unknown_instruments: tuple[str, ...] = ()
     stale_instruments: tuple[str, ...] = ()
+    rotated_instruments: tuple[str, ...] = ()
+    subscribers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
         """A field that counts; 0 where it is missing."""
@@ -63,6 +65,8 @@ class FeedStatusReader:
             sockets=tuple(_listed(facts.get("sockets", ""))),
             unknown_instruments=tuple(_listed(facts.get("unknown_instruments", ""))),
             stale_instruments=tuple(sorted(key.decode() for key in stale)[:_MAX_STALE]),
+            rotated_instruments=tuple(_listed(facts.get("rotated_instruments", ""))),
+            subscribers=msgspec.json.decode(facts.get("subscribers") or "{}", type=dict[str, dict[str, int]]),
         )
 
 

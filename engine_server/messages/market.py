@@ -13,6 +13,8 @@ from tradewinds.money import format_rupees, from_e4
 from tradewinds.ticks import REST_FLAG, TickArray, unpack
 from tradewinds.v1 import market_data_pb2 as pb
 
+_MAX_SHOWN = 100
+
 
 def quote_message(
     key: InstrumentKey, record: TickArray | bytes | None, clock: Clock, *, stale: bool = False
@@ -51,6 +53,7 @@ def bar_message(bar: Bar) -> pb.Bar:
         open_interest=bar.open_interest,
         closed=bar.closed,
         source=bar.source,
+        complete=bar.complete,
     )
 
 
@@ -71,6 +74,15 @@ def feed_status_message(status: FeedStatus) -> pb.FeedStatus:
         scrip_master_day=status.facts.get("scrip_master_day", ""),
         age_ms=status.age_ms,
         stale_instruments=status.stale_instruments,
+        rotated_instruments=status.rotated_instruments,
+        rotation_seconds=status.number("rotation_seconds"),
+        open_instruments=status.number("open"),
+        bar_gaps=status.number("bar_gaps"),
+        subscribers=[
+            pb.FeedSubscriber(subscriber=name, **facts)
+            for name, facts in sorted(status.subscribers.items())[:_MAX_SHOWN]
+        ],
+        epoch=status.number("epoch"),
     )
 
 

@@ -15,6 +15,7 @@ from engine_server.market.quote_watch import QuoteWatch
 from engine_server.market.quotes import QuoteService
 from engine_server.messages.instruments import instrument_message
 from engine_server.messages.market import feed_status_message, quote_message, timestamp
+from engine_server.rpc.bar_desk import BarDesk
 from engine_server.rpc.calendar_desk import CalendarDesk
 from engine_server.rpc.quote_stream import MAX_WATCHED, quote_stream
 from tradewinds import auth
@@ -41,6 +42,7 @@ class MarketDataServicer(pb_grpc.MarketDataServicer):
         watch: QuoteWatch,
         feed: FeedStatusReader,
         calendar: CalendarDesk,
+        bars: BarDesk,
         market_clock: MarketClock,
         clock: Clock,
     ) -> None:
@@ -49,6 +51,7 @@ class MarketDataServicer(pb_grpc.MarketDataServicer):
         self._watch = watch
         self._feed = feed
         self._calendar = calendar
+        self._bars = bars
         self._market_clock = market_clock
         self._clock = clock
 
@@ -136,6 +139,11 @@ class MarketDataServicer(pb_grpc.MarketDataServicer):
         )
         return await self._chain_message(chain, request.strikes or _DEFAULT_STRIKES)
 
+    async def ListBars(self, request: pb.ListBarsRequest, context: Any) -> pb.ListBarsResponse:  # noqa: N802
+        """Bars of one instrument, oldest first."""
+        [key] = self._resolve([request.instrument], 1, "instrument")
+        return await self._bars.bars(request, self._catalog.instruments[key])
+
     async def ListCalendarDays(  # noqa: N802
         self, request: pb.ListCalendarDaysRequest, context: Any
     ) -> pb.ListCalendarDaysResponse:
@@ -169,11 +177,11 @@ class MarketDataServicer(pb_grpc.MarketDataServicer):
             rows=[_row_message(row, quote(row.call), quote(row.put)) for row in rows],
         )
 
-    def _resolve(self, texts: list[str], at_most: int) -> list[InstrumentKey]:
+    def _resolve(self, texts: list[str], at_most: int, field: str = "") -> list[InstrumentKey]:
         if not 1 <= len(texts) <= at_most:
             raise InvalidArgumentError.field("instruments", f"name 1 to {at_most} instruments, {len(texts)} were named")
         self._require_catalog()
-        return [self._resolve_one(f"instruments[{position}]", text) for position, text in enumerate(texts)]
+        return [self._resolve_one(field or f"instruments[{position}]", text) for position, text in enumerate(texts)]
 
     def _resolve_one(self, field: str, text: str) -> InstrumentKey:
         if len(text) > _MAX_TEXT:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from tradewinds.v1 import market_data_pb2 as pb
 Symbols = Annotated[list[str], typer.Argument(help="RELIANCE, or NSE:RELIANCE-EQ", show_default=False)]
 
 _QUOTE_COLUMNS = ("instrument", ">last ₹", ">bid ₹", ">ask ₹", ">close ₹", ">volume", ">OI", ">age", "source")
+_BARS_A_PAGE = 5_000
 _BAR_COLUMNS = ("IST", ">open ₹", ">high ₹", ">low ₹", ">close ₹", ">volume", ">OI", "")
 _CHAIN_COLUMNS = (">OI", ">call bid ₹", ">ask ₹", ">last ₹", ">STRIKE", ">put last ₹", ">bid ₹", ">ask ₹", ">OI ")
 
@@ -117,19 +119,33 @@ def bars(
     instrument: Annotated[str, typer.Argument(help="RELIANCE, or NSE:RELIANCE-EQ")],
     interval: Annotated[str, typer.Option("--interval", "-i", help="1m 3m 5m 15m 30m 60m or 1d")] = "1m",
     last: Annotated[int, typer.Option(min=1, max=5_000, help="So many, ending now or at --until.")] = 20,
+    since: Annotated[str, typer.Option(help="'YYYY-MM-DD HH:MM' in India: all from then on, instead of --last.")] = "",
     until: Annotated[str, typer.Option(help="'YYYY-MM-DD HH:MM' in India; now when left out.")] = "",
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show bars, the growing one last."""
+    """Show bars, the growing one last. What is marked is not whole yet, or not from our own stream."""
     request = pb.ListBarsRequest(instrument=instrument, interval=interval, page_size=last, include_open=not until)
+    if since:
+        request.start_time.CopyFrom(_moment(since, "--since"))
+        request.page_size = _BARS_A_PAGE
     if until:
-        request.end_time.CopyFrom(_moment(until))
-    found = with_connection(state_dir, lambda link: link.call(link.market_data.ListBars, request, timeout=60)).bars
+        request.end_time.CopyFrom(_moment(until, "--until"))
+    found = with_connection(state_dir, lambda link: _all_bars(link, request))
     if as_json:
         print_json([to_dict(bar) for bar in found])
         return
     print_table(f"{instrument} {interval}", _BAR_COLUMNS, [_bar_row(bar) for bar in found], empty="No bars there.")
+
+
+async def _all_bars(link: Connection, request: pb.ListBarsRequest) -> list[pb.Bar]:
+    found: list[pb.Bar] = []
+    while True:
+        page = await link.call(link.market_data.ListBars, request, timeout=60)
+        found += page.bars
+        if not page.next_page_token:
+            return found
+        request.page_token = page.next_page_token
 
 
 def _bar_row(bar: pb.Bar) -> tuple[str, ...]:
@@ -139,18 +155,33 @@ def _bar_row(bar: pb.Bar) -> tuple[str, ...]:
         *(rupees(price) for price in prices),
         str(bar.volume),
         str(bar.open_interest or "–"),
-        "" if bar.closed else "growing",
+        " ".join(_marks(bar)),
     )
 
 
-def _moment(text: str) -> Timestamp:
+def _marks(bar: pb.Bar) -> Iterator[str]:
+    if not bar.closed:
+        yield "growing"
+    elif not bar.complete:
+        yield "incomplete"
+    if bar.source == "BROKER":
+        yield "broker's"
+
+
+def _moment(text: str, option: str) -> Timestamp:
     try:
         moment = datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=IST)
     except ValueError as e:
-        raise typer.BadParameter(f"--until: {text!r} is not a time like '2026-11-20 15:30' (India)") from e
+        raise typer.BadParameter(f"{option}: {text!r} is not a time like '2026-11-20 15:30' (India)") from e
     timestamp = Timestamp()
     timestamp.FromDatetime(moment)
     return timestamp
+
+
+def _rotated(status: pb.FeedStatus) -> str:
+    if not status.rotated:
+        return "none in rotation"
+    return f"{status.rotated} in rotation (each quoted every {status.rotation_seconds} s)"
 
 
 def feed(state_dir: StateDir = None, as_json: AsJson = False) -> None:
@@ -179,7 +210,7 @@ def feed(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     )
     last_tick = when(status.last_tick_at)
     console.print(
-        f"{status.streamed} streamed, {status.rotated} in rotation, {len(status.unknown_instruments)} unknown, "
+        f"{status.streamed} streamed, {_rotated(status)}, {len(status.unknown_instruments)} unknown, "
         f"{len(status.stale_instruments)} stale; {status.ticks} ticks ({status.dropped_ticks} dropped), last at {last_tick}; "
         f"scrip master {status.scrip_master} of {status.scrip_master_day or '–'}",
         markup=False,

@@ -211,15 +211,19 @@ class ListBarsRequest(_message.Message):
     def __init__(self, instrument: _Optional[str] = ..., interval: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., include_open: _Optional[bool] = ...) -> None: ...
 
 class ListBarsResponse(_message.Message):
-    __slots__ = ("bars", "next_page_token")
+    __slots__ = ("bars", "next_page_token", "instrument", "interval")
     BARS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
     bars: _containers.RepeatedCompositeFieldContainer[Bar]
     next_page_token: str
-    def __init__(self, bars: _Optional[_Iterable[_Union[Bar, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    instrument: str
+    interval: str
+    def __init__(self, bars: _Optional[_Iterable[_Union[Bar, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., instrument: _Optional[str] = ..., interval: _Optional[str] = ...) -> None: ...
 
 class Bar(_message.Message):
-    __slots__ = ("start_time", "open_price", "high_price", "low_price", "close_price", "volume", "open_interest", "closed", "source")
+    __slots__ = ("start_time", "open_price", "high_price", "low_price", "close_price", "volume", "open_interest", "closed", "source", "complete")
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     OPEN_PRICE_FIELD_NUMBER: _ClassVar[int]
     HIGH_PRICE_FIELD_NUMBER: _ClassVar[int]
@@ -229,6 +233,7 @@ class Bar(_message.Message):
     OPEN_INTEREST_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
     start_time: _timestamp_pb2.Timestamp
     open_price: str
     high_price: str
@@ -238,14 +243,15 @@ class Bar(_message.Message):
     open_interest: int
     closed: bool
     source: str
-    def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., open_price: _Optional[str] = ..., high_price: _Optional[str] = ..., low_price: _Optional[str] = ..., close_price: _Optional[str] = ..., volume: _Optional[int] = ..., open_interest: _Optional[int] = ..., closed: _Optional[bool] = ..., source: _Optional[str] = ...) -> None: ...
+    complete: bool
+    def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., open_price: _Optional[str] = ..., high_price: _Optional[str] = ..., low_price: _Optional[str] = ..., close_price: _Optional[str] = ..., volume: _Optional[int] = ..., open_interest: _Optional[int] = ..., closed: _Optional[bool] = ..., source: _Optional[str] = ..., complete: _Optional[bool] = ...) -> None: ...
 
 class GetFeedStatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class FeedStatus(_message.Message):
-    __slots__ = ("state", "reason", "sockets", "streamed", "rotated", "unknown_instruments", "ticks", "dropped_ticks", "last_tick_at", "scrip_master", "scrip_master_day", "age_ms", "stale_instruments")
+    __slots__ = ("state", "reason", "sockets", "streamed", "rotated", "unknown_instruments", "ticks", "dropped_ticks", "last_tick_at", "scrip_master", "scrip_master_day", "age_ms", "stale_instruments", "rotated_instruments", "rotation_seconds", "open_instruments", "bar_gaps", "subscribers", "epoch")
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     SOCKETS_FIELD_NUMBER: _ClassVar[int]
@@ -259,6 +265,12 @@ class FeedStatus(_message.Message):
     SCRIP_MASTER_DAY_FIELD_NUMBER: _ClassVar[int]
     AGE_MS_FIELD_NUMBER: _ClassVar[int]
     STALE_INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    ROTATED_INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    ROTATION_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    OPEN_INSTRUMENTS_FIELD_NUMBER: _ClassVar[int]
+    BAR_GAPS_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIBERS_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
     state: str
     reason: str
     sockets: _containers.RepeatedCompositeFieldContainer[FeedSocket]
@@ -272,7 +284,25 @@ class FeedStatus(_message.Message):
     scrip_master_day: str
     age_ms: int
     stale_instruments: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, state: _Optional[str] = ..., reason: _Optional[str] = ..., sockets: _Optional[_Iterable[_Union[FeedSocket, _Mapping]]] = ..., streamed: _Optional[int] = ..., rotated: _Optional[int] = ..., unknown_instruments: _Optional[_Iterable[str]] = ..., ticks: _Optional[int] = ..., dropped_ticks: _Optional[int] = ..., last_tick_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scrip_master: _Optional[str] = ..., scrip_master_day: _Optional[str] = ..., age_ms: _Optional[int] = ..., stale_instruments: _Optional[_Iterable[str]] = ...) -> None: ...
+    rotated_instruments: _containers.RepeatedScalarFieldContainer[str]
+    rotation_seconds: int
+    open_instruments: int
+    bar_gaps: int
+    subscribers: _containers.RepeatedCompositeFieldContainer[FeedSubscriber]
+    epoch: int
+    def __init__(self, state: _Optional[str] = ..., reason: _Optional[str] = ..., sockets: _Optional[_Iterable[_Union[FeedSocket, _Mapping]]] = ..., streamed: _Optional[int] = ..., rotated: _Optional[int] = ..., unknown_instruments: _Optional[_Iterable[str]] = ..., ticks: _Optional[int] = ..., dropped_ticks: _Optional[int] = ..., last_tick_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., scrip_master: _Optional[str] = ..., scrip_master_day: _Optional[str] = ..., age_ms: _Optional[int] = ..., stale_instruments: _Optional[_Iterable[str]] = ..., rotated_instruments: _Optional[_Iterable[str]] = ..., rotation_seconds: _Optional[int] = ..., open_instruments: _Optional[int] = ..., bar_gaps: _Optional[int] = ..., subscribers: _Optional[_Iterable[_Union[FeedSubscriber, _Mapping]]] = ..., epoch: _Optional[int] = ...) -> None: ...
+
+class FeedSubscriber(_message.Message):
+    __slots__ = ("subscriber", "streamed", "rotated", "unknown")
+    SUBSCRIBER_FIELD_NUMBER: _ClassVar[int]
+    STREAMED_FIELD_NUMBER: _ClassVar[int]
+    ROTATED_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    subscriber: str
+    streamed: int
+    rotated: int
+    unknown: int
+    def __init__(self, subscriber: _Optional[str] = ..., streamed: _Optional[int] = ..., rotated: _Optional[int] = ..., unknown: _Optional[int] = ...) -> None: ...
 
 class FeedSocket(_message.Message):
     __slots__ = ("number", "connected", "subscriptions", "quota", "connections", "problem")

@@ -43,6 +43,10 @@ class BarBuilder:
         """Ticks that came too late, so far."""
         return self._memory.late
 
+    def take_late(self) -> dict[int, int]:
+        """Slots that ticks came for after their bar was over, since the last call, and the time of the oldest."""
+        return self._memory.take_late()
+
     def use_sessions(self, market: int, sessions: Sessions) -> None:
         """From now on this market trades then."""
         self._sessions[market] = sessions

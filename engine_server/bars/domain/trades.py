@@ -34,6 +34,7 @@ class TradeMemory:
         self.complete_from_ms = np.zeros(0, np.int64)
         self.last_ms = np.zeros(0, np.int64)
         self.late = 0  # ticks that were older than one before them, or than a bar that had been closed
+        self._late_from: dict[int, int] = {}  # by slot: the oldest of the latter
         self._day = np.zeros(0, np.int64)
         self._volume = np.zeros(0, np.int64)
         self._price = np.zeros(0, np.int64)
@@ -56,6 +57,11 @@ class TradeMemory:
         self.complete_from_ms[slots] = np.maximum(self.complete_from_ms[slots], complete_from_ms)
         self._interrupted[slots] = True
 
+    def take_late(self) -> dict[int, int]:
+        """Slots whose closed bars have missed a tick since the last call, and its time."""
+        late, self._late_from = self._late_from, {}
+        return late
+
     def forget_times(self) -> None:
         """Market time may go back."""
         self.last_ms[:] = 0
@@ -73,8 +79,13 @@ class TradeMemory:
         ticks = ticks[np.argsort(ticks["slot"], kind="stable")]
         slots = ticks["slot"]
         newest = self._running_maximum(ticks["time_ms"], slots, self.last_ms, _TIME_BITS)
-        keep = (ticks["time_ms"] >= newest) & (ticks["time_ms"] >= not_before_ms)
+        goes_on, is_over = ticks["time_ms"] >= newest, ticks["time_ms"] < not_before_ms
+        keep = goes_on & ~is_over
         self.late += len(ticks) - int(keep.sum())
+        for slot, time_ms in zip(
+            *(ticks[goes_on & is_over][name].tolist() for name in ("slot", "time_ms")), strict=True
+        ):
+            self._late_from[slot] = min(time_ms, self._late_from.get(slot, time_ms))
         return ticks[keep]
 
     def _of_one_day(self, ticks: Rows, day: int, sessions: dict[int, Sessions]) -> Rows:
@@ -85,6 +96,8 @@ class TradeMemory:
         slots, volumes, prices = ticks["slot"], ticks["volume"], ticks["price_e4"]
         firsts = group_firsts(slots)
         base, is_baseline = self._base(ticks[firsts], day, openings)
+        # Some of what it adds was traded in its minute, nobody knows how much.
+        self._doubt(ticks[firsts][is_baseline & (volumes[firsts] > 0)])
         before = self._volume.copy()
         before[slots[firsts]] = base
         highest = self._running_maximum(volumes, slots, before, _VOLUME_BITS)
@@ -108,7 +121,8 @@ class TradeMemory:
         is_new_day = self._day[slots] != day
         was_watched = self.complete_from_ms[slots] <= openings[slots]
         same_minute = self.last_ms[slots] // MINUTE_MS == first["time_ms"] // MINUTE_MS
-        is_baseline = np.where(is_new_day, ~was_watched, self._interrupted[slots] & ~same_minute)
+        has_grown = first["volume"] > self._volume[slots]
+        is_baseline = np.where(is_new_day, ~was_watched, self._interrupted[slots] & ~same_minute & has_grown)
         base = np.where(is_new_day, 0, self._volume[slots])
         return np.where(is_baseline, np.maximum(base, first["volume"]), base), is_baseline
 
@@ -148,9 +162,10 @@ class TradeMemory:
         self._day[slots] = day
         self._interrupted[slots] = False
 
-    def _doubt(self, fallen: Rows) -> None:
-        minute_ends = fallen["time_ms"] // MINUTE_MS * MINUTE_MS + MINUTE_MS
-        np.maximum.at(self.complete_from_ms, fallen["slot"], minute_ends)
+    def _doubt(self, ticks: Rows) -> None:
+        """The minutes of these are not complete."""
+        minute_ends = ticks["time_ms"] // MINUTE_MS * MINUTE_MS + MINUTE_MS
+        np.maximum.at(self.complete_from_ms, ticks["slot"], minute_ends)
 
     @staticmethod
     def _running_maximum(values: Integers, slots: Integers, before: Integers, bits: int) -> Integers:

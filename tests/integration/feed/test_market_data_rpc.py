@@ -15,12 +15,17 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from engine_server.bars.history import BarHistory
+from engine_server.bars.market_hours import MarketHours
+from engine_server.bars.store import BarStore
+from engine_server.bars.wishes import WishSender
 from engine_server.calendar.store import CalendarStore
 from engine_server.calendar.trading_calendar import TradingCalendar
 from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.market.feed_status import FeedStatusReader
 from engine_server.market.quote_watch import QuoteWatch
 from engine_server.market.quotes import QuoteService
+from engine_server.rpc.bar_desk import BarDesk
 from engine_server.rpc.calendar_desk import CalendarDesk
 from engine_server.rpc.market_data import MarketDataServicer
 from tests.support.feed_process import FeedProcess, Valkey, quoted
@@ -76,7 +81,9 @@ async def call(feed: FeedProcess, database: Database, valkey: Valkey, tmp_path: 
     watch = QuoteWatch(valkey, partial(quotes.follow, subject="watch"), stopping)
     calendar = TradingCalendar(CalendarStore(database))
     status, desk = FeedStatusReader(valkey, clock), CalendarDesk(database, calendar)
-    servicer = MarketDataServicer(catalog, quotes, watch, status, desk, market_clock, clock)
+    hours = MarketHours(lambda: calendar.current)
+    bars = BarDesk(BarHistory(BarStore(database), hours, WishSender(valkey), valkey, market_clock))
+    servicer = MarketDataServicer(catalog, quotes, watch, status, desk, bars, market_clock, clock)
     watching = asyncio.create_task(watch.run())
     market_data_pb2_grpc.add_MarketDataServicer_to_server(servicer, server.server)
     address = await server.start("127.0.0.1", 0, ("tradewinds.v1.MarketData",))
@@ -303,3 +310,43 @@ async def test_the_state_of_the_feed_is_told_and_a_feed_that_has_died_is_down(
     await valkey.delete("md:feed")
     status = await call("GetFeedStatus", market_data_pb2.GetFeedStatusRequest())
     assert (status.state, status.age_ms) == ("DOWN", -1)
+
+
+async def test_bars_are_listed_in_pages_from_the_brokers_candles(call: Client) -> None:
+    await call.calendar.start()
+    request = market_data_pb2.ListBarsRequest(instrument="SBIN", interval="5m", page_size=3)
+    last = await eventually(partial(_listed, call, request), timeout=30, what="bars are in")
+    assert (last.instrument, last.interval, last.next_page_token) == ("NSE:SBIN-EQ", "5m", "")
+    assert [(bar.source, bar.closed, bar.complete) for bar in last.bars] == [("BROKER", True, True)] * 3
+
+    request.start_time.CopyFrom(last.bars[0].start_time)
+    request.page_size = 2
+    first = await eventually(partial(_listed, call, request), timeout=30, what="bars are in")
+    assert first.bars == last.bars[:2]
+    request.page_token = first.next_page_token
+    following = await eventually(partial(_listed, call, request), timeout=30, what="bars are in")
+    assert following.bars[0] == last.bars[2]
+
+    request.interval = "15m"
+    with pytest.raises(errors.InvalidArgumentError, match="belongs to 5m bars of NSE:SBIN-EQ"):
+        await call("ListBars", request)
+
+
+async def _listed(call: Client, request: Any) -> Any:
+    """None while the feed is still fetching."""
+    try:
+        return await call("ListBars", request)
+    except errors.UnavailableError:
+        return None
+
+
+async def test_a_request_for_bars_that_cannot_be_is_refused_by_name(call: Client) -> None:
+    for asked, named in (
+        ({"instrument": "NOTHING"}, "instrument"),
+        ({"instrument": "SBIN", "interval": "2m"}, "interval"),
+        ({"instrument": "SBIN", "page_size": -1}, "page_size"),
+        ({"instrument": "SBIN", "page_token": "x"}, "page_token"),
+    ):
+        with pytest.raises(errors.InvalidArgumentError) as refused:
+            await call("ListBars", market_data_pb2.ListBarsRequest(**asked))
+        assert [violation.field for violation in refused.value.violations] == [named]

@@ -15,6 +15,9 @@ WELL: dict[str, Any] = {
     "sockets": [UP],
     "streamed": 2,
     "rotated": (),
+    "rotation_seconds": 0,
+    "rotation_problem": "",
+    "bar_gaps": 0,
     "unknown": (),
     "subscribers": {},
     "open_instruments": 2,
@@ -43,6 +46,8 @@ WELL: dict[str, Any] = {
             "no market of what is wanted is in continuous trading",
         ),
         ({"seconds_since_tick": None}, "LIVE", ""),
+        ({"rotated": ("NSE:X-EQ",), "rotation_problem": "throttled"}, "LIVE", "rotation: throttled"),
+        ({"rotation_problem": "throttled"}, "LIVE", ""),
         ({"open_instruments": 0}, "LIVE", ""),
         ({"stale": 2}, "STALE", "2 instruments get no ticks in an open market"),
         (
