@@ -217,7 +217,7 @@ def _bars(key: InstrumentKey, interval: str, rows: Rows, whole: Range | None) ->
             key, interval, start, first, high, low, last, volume, interest, BROKER if from_broker else STREAM,
             complete=whole is not None and whole.from_ms <= start and end <= whole.until_ms,
         )
-        for _slot, start, end, _filled, first, high, low, last, volume, interest, from_broker in rows.tolist()
+        for _slot, start, end, _filled, first, high, low, last, volume, interest, from_broker, _watched in rows.tolist()
     ]  # fmt: skip
 
 

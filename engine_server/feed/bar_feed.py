@@ -192,7 +192,7 @@ class BarFeed:
             self._interrupt(list(self._followed), self._now_ms)
 
     def _bars(self, interval: str, rows: Rows, *, closed: bool) -> Iterable[Bar]:
-        for slot, start, _end, _filled, first, high, low, last, volume, interest, complete in rows.tolist():
+        for slot, start, _end, _filled, first, high, low, last, volume, interest, complete, _watched in rows.tolist():
             key = self._followed[slot].key
             yield Bar(key, interval, start, first, high, low, last, volume, interest, STREAM, closed, complete)
 

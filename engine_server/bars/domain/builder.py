@@ -81,19 +81,18 @@ class BarBuilder:
 
     def take(self, ticks: Rows) -> list[ClosedBars]:
         """Ticks in the order in which they came (`trades.TICK`); returns what is over by them."""
-        complete_from = self._memory.complete_from_ms.copy()
         trades = self._memory.trades(ticks, self._sessions, self._closed_until_ms)
         if not len(trades):
             return []
         minutes = merge(by_slot(self._of("1m", np.unique(trades["slot"])), trades))
         is_last = last_of_slot(minutes)
         self._keep("1m", minutes[is_last])
-        return self._over(minutes[~is_last], complete_from)
+        return self._over(minutes[~is_last])
 
     def advance(self, until_ms: int) -> list[ClosedBars]:
         """Market time is past `until_ms`: everything that ends by then is over, and later ticks of it are late."""
         self._closed_until_ms = max(self._closed_until_ms, until_ms // MINUTE_MS * MINUTE_MS)
-        closed = self._over(self._take_ended("1m", until_ms), self._memory.complete_from_ms)
+        closed = self._over(self._take_ended("1m", until_ms))
         closed += [ClosedBars(name, self._take_ended(name, until_ms)) for name in _LONGER]
         return [bars for bars in closed if len(bars.rows)]
 
@@ -110,14 +109,14 @@ class BarBuilder:
         """The one-minute bars that are growing, of these slots; sorted by slot."""
         return self._of("1m", np.unique(slots))
 
-    def _over(self, minutes: Rows, complete_from: Integers) -> list[ClosedBars]:
+    def _over(self, minutes: Rows) -> list[ClosedBars]:
         """One-minute bars that are over, and the longer ones that are over with them."""
         if not len(minutes):
             return []
-        longer = [ClosedBars(name, self._lengthen(name, minutes, complete_from)) for name in _LONGER]
+        longer = [ClosedBars(name, self._lengthen(name, minutes)) for name in _LONGER]
         return [ClosedBars("1m", minutes), *(bars for bars in longer if len(bars.rows))]
 
-    def _lengthen(self, name: str, minutes: Rows, complete_from: Integers) -> Rows:
+    def _lengthen(self, name: str, minutes: Rows) -> Rows:
         """Put minutes into the longer bars; returns those that are over."""
         longer = minutes.copy()
         for market in np.unique(self._memory.market[minutes["slot"]]):
@@ -125,7 +124,7 @@ class BarBuilder:
             bounds = self._sessions[int(market)].bounds(minutes["start_ms"][here], STEP_MS[name])
             longer["start_ms"][here], longer["end_ms"][here] = bounds
         opens_ms = longer["start_ms"] if name != "1d" else minutes["start_ms"]
-        longer["complete"] &= complete_from[longer["slot"]] <= opens_ms
+        longer["complete"] &= longer["watched_ms"] <= opens_ms
         merged = merge(by_slot(self._of(name, np.unique(longer["slot"])), longer))
         is_growing = last_of_slot(merged) & (merged["filled_ms"] < merged["end_ms"])
         self._growing[name]["start_ms"][merged["slot"]] = 0

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 # `slot` is the builder's number of an instrument; prices in ten-thousandths of a rupee, times in epoch ms of the market.
 # `filled_ms` is where the last minute in it ends: a bar that is filled to its end is over, whatever the clock says.
+# `watched_ms` is since when nothing had been missed when it was traded.
 ROW: Final = np.dtype(
     [
         ("slot", "<i8"),
@@ -26,6 +27,7 @@ ROW: Final = np.dtype(
         ("volume", "<i8"),
         ("open_interest", "<i8"),
         ("complete", "?"),
+        ("watched_ms", "<i8"),
     ]
 )
 
@@ -52,6 +54,7 @@ def merge(rows: Rows) -> Rows:
     merged["high_e4"] = np.maximum.reduceat(rows["high_e4"], firsts)
     merged["low_e4"] = np.minimum.reduceat(rows["low_e4"], firsts)
     merged["volume"] = np.add.reduceat(rows["volume"], firsts)
+    merged["watched_ms"] = np.maximum.reduceat(rows["watched_ms"], firsts)
     merged["complete"] = np.logical_and.reduceat(rows["complete"], firsts)
     for last in ("close_e4", "open_interest", "filled_ms"):
         merged[last] = rows[last][lasts]

@@ -96,8 +96,6 @@ class TradeMemory:
         slots, volumes, prices = ticks["slot"], ticks["volume"], ticks["price_e4"]
         firsts = group_firsts(slots)
         base, is_baseline = self._base(ticks[firsts], day, openings)
-        # Some of what it adds was traded in its minute, nobody knows how much.
-        self._doubt(ticks[firsts][is_baseline & (volumes[firsts] > 0)])
         before = self._volume.copy()
         before[slots[firsts]] = base
         highest = self._running_maximum(volumes, slots, before, _VOLUME_BITS)
@@ -108,10 +106,19 @@ class TradeMemory:
         is_trade = (highest > previous) | (prices != last_prices) | (highest == 0)
         is_trade[firsts] &= ~is_baseline | (highest[firsts] == 0)
         fell = (volumes < highest) & (volumes > 0)
-        rows = self._rows(ticks, highest - previous, fell, is_trade, sessions)
-        self._remember(ticks, highest, firsts, day)
-        self._doubt(ticks[fell])
+        # Of what a first tick adds some was traded in its minute, nobody knows how much.
+        doubtful = fell.copy()
+        doubtful[firsts] |= is_baseline & (volumes[firsts] > 0)
+        watched = self._watched(ticks, doubtful)
+        rows = self._rows(ticks, highest - previous, watched, is_trade, sessions)
+        self._remember(ticks, highest, watched, firsts, day)
         return rows
+
+    def _watched(self, ticks: Rows, doubtful: Flags) -> Integers:
+        """Since when nothing has been missed, at each tick: the minute of a doubtful one is not complete."""
+        minute_ends = ticks["time_ms"] // MINUTE_MS * MINUTE_MS + MINUTE_MS
+        ends = np.where(doubtful, minute_ends, 0)
+        return self._running_maximum(ends, ticks["slot"], self.complete_from_ms, _TIME_BITS)
 
     def _base(self, first: Rows, day: int, openings: Integers) -> tuple[Integers, Flags]:
         """The volume before each slot's first tick of this batch, and where that tick only sets it: nobody knows when what
@@ -133,7 +140,9 @@ class TradeMemory:
             openings[self.market == market] = known.opening_ms(day)
         return openings
 
-    def _rows(self, ticks: Rows, traded: Integers, fell: Flags, is_trade: Flags, sessions: dict[int, Sessions]) -> Rows:
+    def _rows(
+        self, ticks: Rows, traded: Integers, watched: Integers, is_trade: Flags, sessions: dict[int, Sessions]
+    ) -> Rows:
         rows = np.zeros(len(ticks), ROW)
         for market in np.unique(self.market[ticks["slot"]]):
             here = self.market[ticks["slot"]] == market
@@ -150,22 +159,19 @@ class TradeMemory:
             rows[price] = ticks["price_e4"]
         rows["volume"] = traded
         rows["open_interest"] = ticks["open_interest"]
-        rows["complete"] = ~fell & (self.complete_from_ms[ticks["slot"]] <= rows["start_ms"])
+        rows["watched_ms"] = watched
+        rows["complete"] = watched <= rows["start_ms"]
         return rows[is_trade]
 
-    def _remember(self, ticks: Rows, highest: Integers, firsts: Integers, day: int) -> None:
+    def _remember(self, ticks: Rows, highest: Integers, watched: Integers, firsts: Integers, day: int) -> None:
         lasts = np.append(firsts[1:], len(ticks)) - 1
         slots = ticks["slot"][lasts]
         self.last_ms[slots] = ticks["time_ms"][lasts]
         self._price[slots] = ticks["price_e4"][lasts]
         self._volume[slots] = highest[lasts]
+        self.complete_from_ms[slots] = watched[lasts]
         self._day[slots] = day
         self._interrupted[slots] = False
-
-    def _doubt(self, ticks: Rows) -> None:
-        """The minutes of these are not complete."""
-        minute_ends = ticks["time_ms"] // MINUTE_MS * MINUTE_MS + MINUTE_MS
-        np.maximum.at(self.complete_from_ms, ticks["slot"], minute_ends)
 
     @staticmethod
     def _running_maximum(values: Integers, slots: Integers, before: Integers, bits: int) -> Integers:

@@ -75,8 +75,8 @@ def test_longer_bars_are_those_of_the_minutes(rows: list[tuple[int, int, int, in
     for interval in set(STEP_MS) - {"1m"}:
         direct = lengthen(one_minute, interval, HOURS)
         direct["complete"] = False
-        expected = [tuple(row.item())[:-1] for row in direct]
-        assert [row[:-1] for row in found.get(interval, [])] == sorted(expected)
+        expected = [tuple(row.item())[:-2] for row in direct]
+        assert [row[:-2] for row in found.get(interval, [])] == sorted(expected)
 
 
 @given(sequences)
