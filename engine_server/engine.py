@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +25,7 @@ from engine_server.calendar.unknown_day import UnknownDayAlarm
 from engine_server.fleet.cordons import Cordons
 from engine_server.fleet.domain.crashes import CrashBudget
 from engine_server.fleet.fleet import Fleet
+from engine_server.fleet.trading_hours import CalendarHours
 from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.instruments.master_gate import MasterGate
 from engine_server.market.entry_gate import EntryGate
@@ -155,7 +156,8 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     entries = EntryGate(calendar, master, parts.market_clock)
     board = StoredRiskBoard(parts.database)
     registry = _registry(service, parts, event_log, catalog, quotes, entries, board)
-    fleet = _fleet(service, parts, event_log, catalog, queries, registry.strategies.forget)
+    hours = CalendarHours(calendar, parts.market_clock, catalog, master.problem)
+    fleet = _fleet(service, parts, event_log, catalog, queries, registry, hours)
     follower = EventFollower(parts.database, parts.redis.client, event_log, service.settings.instance_id)
     peers = Peers(service.settings.instance_id)
     strategies = StrategyWatch(parts.database, service.stopping)
@@ -266,7 +268,8 @@ def _fleet(
     event_log: OrderEventLog,
     catalog: InstrumentCatalog,
     queries: OrderQueries,
-    strategy_facts_changed: Callable[[str | None], None],
+    registry: AccountRegistry,
+    hours: CalendarHours,
 ) -> Fleet:
     """Commands, assignment and the sessions of the runners that connect here."""
     engine = parts.configuration.engine
@@ -283,7 +286,9 @@ def _fleet(
         clock=parts.clock,
         ids=new_id,
         crash_budget=CrashBudget(engine.quarantine_crashes, engine.quarantine_window_seconds),
-        strategy_facts_changed=strategy_facts_changed,
+        strategy_facts_changed=registry.strategies.forget,
+        hours=hours,
+        orders=registry,
     )
 
 

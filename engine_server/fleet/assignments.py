@@ -29,10 +29,10 @@ log = get_logger("fleet.assignment")
 
 _CONFIGS = text(
     """
-    SELECT c.config_id, c.desired_state = 'RUNNING' AND c.state NOT IN ('FAILED', 'QUARANTINED') AS is_wanted,
+    SELECT c.config_id, c.is_wanted,
            a.runner_id, a.instance_id, coalesce(a.epoch, 0) AS epoch
     FROM strategy_configs c LEFT JOIN assignments a ON a.config_id = c.config_id
-    WHERE c.desired_state = 'RUNNING' OR a.instance_id IS NOT NULL
+    WHERE c.is_wanted OR a.instance_id IS NOT NULL
     """
 )
 _LEASES = text(
@@ -53,7 +53,7 @@ _GRANT = text(
     FROM unnest(CAST(:config_ids AS text[]), CAST(:instances AS text[])) AS g (config_id, instance_id)
     JOIN strategy_configs c ON c.config_id = g.config_id
     JOIN runner_leases l ON l.instance_id = g.instance_id
-    WHERE c.desired_state = 'RUNNING' AND c.state NOT IN ('FAILED', 'QUARANTINED') AND l.expires_at >= now()
+    WHERE c.is_wanted AND l.expires_at >= now()
     ON CONFLICT (config_id) DO UPDATE
     SET runner_id = excluded.runner_id, instance_id = excluded.instance_id, epoch = a.epoch + 1,
         generation = excluded.generation, assigned_at = excluded.assigned_at, updated_at = now()
@@ -73,7 +73,7 @@ _PENDING = text(
     """
     UPDATE strategy_configs c SET state = 'PENDING', state_reason = p.reason, updated_at = now()
     FROM unnest(CAST(:config_ids AS text[]), CAST(:reasons AS text[])) AS p (config_id, reason)
-    WHERE c.config_id = p.config_id AND c.desired_state = 'RUNNING' AND c.state NOT IN ('FAILED', 'QUARANTINED')
+    WHERE c.config_id = p.config_id AND c.is_wanted
       AND (c.state, c.state_reason) IS DISTINCT FROM ('PENDING', p.reason)
       AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.config_id = c.config_id AND a.instance_id IS NOT NULL)
     RETURNING c.config_id

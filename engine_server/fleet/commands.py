@@ -6,7 +6,7 @@ row. The strategy's runner ends the command (reports.py), or time does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -43,7 +43,7 @@ _CLAIM = text(
 _LOCK_CONFIG = text(
     """
     SELECT c.desired_state, c.state, c.state_reason, c.generation, a.instance_id IS NOT NULL AS is_held,
-           c.process_generation, c.is_paused, c.is_killed, c.config
+           c.process_generation, c.is_paused, c.is_killed, c.is_off_schedule, c.config
     FROM strategy_configs c LEFT JOIN assignments a ON a.config_id = c.config_id
     WHERE c.config_id = :config_id
     FOR UPDATE OF c
@@ -59,6 +59,12 @@ _CHANGE_CONFIG = text(
 )
 _CHANGE_PARAMETERS = text(
     "UPDATE strategy_configs SET config = CAST(:config AS jsonb), updated_at = now() WHERE config_id = :config_id"
+)
+_CHANGE_ON_CRASH = text(
+    "UPDATE strategy_configs SET on_crash = :on_crash, updated_at = now() WHERE config_id = :config_id"
+)
+_CHANGE_SCHEDULE = text(
+    "UPDATE strategy_configs SET schedule = CAST(:schedule AS jsonb), updated_at = now() WHERE config_id = :config_id"
 )
 _EXAMINE_AGAIN = text(
     "UPDATE strategy_commands SET payload = payload - 'examined' WHERE command_id = CAST(:command_id AS uuid)"
@@ -124,14 +130,14 @@ class CommandDesk:
         row = (await session.execute(_LOCK_CONFIG, key)).one()
         before = Wish(
             row.desired_state, row.state, row.state_reason, row.generation, row.is_held,
-            row.process_generation, row.is_paused, row.is_killed,
+            row.process_generation, row.is_paused, row.is_killed, row.is_off_schedule,
         )  # fmt: skip
         if command.verb == "UPDATE_CONFIG":
             examined = Examined.of_payload(command.payload)
             if examined.base != row.config:  # changed meanwhile: what was examined is not what it would become
                 await session.execute(_EXAMINE_AGAIN, {"command_id": command.command_id})
                 return
-            verdict = await _update(session, command.config_id, examined, before)
+            verdict = await _update(session, command.config_id, command.payload, examined, before)
         else:
             verdict = judge(command.verb, before)
         await self._conclude(session, command, before, verdict)
@@ -180,13 +186,28 @@ def _replaces(verb: str, before: Wish, after: Wish) -> bool:
     return verb in ("START", "STOP", "RESTART", "KILL") or after.process_generation != before.process_generation
 
 
-async def _update(session: AsyncSession, config_id: str, examined: Examined, wish: Wish) -> Verdict:
+async def _update(
+    session: AsyncSession, config_id: str, payload: Mapping[str, Any], examined: Examined, wish: Wish
+) -> Verdict:
     if examined.error:
         return Verdict(wish, "FAILED", examined.error)
+    await _change_settings(session, config_id, payload)
+    if examined.config == examined.base and (payload.get("on_crash") or "schedule" in payload):
+        return Verdict(wish, "DONE", "changed")
     if examined.config == examined.base:
         return Verdict(wish, "DONE", "it has these parameters already")
     await session.execute(_CHANGE_PARAMETERS, {"config_id": config_id, "config": to_json(examined.config)})
     return judge_update(wish, is_live=examined.is_live)
+
+
+async def _change_settings(session: AsyncSession, config_id: str, payload: Mapping[str, Any]) -> None:
+    """What is not a parameter: it needs no process. The schedule keeper sees a new schedule within the second."""
+    if on_crash := payload.get("on_crash"):
+        await session.execute(_CHANGE_ON_CRASH, {"config_id": config_id, "on_crash": on_crash})
+    if "schedule" in payload:
+        schedule = payload["schedule"]
+        values = {"config_id": config_id, "schedule": to_json(schedule) if schedule else None}
+        await session.execute(_CHANGE_SCHEDULE, values)
 
 
 async def _change(session: AsyncSession, config_id: str, wish: Wish) -> None:

@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine_server.fleet.domain.parameters import is_live, merged
+from engine_server.fleet.domain.schedule import ON_CRASH
 from engine_server.fleet.faults import DATABASE_FAULTS, RETRY_SECONDS
 from engine_server.fleet.inspection import NoRunnerError
 from engine_server.fleet.parameters_check import ParameterCheck
+from engine_server.fleet.schedules import parse_schedule
 from tradewinds.database.session import Database
 from tradewinds.errors import TradewindsError, UnavailableError
 from tradewinds.telemetry import get_logger
@@ -109,7 +111,9 @@ class UpdateExaminer:
         target = Target(row["module_path"], row["class_name"], row["config"])
         payload = row["payload"]
         changes, mask = payload.get("config", {}), payload.get("update_mask", [])
-        if not isinstance(changes, dict) or not isinstance(mask, list):
+        if problem := _problem_of_settings(payload):
+            examined = _refused(target, problem)
+        elif not isinstance(changes, dict) or not isinstance(mask, list):
             examined = _refused(target, 'payload: write {"config": {"PARAMETER": VALUE}}, and "update_mask" as a list')
         else:
             try:
@@ -120,6 +124,18 @@ class UpdateExaminer:
             except TradewindsError as e:
                 examined = _refused(target, e.message)
         await self._database.pool.execute(_EXAMINED, row["command_id"], asdict(examined))
+
+
+def _problem_of_settings(payload: Mapping[str, Any]) -> str:
+    """What is wrong with on_crash or schedule in a command that came by plain SQL; empty when nothing is."""
+    if payload.get("on_crash", "RESUME") not in ON_CRASH:
+        return f"on_crash: {payload['on_crash']!r} is not one of {', '.join(ON_CRASH)}"
+    if (schedule := payload.get("schedule")) is not None:
+        try:
+            parse_schedule(schedule)
+        except TradewindsError as e:
+            return e.message
+    return ""
 
 
 def _refused(target: Target, error: str) -> Examined:

@@ -25,8 +25,10 @@ _REGISTER_CLASS = text(
 )
 _CREATE = text(
     """
-    INSERT INTO strategy_configs (config_id, user_id, account_id, module_path, class_name, config)
-    VALUES (:config_id, :user_id, :account_id, :module_path, :class_name, CAST(:config AS jsonb))
+    INSERT INTO strategy_configs (config_id, user_id, account_id, module_path, class_name, config, on_crash, schedule,
+                                  is_off_schedule)
+    VALUES (:config_id, :user_id, :account_id, :module_path, :class_name, CAST(:config AS jsonb), :on_crash,
+            CAST(:schedule AS jsonb), CAST(:schedule AS jsonb) IS NOT NULL)
     ON CONFLICT DO NOTHING
     RETURNING config_id
     """
@@ -55,7 +57,7 @@ _ACCOUNTS = text("SELECT account_id FROM broker_accounts WHERE user_id = :user_i
 
 _SHOWN = """
     SELECT c.config_id, c.user_id, c.account_id, c.module_path, c.class_name, c.config, c.desired_state, c.state,
-           c.state_reason, c.is_paused, c.heartbeat_at, c.created_at, c.updated_at,
+           c.state_reason, c.is_paused, c.on_crash, c.schedule, c.flatten_because, c.heartbeat_at, c.created_at, c.updated_at,
            coalesce(a.runner_id, '') AS runner_id, coalesce(a.epoch, 0) AS epoch,
            coalesce(run.pid, 0) AS process_id, coalesce(run.code_hash, '') AS running_code_hash,
            (SELECT count(*) FROM strategy_runs r WHERE r.config_id = c.config_id AND r.outcome = 'CRASHED'
@@ -122,6 +124,8 @@ class NewConfig:
     account_id: str
     strategy: InspectedClass
     config: Mapping[str, object]
+    on_crash: str = "RESUME"
+    schedule: Mapping[str, object] | None = None
 
 
 async def account_for(session: AsyncSession, user_id: str, account_id: str) -> str:
@@ -148,7 +152,13 @@ async def create(session: AsyncSession, new: NewConfig, *, actor: str, source: s
     """Store it, its class and the audit row; the caller commits. Raises `AlreadyExistsError`."""
     strategy, key = new.strategy, {"config_id": new.config_id}
     foreign = (await session.execute(_FOREIGN_ORDERS, {**key, "account_id": new.account_id})).one_or_none()
-    values = {**key, "user_id": new.user_id, "account_id": new.account_id, "config": to_json(new.config)}
+    values: dict[str, object] = {
+        **key,
+        "user_id": new.user_id,
+        "account_id": new.account_id,
+        "config": to_json(new.config),
+    }
+    values |= {"on_crash": new.on_crash, "schedule": to_json(new.schedule) if new.schedule else None}
     names = {"module_path": strategy.module_path, "class_name": strategy.class_name}
     if foreign is not None or (await session.execute(_CREATE, {**values, **names})).one_or_none() is None:
         raise AlreadyExistsError(f"config_id {new.config_id!r} is taken; choose another")

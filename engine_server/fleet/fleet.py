@@ -21,13 +21,15 @@ from engine_server.fleet.directives import DirectiveWriter
 from engine_server.fleet.domain.crashes import CrashBudget
 from engine_server.fleet.domain.patience import Patience
 from engine_server.fleet.faults import DATABASE_FAULTS, RETRY_SECONDS
+from engine_server.fleet.flattening import Flattener, Orders
 from engine_server.fleet.inspection import Inspected, Inspections
 from engine_server.fleet.leadership import Leadership, NotLeaderError
 from engine_server.fleet.leases import HeartbeatLedger
 from engine_server.fleet.logbook import LogBook
 from engine_server.fleet.parameters_check import ParameterCheck
-from engine_server.fleet.ports import Books, Instruments, OrderEvents
+from engine_server.fleet.ports import Books, Instruments, OrderEvents, TradingHours
 from engine_server.fleet.reports import ReportDesk
+from engine_server.fleet.schedules import ScheduleKeeper
 from engine_server.fleet.session.registry import SessionRegistry
 from engine_server.fleet.session.runner_session import SessionParts
 from engine_server.fleet.session.scribe import Scribe
@@ -67,6 +69,8 @@ class Fleet:
         ids: IdFactory,
         crash_budget: CrashBudget,
         strategy_facts_changed: Callable[[str | None], None],
+        hours: TradingHours,
+        orders: Orders,
     ) -> None:
         self.database = database
         self.leases = leases
@@ -78,6 +82,8 @@ class Fleet:
         self.leadership = Leadership(database, leases, (engine_id, engine_address), clock, self._patience)
         self._commands = CommandDesk(database, self.leadership, engine_id)
         self._assignments = AssignmentDesk(database, leases, self.leadership, engine_id)
+        self._schedules = ScheduleKeeper(database, self.leadership, hours)
+        self._flattener = Flattener(database, orders, books, clock, hours.is_open)
         self._board = StatusBoard(database, redis)
         self.logs = LogBook(redis)
         self._ledger = HeartbeatLedger(database, leases, engine_id, clock, self._patience)
@@ -101,6 +107,7 @@ class Fleet:
         service.spawn("fleet leadership", self.leadership.run())
         service.spawn("fleet control", self._control())
         service.spawn("fleet steering", self._steering.run())
+        service.spawn("fleet flattening", self._flattener.run())
         service.spawn("fleet metrics", self._keep_metrics_bounded())
         service.spawn("fleet updates", self._updates.run())
         service.spawn("fleet status board", self._board.run())
@@ -143,6 +150,7 @@ class Fleet:
             try:
                 await self._ledger.forget_old()
                 await self._commands.expire()
+                self._board.touch(await self._schedules.keep())
                 while await self._apply_commands():
                     await self._assign()
                 await self._assign()

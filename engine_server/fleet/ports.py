@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
+from engine_server.fleet.domain.schedule import Day, Schedule
 from engine_server.oms.records import OrderEventRecord, OrderRecord, PositionRecord
 from tradewinds.instruments import Instrument, InstrumentKey
 
@@ -36,6 +38,26 @@ class Books(Protocol):
 
     async def working_orders(self, config_id: str) -> Sequence[OrderRecord]:
         """Its orders that are not final."""
+        ...
+
+
+class TradingHours(Protocol):
+    """The market's time, the calendar and the day's scrip master."""
+
+    def now(self) -> datetime:
+        """Market time."""
+        ...
+
+    def day(self, schedule: Schedule) -> Day:
+        """The segment's day, in the schedule's phases."""
+        ...
+
+    def is_open(self, instrument: str) -> bool:
+        """Whether an instrument is in continuous trading."""
+        ...
+
+    def not_in_because(self) -> str:
+        """Why the day's scrip master is not in; empty when it is."""
         ...
 
 

@@ -21,6 +21,8 @@ class Draft:
     module_path: str
     class_name: str
     config: Mapping[str, object]
+    on_crash: str = "RESUME"
+    schedule: Mapping[str, object] | None = None
 
 
 async def examine(fleet: Fleet, draft: Draft) -> NewConfig:
@@ -45,4 +47,6 @@ async def examine(fleet: Fleet, draft: Draft) -> NewConfig:
             inspected.code_hash,
         ),
         config=checked.config,
+        on_crash=draft.on_crash,
+        schedule=draft.schedule,
     )

@@ -51,7 +51,9 @@ _END_RUNS = text(
 )
 _WAIT_AGAIN = text(
     """
-    UPDATE strategy_configs SET state = 'PENDING', state_reason = :reason, updated_at = now()
+    UPDATE strategy_configs
+    SET state = CASE WHEN is_off_schedule THEN 'SCHEDULED' ELSE 'PENDING' END,
+        state_reason = CASE WHEN is_off_schedule THEN state_reason ELSE :reason END, updated_at = now()
     WHERE config_id = ANY(CAST(:config_ids AS text[])) AND desired_state = 'RUNNING' AND state NOT IN ('FAILED', 'QUARANTINED')
     """
 )

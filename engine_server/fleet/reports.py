@@ -12,7 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine_server.fleet import commands, market_wishes, notices
-from engine_server.fleet.domain.command import Wish
+from engine_server.fleet.domain.command import QUARANTINED, Wish
 from engine_server.fleet.domain.crashes import CrashBudget, CrashRecord
 from engine_server.fleet.domain.lifecycle import (
     RUN_OUTCOME,
@@ -34,7 +34,7 @@ _EVENTS = Counter("tradewinds_strategy_events_total", "What happened to strategy
 # The configuration's row before the assignment's, as everywhere.
 _LOCK = text(
     """
-    SELECT c.user_id, c.desired_state, c.state, c.state_reason, c.generation, c.on_crash
+    SELECT c.user_id, c.desired_state, c.state, c.state_reason, c.generation, c.on_crash, c.is_off_schedule
     FROM strategy_configs c WHERE c.config_id = :config_id FOR UPDATE
     """
 )
@@ -90,6 +90,9 @@ _SET_STATE = text(
     WHERE config_id = :config_id
     """
 )
+_FLATTEN = text(
+    "UPDATE strategy_configs SET flatten_because = :reason, updated_at = now() WHERE config_id = :config_id"
+)
 _RELEASE = text(
     """
     UPDATE assignments SET runner_id = NULL, instance_id = NULL, updated_at = now()
@@ -115,10 +118,16 @@ class ReportDesk:
                     happened=report.event.value,
                 )  # fmt: skip
                 return None
-            wish = Wish(row.desired_state, row.state, row.state_reason, row.generation, is_held=True)
+            wish = Wish(
+                row.desired_state, row.state, row.state_reason, row.generation, is_held=True,
+                is_off_schedule=row.is_off_schedule,
+            )  # fmt: skip
             is_news = await _note_run(session, reporter, report)
             result = consequence(report, wish, await self._crashes(session, report, row.on_crash))
             await _carry_out(session, reporter, report, result)
+            if result.state == QUARANTINED and row.on_crash == "SQUARE_OFF":
+                key = {"config_id": report.config_id, "reason": result.state_reason}
+                await session.execute(_FLATTEN, key)
             if result.notification is not None and is_news:
                 await _tell(session, row.user_id, report, result)
             await session.commit()

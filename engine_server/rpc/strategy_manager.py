@@ -19,6 +19,7 @@ from engine_server.rpc.strategy_messages import (
     command_message,
     config_message,
     run_message,
+    schedule_of,
     timestamp,
 )
 from engine_server.rpc.strategy_watch import StrategyWatch
@@ -79,6 +80,8 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
             module_path=request.module_path,
             class_name=request.class_name,
             config=json_of(request.config),
+            on_crash=_on_crash(request.on_crash) or "RESUME",
+            schedule=schedule_of(request.schedule) if request.HasField("schedule") else None,
         )
         try:
             new = await registration.examine(self._fleet, draft)
@@ -191,7 +194,8 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
         if first is not None:
             return first
         changes, mask = json_of(request.config), list(request.update_mask)
-        if not changes and not mask:
+        settings = _settings_of(request)
+        if not changes and not mask and not settings:
             raise InvalidArgumentError.field("config", "names no parameter to change")
         target = config_update.Target(row.module_path, row.class_name, row.config)
         try:
@@ -199,7 +203,7 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
         except NoRunnerError as e:
             request.request_id = idempotency.request_id_of(request, context)
             return await self._where_runners_are(e, "UpdateStrategyConfig", request, pb.StrategyCommand, context)
-        payload = {"config": changes, "update_mask": mask, **examined.in_payload()}
+        payload = {"config": changes, "update_mask": mask, **settings, **examined.in_payload()}
         return await self._command("UPDATE_CONFIG", request, context, method="UpdateStrategyConfig", payload=payload)
 
     async def GetCommand(self, request: pb.GetCommandRequest, _context: Any) -> pb.StrategyCommand:  # noqa: N802
@@ -293,6 +297,24 @@ def _visible_user() -> str | None:
     """Whose rows the caller sees; None for everybody's."""
     caller = auth.principal()
     return None if caller.sees_everything else caller.subject
+
+
+def _on_crash(value: int) -> str:
+    """Its name; empty when it was not said."""
+    name = pb.OnCrash.Name(value)
+    return "" if value == pb.ON_CRASH_UNSPECIFIED else name.removeprefix("ON_CRASH_")
+
+
+def _settings_of(request: pb.UpdateStrategyConfigRequest) -> dict[str, object]:
+    """What a command's payload carries besides parameters; only what is to change."""
+    settings: dict[str, object] = {}
+    if on_crash := _on_crash(request.on_crash):
+        settings["on_crash"] = on_crash
+    if request.HasField("schedule"):
+        settings["schedule"] = schedule_of(request.schedule)
+    elif request.clear_schedule:
+        settings["schedule"] = None
+    return settings
 
 
 def _position(token: str) -> tuple[datetime, str] | None:

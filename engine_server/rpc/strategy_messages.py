@@ -8,6 +8,8 @@ from typing import Any
 
 from google.protobuf import timestamp_pb2
 
+from engine_server.fleet.domain.schedule import stored
+from engine_server.fleet.schedules import parse_schedule
 from engine_server.fleet.session.parameters import struct_of
 from tradewinds.v1 import strategy_manager_pb2 as pb
 
@@ -34,6 +36,9 @@ def config_message(row: Any, metrics: Mapping[str, float]) -> pb.StrategyConfig:
         crash_count=row.crash_count,
         paused=row.is_paused,
         running_code_hash=row.running_code_hash,
+        on_crash=f"ON_CRASH_{row.on_crash}",
+        schedule=_schedule_message(row.schedule) if row.schedule else None,
+        flatten_because=row.flatten_because,
     )
 
 
@@ -53,6 +58,18 @@ def command_message(row: Any) -> pb.StrategyCommand:
         expires_at=timestamp(row.expires_at),
         attempts=row.attempts,
     )
+
+
+def _schedule_message(kept: Mapping[str, Any]) -> pb.Schedule:
+    phases, minutes = kept.get("phases") or ["CONTINUOUS"], kept.get("square_off_minutes")
+    return pb.Schedule(segment=kept.get("segment"), phases=phases, square_off_minutes=minutes)
+
+
+def schedule_of(message: pb.Schedule) -> dict[str, object]:
+    """As it is stored; raises `InvalidArgumentError` naming the field."""
+    minutes = message.square_off_minutes if message.HasField("square_off_minutes") else None
+    asked = {"segment": message.segment, "phases": list(message.phases), "square_off_minutes": minutes}
+    return stored(parse_schedule(asked))
 
 
 def run_message(row: Any) -> pb.StrategyRun:

@@ -23,6 +23,17 @@ ConfigId = Annotated[str, typer.Argument(help="The configured strategy, see `tra
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit.")]
 
 
+OnCrash = Annotated[str, typer.Option("--on-crash", help="After a crash: RESUME, LEAVE_OPEN or SQUARE_OFF.")]
+Segment = Annotated[
+    str,
+    typer.Option("--schedule", metavar="SEGMENT", help="Run in the continuous trading of this segment, e.g. NSE_CM."),
+]
+SquareOff = Annotated[
+    int | None,
+    typer.Option("--square-off", metavar="MINUTES", help="With --schedule: flat so long before the broker's cut-off."),
+]
+
+
 @app.command("list")
 def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """Show every configured strategy and what it does."""
@@ -85,6 +96,9 @@ def create(
     config: Annotated[str, typer.Option("--config", help="Parameters: JSON, or @FILE with JSON.")] = "{}",
     config_id: Annotated[str, typer.Option("--id", help="Its id; generated when left out.")] = "",
     account: Annotated[str, typer.Option(help="Broker account; your only one when left out.")] = "",
+    on_crash: OnCrash = "",
+    segment: Segment = "",
+    square_off: SquareOff = None,
     start: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
     state_dir: StateDir = None,
 ) -> None:
@@ -99,6 +113,8 @@ def create(
             _parameters(config),
             config_id=config_id,
             account_id=account,
+            on_crash=on_crash,
+            schedule=_schedule(segment, square_off),
             connection=connection,
         )
         if start:
@@ -164,6 +180,10 @@ def release(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None
 def update(
     config_id: ConfigId,
     config: Annotated[str, typer.Option("--config", help="The changed parameters: JSON, or @FILE with JSON.")] = "{}",
+    on_crash: OnCrash = "",
+    segment: Segment = "",
+    square_off: SquareOff = None,
+    always: Annotated[bool, typer.Option("--always", help="Take its schedule away.")] = False,
     unset: Annotated[list[str] | None, typer.Option("--unset", help="Back to its default; repeatable.")] = None,
     reason: Reason = "",
     state_dir: StateDir = None,
@@ -173,7 +193,16 @@ def update(
     mask = [*changes, *(unset or ())]
 
     def act(link: Connection) -> Coroutine[Any, Any, str]:
-        return acts.update_strategy_config(config_id, changes, update_mask=mask, reason=reason, connection=link)
+        return acts.update_strategy_config(
+            config_id,
+            changes,
+            update_mask=mask,
+            on_crash=on_crash,
+            schedule=_schedule(segment, square_off),
+            clear_schedule=always,
+            reason=reason,
+            connection=link,
+        )
 
     typer.echo(f"{config_id}: {with_connection(state_dir, act)}")
 
@@ -266,6 +295,12 @@ def delete(config_id: ConfigId, state_dir: StateDir = None) -> None:
     request = strategy_manager_pb2.DeleteStrategyConfigRequest(config_id=config_id)
     with_connection(state_dir, lambda link: link.call(link.strategies.DeleteStrategyConfig, request))
     typer.echo(f"{config_id} is deleted")
+
+
+def _schedule(segment: str, square_off: int | None) -> strategy_manager_pb2.Schedule | None:
+    if not segment and square_off is not None:
+        raise InvalidArgumentError.field("--square-off", "needs --schedule SEGMENT")
+    return strategy_manager_pb2.Schedule(segment=segment, square_off_minutes=square_off) if segment else None
 
 
 def _parameters(text: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf import struct_pb2
 
 from tradewinds.client.connection import Connection
-from tradewinds.errors import PreconditionError, UnavailableError
+from tradewinds.errors import InvalidArgumentError, PreconditionError, UnavailableError
 from tradewinds.ids import new_id
 from tradewinds.v1 import notifier_pb2, strategy_manager_pb2
 
@@ -28,6 +28,8 @@ async def create_strategy_config(
     *,
     config_id: str = "",
     account_id: str = "",
+    on_crash: str = "",
+    schedule: strategy_manager_pb2.Schedule | None = None,
     connection: Connection | None = None,
 ) -> str:
     """Create a configured instance of a strategy class and return its config id.
@@ -45,6 +47,8 @@ async def create_strategy_config(
         config_id=config_id,
         account_id=account_id,
         request_id=new_id("req"),
+        on_crash=_on_crash(on_crash),
+        schedule=schedule,
     )
     async with _use(connection) as link:
         created = await link.call(link.strategies.CreateStrategyConfig, request)
@@ -105,6 +109,9 @@ async def update_strategy_config(
     config: Mapping[str, Any],
     *,
     update_mask: Sequence[str] = (),
+    on_crash: str = "",
+    schedule: strategy_manager_pb2.Schedule | None = None,
+    clear_schedule: bool = False,
     reason: str = "",
     connection: Connection | None = None,
 ) -> str:
@@ -112,11 +119,28 @@ async def update_strategy_config(
     parameters = struct_pb2.Struct()
     parameters.update(dict(config))
     request = strategy_manager_pb2.UpdateStrategyConfigRequest(
-        config_id=config_id, config=parameters, update_mask=update_mask, reason=reason, request_id=new_id("req")
+        config_id=config_id,
+        config=parameters,
+        update_mask=update_mask,
+        on_crash=_on_crash(on_crash),
+        schedule=schedule,
+        clear_schedule=clear_schedule,
+        reason=reason,
+        request_id=new_id("req"),
     )
     async with _use(connection) as link:
         done = await _until_done(link, await link.call(link.strategies.UpdateStrategyConfig, request))
     return str(done.result)
+
+
+def _on_crash(name: str) -> strategy_manager_pb2.OnCrash:
+    """The enum of RESUME, LEAVE_OPEN or SQUARE_OFF; not said when empty. Raises `InvalidArgumentError`."""
+    if not name:
+        return strategy_manager_pb2.ON_CRASH_UNSPECIFIED
+    try:
+        return strategy_manager_pb2.OnCrash.Value(f"ON_CRASH_{name.upper()}")
+    except ValueError as e:
+        raise InvalidArgumentError.field("on_crash", f"{name!r} is not RESUME, LEAVE_OPEN or SQUARE_OFF") from e
 
 
 async def list_strategy_configs(connection: Connection) -> list[strategy_manager_pb2.StrategyConfig]:

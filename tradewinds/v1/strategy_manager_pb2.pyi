@@ -31,6 +31,14 @@ class StrategyState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STRATEGY_STATE_BACKOFF: _ClassVar[StrategyState]
     STRATEGY_STATE_FAILED: _ClassVar[StrategyState]
     STRATEGY_STATE_QUARANTINED: _ClassVar[StrategyState]
+    STRATEGY_STATE_SCHEDULED: _ClassVar[StrategyState]
+
+class OnCrash(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_CRASH_UNSPECIFIED: _ClassVar[OnCrash]
+    ON_CRASH_RESUME: _ClassVar[OnCrash]
+    ON_CRASH_LEAVE_OPEN: _ClassVar[OnCrash]
+    ON_CRASH_SQUARE_OFF: _ClassVar[OnCrash]
 
 class CommandVerb(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -64,6 +72,11 @@ STRATEGY_STATE_STOPPING: StrategyState
 STRATEGY_STATE_BACKOFF: StrategyState
 STRATEGY_STATE_FAILED: StrategyState
 STRATEGY_STATE_QUARANTINED: StrategyState
+STRATEGY_STATE_SCHEDULED: StrategyState
+ON_CRASH_UNSPECIFIED: OnCrash
+ON_CRASH_RESUME: OnCrash
+ON_CRASH_LEAVE_OPEN: OnCrash
+ON_CRASH_SQUARE_OFF: OnCrash
 COMMAND_VERB_UNSPECIFIED: CommandVerb
 COMMAND_VERB_START: CommandVerb
 COMMAND_VERB_STOP: CommandVerb
@@ -97,7 +110,7 @@ class Strategy(_message.Message):
     def __init__(self, module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., params_schema: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., description: _Optional[str] = ..., code_hash: _Optional[str] = ..., registered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StrategyConfig(_message.Message):
-    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "desired_state", "state", "state_reason", "runner_id", "epoch", "process_id", "heartbeat_at", "created_at", "updated_at", "metrics", "crash_count", "paused", "running_code_hash")
+    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "desired_state", "state", "state_reason", "runner_id", "epoch", "process_id", "heartbeat_at", "created_at", "updated_at", "metrics", "crash_count", "paused", "running_code_hash", "on_crash", "schedule", "flatten_because")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +137,9 @@ class StrategyConfig(_message.Message):
     CRASH_COUNT_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     RUNNING_CODE_HASH_FIELD_NUMBER: _ClassVar[int]
+    ON_CRASH_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    FLATTEN_BECAUSE_FIELD_NUMBER: _ClassVar[int]
     config_id: str
     user_id: str
     account_id: str
@@ -143,7 +159,20 @@ class StrategyConfig(_message.Message):
     crash_count: int
     paused: bool
     running_code_hash: str
-    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., state: _Optional[_Union[StrategyState, str]] = ..., state_reason: _Optional[str] = ..., runner_id: _Optional[str] = ..., epoch: _Optional[int] = ..., process_id: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., crash_count: _Optional[int] = ..., paused: _Optional[bool] = ..., running_code_hash: _Optional[str] = ...) -> None: ...
+    on_crash: OnCrash
+    schedule: Schedule
+    flatten_because: str
+    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., state: _Optional[_Union[StrategyState, str]] = ..., state_reason: _Optional[str] = ..., runner_id: _Optional[str] = ..., epoch: _Optional[int] = ..., process_id: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., crash_count: _Optional[int] = ..., paused: _Optional[bool] = ..., running_code_hash: _Optional[str] = ..., on_crash: _Optional[_Union[OnCrash, str]] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., flatten_because: _Optional[str] = ...) -> None: ...
+
+class Schedule(_message.Message):
+    __slots__ = ("segment", "phases", "square_off_minutes")
+    SEGMENT_FIELD_NUMBER: _ClassVar[int]
+    PHASES_FIELD_NUMBER: _ClassVar[int]
+    SQUARE_OFF_MINUTES_FIELD_NUMBER: _ClassVar[int]
+    segment: str
+    phases: _containers.RepeatedScalarFieldContainer[str]
+    square_off_minutes: int
+    def __init__(self, segment: _Optional[str] = ..., phases: _Optional[_Iterable[str]] = ..., square_off_minutes: _Optional[int] = ...) -> None: ...
 
 class StrategyCommand(_message.Message):
     __slots__ = ("command_id", "config_id", "verb", "issuer", "reason", "status", "result", "created_at", "completed_at", "claimed_at", "expires_at", "attempts")
@@ -274,7 +303,7 @@ class ListStrategiesResponse(_message.Message):
     def __init__(self, strategies: _Optional[_Iterable[_Union[Strategy, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class CreateStrategyConfigRequest(_message.Message):
-    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "request_id")
+    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "request_id", "on_crash", "schedule")
     CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -282,6 +311,8 @@ class CreateStrategyConfigRequest(_message.Message):
     CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ON_CRASH_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     config_id: str
     user_id: str
     account_id: str
@@ -289,7 +320,9 @@ class CreateStrategyConfigRequest(_message.Message):
     class_name: str
     config: _struct_pb2.Struct
     request_id: str
-    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    on_crash: OnCrash
+    schedule: Schedule
+    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., request_id: _Optional[str] = ..., on_crash: _Optional[_Union[OnCrash, str]] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ...) -> None: ...
 
 class GetStrategyConfigRequest(_message.Message):
     __slots__ = ("config_id",)
@@ -394,18 +427,24 @@ class ReleaseStrategyRequest(_message.Message):
     def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UpdateStrategyConfigRequest(_message.Message):
-    __slots__ = ("config_id", "config", "update_mask", "reason", "request_id")
+    __slots__ = ("config_id", "config", "update_mask", "reason", "request_id", "on_crash", "schedule", "clear_schedule")
     CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ON_CRASH_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    CLEAR_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     config_id: str
     config: _struct_pb2.Struct
     update_mask: _containers.RepeatedScalarFieldContainer[str]
     reason: str
     request_id: str
-    def __init__(self, config_id: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., update_mask: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    on_crash: OnCrash
+    schedule: Schedule
+    clear_schedule: bool
+    def __init__(self, config_id: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., update_mask: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ..., on_crash: _Optional[_Union[OnCrash, str]] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., clear_schedule: _Optional[bool] = ...) -> None: ...
 
 class ListStrategyLogsRequest(_message.Message):
     __slots__ = ("config_id", "page_size", "cursor")

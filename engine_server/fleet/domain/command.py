@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-STOPPED, PENDING, STARTING, RUNNING, STOPPING, BACKOFF, FAILED, QUARANTINED = (
+STOPPED, PENDING, STARTING, RUNNING, STOPPING, BACKOFF, FAILED, QUARANTINED, SCHEDULED = (
     "STOPPED",
     "PENDING",
     "STARTING",
@@ -18,6 +18,7 @@ STOPPED, PENDING, STARTING, RUNNING, STOPPING, BACKOFF, FAILED, QUARANTINED = (
     "BACKOFF",
     "FAILED",
     "QUARANTINED",
+    "SCHEDULED",
 )
 
 
@@ -33,6 +34,7 @@ class Wish:
     process_generation: int = 0
     is_paused: bool = False
     is_killed: bool = False
+    is_off_schedule: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ def judge(verb: str, wish: Wish) -> Verdict:
     """Apply `verb`. (UPDATE_CONFIG changes parameters too: `judge_update`.)"""
     if verb in ("START", "RESTART") and wish.state == QUARANTINED:
         return Verdict(wish, "FAILED", f"it is quarantined ({wish.state_reason}): release it first")
-    return _VERDICTS[verb](wish)
+    verdict = _VERDICTS[verb](wish)
+    is_start = verb in ("START", "RESTART")
+    return _when_its_hours_come(verdict) if is_start and wish.is_off_schedule and not wish.is_held else verdict
 
 
 def judge_update(wish: Wish, *, is_live: bool) -> Verdict:
@@ -70,6 +74,12 @@ def _start(wish: Wish) -> Verdict:
 
 def _restart(wish: Wish) -> Verdict:
     return Verdict(_run_anew(wish), "CLAIMED")
+
+
+def _when_its_hours_come(verdict: Verdict) -> Verdict:
+    reason = verdict.wish.state_reason if verdict.wish.state == SCHEDULED else "its schedule has it off now"
+    waiting = replace(verdict.wish, state=SCHEDULED, state_reason=reason)
+    return Verdict(waiting, "DONE", "it starts when its schedule lets it")
 
 
 def _stop(wish: Wish) -> Verdict:

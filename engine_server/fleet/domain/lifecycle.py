@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from engine_server.fleet.domain.command import BACKOFF, FAILED, PENDING, QUARANTINED, RUNNING, STARTING, STOPPED, Wish
+from engine_server.fleet.domain.command import (
+    BACKOFF,
+    FAILED,
+    PENDING,
+    QUARANTINED,
+    RUNNING,
+    SCHEDULED,
+    STARTING,
+    STOPPED,
+    Wish,
+)
 from engine_server.fleet.domain.crashes import CrashRecord, quarantine_reason
 from tradewinds.clock import ist
 
@@ -63,7 +73,17 @@ def consequence(report: StrategyReport, wish: Wish, crashes: CrashRecord) -> Con
         return Consequence(notification="STRATEGY_CRASHED" if report.event is Event.CRASHED else None)
     if wish.desired_state == STOPPED:
         return _while_stopping(report)
+    if wish.is_off_schedule:
+        return _while_off_schedule(report, wish)
     return _while_wanted(report, wish, crashes)
+
+
+def _while_off_schedule(report: StrategyReport, wish: Wish) -> Consequence:
+    """Its hours are over: that is no stop, and nobody is told."""
+    if report.event in (Event.STARTING, Event.RUNNING):
+        return Consequence()
+    result = "it starts when its schedule lets it"
+    return Consequence(SCHEDULED, wish.state_reason, is_released=True, command_status="DONE", command_result=result)
 
 
 def _while_stopping(report: StrategyReport) -> Consequence:

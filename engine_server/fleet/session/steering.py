@@ -21,7 +21,7 @@ from tradewinds.telemetry import get_logger
 log = get_logger("fleet.steering")
 
 _DESIRED = """
-    SELECT a.config_id, a.instance_id, a.epoch, a.generation AS revision, c.desired_state = 'RUNNING' AS run,
+    SELECT a.config_id, a.instance_id, a.epoch, a.generation AS revision, c.desired_state = 'RUNNING' AND NOT c.is_off_schedule AS run,
            c.is_killed AS kill
     FROM assignments a JOIN strategy_configs c ON c.config_id = a.config_id
     WHERE a.instance_id = ANY($1::text[])

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
+from engine_server.calendar.domain.days import Interval
 from engine_server.fleet.domain.crashes import CrashBudget
+from engine_server.fleet.domain.schedule import Day, Schedule
 from engine_server.fleet.fleet import Fleet
 from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.oms.event_log import OrderEventLog
@@ -26,7 +28,7 @@ from tests.support.datastores import temporary_state_dir
 from tests.support.settings import database_settings
 from tests.support.waiting import eventually
 from tradewinds import auth, redis_keys
-from tradewinds.clock import SystemClock
+from tradewinds.clock import IST, SystemClock
 from tradewinds.config import LeaseSettings, ServiceSettings
 from tradewinds.database.redis_connection import RedisConnection
 from tradewinds.database.session import Database
@@ -65,6 +67,44 @@ async def catalog(redis: RedisConnection) -> InstrumentCatalog:
     return loaded
 
 
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=IST)
+
+
+@dataclass
+class TestHours:
+    """A market day from 9:15 to 15:30 at a time that tests set."""
+
+    __test__ = False
+
+    time: datetime = NOON
+    missing_master: str = ""
+
+    def now(self) -> datetime:
+        return self.time
+
+    def day(self, schedule: Schedule) -> Day:
+        hours = [Interval(NOON.replace(hour=9, minute=15), NOON.replace(hour=15, minute=30))]
+        return Day(True, hours, hours)
+
+    def is_open(self, instrument: str) -> bool:
+        return True
+
+    def not_in_because(self) -> str:
+        return self.missing_master
+
+
+class NoAccounts:
+    """An engine that owns no broker account."""
+
+    def owned(self, account_id: str) -> None:
+        return None
+
+    async def place(self, request: Any, caller: Any) -> Any:
+        raise AssertionError("it owns no account")
+
+    cancel = place
+
+
 @dataclass
 class Engine:
     """A running engine as far as the fleet goes."""
@@ -78,6 +118,7 @@ class Engine:
     woken: list[None]
     peers: Peers
     stopping: asyncio.Event
+    hours: TestHours
     has_stopped: bool = False
 
     async def stop(self) -> None:
@@ -106,6 +147,7 @@ async def start_engine(
         await database.connect()
         [port] = free_ports(1)
         orders, woken, facts_changed = OrderEventLog(database), list[None](), list[str | None]()
+        hours = TestHours()
         fleet = Fleet(
             database=database,
             redis=redis.client,
@@ -120,6 +162,8 @@ async def start_engine(
             ids=new_id,
             crash_budget=CrashBudget(crashes=4, window_seconds=60),
             strategy_facts_changed=facts_changed.append,
+            hours=hours,
+            orders=NoAccounts(),
         )
         peers, stopping = Peers(engine_id), asyncio.Event()
         watch = StrategyWatch(database, stopping, heartbeat_seconds=0.3)
@@ -134,7 +178,7 @@ async def start_engine(
         address = await server.start(
             "127.0.0.1", port, ["tradewinds.v1.StrategyRunner", "tradewinds.v1.StrategyManager"]
         )
-        engines.append(Engine(address, fleet, orders, service, server, database, woken, peers, stopping))
+        engines.append(Engine(address, fleet, orders, service, server, database, woken, peers, stopping, hours))
         return engines[-1]
 
     yield start

@@ -6,14 +6,24 @@ import datetime as dt
 import uuid
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import Computed, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tradewinds.database.models.accounts import BrokerAccount, User
 from tradewinds.database.models.base import Base, BigInt, CreatedAt, UpdatedAt, one_of
 
 DESIRED_STATES = ("STOPPED", "RUNNING")
-CONFIG_STATES = ("STOPPED", "PENDING", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED", "QUARANTINED")
+CONFIG_STATES = (
+    "STOPPED",
+    "PENDING",
+    "STARTING",
+    "RUNNING",
+    "STOPPING",
+    "BACKOFF",
+    "FAILED",
+    "QUARANTINED",
+    "SCHEDULED",
+)
 ON_CRASH = ("RESUME", "LEAVE_OPEN", "SQUARE_OFF")
 COMMAND_VERBS = ("START", "STOP", "RESTART", "PAUSE", "RESUME", "UPDATE_CONFIG", "KILL", "RELEASE")
 COMMAND_STATUSES = ("PENDING", "CLAIMED", "DONE", "FAILED", "EXPIRED")
@@ -56,6 +66,17 @@ class StrategyConfig(Base):
     is_paused: Mapped[bool] = mapped_column(server_default=text("false"))
     is_killed: Mapped[bool] = mapped_column(server_default=text("false"))
     on_crash: Mapped[str] = mapped_column(server_default=text("'RESUME'"))
+    schedule: Mapped[dict[str, Any] | None]
+    is_off_schedule: Mapped[bool] = mapped_column(server_default=text("false"))
+    flatten_because: Mapped[str] = mapped_column(server_default=text("''"))
+    is_wanted: Mapped[bool] = mapped_column(
+        Computed(
+            # In PostgreSQL's own words, which migrations are compared with.
+            "(desired_state = 'RUNNING'::text) AND (state <> ALL (ARRAY['FAILED'::text, 'QUARANTINED'::text]))"
+            " AND (NOT is_off_schedule) AND (flatten_because = ''::text)",
+            persisted=True,
+        )
+    )
     heartbeat_at: Mapped[dt.datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[UpdatedAt]
