@@ -1,14 +1,14 @@
 """Schedules of strategies, and positions that are to be closed for them.
 
-Revision: 0019
+Revision: 0020
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 STATEMENTS = (
     """ALTER TABLE strategy_configs
