@@ -138,9 +138,10 @@ def _on_crash(name: str) -> strategy_manager_pb2.OnCrash:
     if not name:
         return strategy_manager_pb2.ON_CRASH_UNSPECIFIED
     try:
-        return strategy_manager_pb2.OnCrash.Value(f"ON_CRASH_{name.upper()}")
+        number: strategy_manager_pb2.OnCrash = strategy_manager_pb2.OnCrash.Value(f"ON_CRASH_{name.upper()}")  # type: ignore[assignment]
     except ValueError as e:
         raise InvalidArgumentError.field("on_crash", f"{name!r} is not RESUME, LEAVE_OPEN or SQUARE_OFF") from e
+    return number
 
 
 async def list_strategy_configs(connection: Connection) -> list[strategy_manager_pb2.StrategyConfig]:
