@@ -1,14 +1,14 @@
 """Schedules of strategies, and positions that are to be closed for them.
 
-Revision: 0020
+Revision: 0023
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0023"
+down_revision = "0022"
 
 STATEMENTS = (
     """ALTER TABLE strategy_configs
