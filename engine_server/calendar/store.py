@@ -32,6 +32,7 @@ FROM calendar_days d JOIN calendar_versions v USING (version)
 WHERE d.version > $1
 ORDER BY d.segment, d.day, d.instrument_class, d.version DESC
 """
+_PATIENT = f"SET LOCAL lock_timeout = '{_TIMEOUT_SECONDS:g}s'"
 _WAS_SEEDED = "SELECT EXISTS (SELECT 1 FROM calendar_versions WHERE author = $1 AND reason = $2)"
 _NEW_VERSION = "INSERT INTO calendar_versions (author, reason) VALUES ($1, $2) RETURNING version"
 # What an operator has written stays; what an earlier seeding wrote is replaced where the lists have become better.
@@ -80,6 +81,8 @@ class CalendarStore:
         """Write what is not there, once for each content of `days`; how many days were written. Engines may call it at once."""
         reason = f"{days[0].day} to {days[-1].day}, content {_fingerprint(days)}"
         async with self._database.pool.acquire(timeout=_TIMEOUT_SECONDS) as connection, connection.transaction():
+            # Another engine that starts now may be writing all of it, which takes longer than others may wait for a lock.
+            await connection.execute(_PATIENT)
             await connection.execute(WRITERS_LOCK)
             if await connection.fetchval(_WAS_SEEDED, SEED_AUTHOR, reason):
                 return 0
