@@ -13,7 +13,7 @@ from engine_server.oms.domain.holds import Hold
 from engine_server.oms.domain.protection import Quote
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.domain.story import StoryLine
-from engine_server.oms.records import OrderRecord, PositionRecord, TradeRecord
+from engine_server.oms.records import GuardRecord, OrderRecord, PositionRecord, TradeRecord
 from tradewinds.errors import InvalidArgumentError
 from tradewinds.money import format_rupees, parse_rupees
 from tradewinds.v1 import common_pb2, trading_pb2
@@ -78,6 +78,26 @@ def hold_message(hold: Hold) -> trading_pb2.Hold:
         subject_id=hold.subject_id,
         message=hold.message,
         held_at=_timestamp(hold.held_at),
+    )
+
+
+def guard_message(guard: GuardRecord) -> trading_pb2.Guard:
+    """A guard as callers see it."""
+    return trading_pb2.Guard(
+        guard_id=guard.guard_id,
+        account_id=guard.account_id,
+        config_id=guard.config_id or "",
+        instrument=guard.instrument,
+        product=PRODUCTS[guard.product],
+        side=SIDES[guard.side],
+        stop_price=format_rupees(guard.stop_price),
+        target_price=_rupees(guard.target_price),
+        trail=_rupees(guard.trail),
+        state=guard.state,
+        order_id=guard.order_id or "",
+        message=guard.message,
+        created_at=_timestamp(guard.created_at),
+        updated_at=_timestamp(guard.updated_at),
     )
 
 

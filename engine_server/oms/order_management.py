@@ -15,20 +15,22 @@ from engine_server.oms.admission import Admission, repeated
 from engine_server.oms.cancelling import request_cancel
 from engine_server.oms.dispatch import Dispatcher
 from engine_server.oms.domain.books import BookKey
-from engine_server.oms.domain.commands import CancelOrder, ModifyOrder, PlaceOrder
+from engine_server.oms.domain.commands import CancelOrder, CreateGuard, ModifyOrder, PlaceOrder
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.fencing import AccountFence
 from engine_server.oms.gate import Gate
+from engine_server.oms.guards import create as create_guard
 from engine_server.oms.journal import Fence, Journal
 from engine_server.oms.kill_progress import KillProgressStore
 from engine_server.oms.kill_response import KillResponse
+from engine_server.oms.minder import Minder
 from engine_server.oms.modifying import modify_answered, request_modify
 from engine_server.oms.outcomes import cancel_answered, placement_answered
 from engine_server.oms.pacer import Pacer, PacerSettings
 from engine_server.oms.ports import Instruments, Quotes
 from engine_server.oms.positions_check import PositionsCheck
-from engine_server.oms.records import OrderRecord
+from engine_server.oms.records import GuardRecord, OrderRecord
 from engine_server.oms.recovery import Recovery, RecoverySettings
 from engine_server.oms.risk_board import StoredRiskBoard
 from engine_server.oms.sender import Sender
@@ -54,6 +56,7 @@ class OmsSettings:
 
     pacer: PacerSettings = field(default_factory=PacerSettings)
     recovery: RecoverySettings = field(default_factory=RecoverySettings)
+    mind_seconds: float = 0.3  # how often guards and chased orders look at the market
 
 
 @dataclass(frozen=True)
@@ -134,11 +137,16 @@ class OrderManagement:
         guards = Guards(fence=_fence(command.config_id, command.epoch))
         return await writer.ask(partial(request_modify, command, self._parts.board), guards)
 
-    async def decide(self, decision: Decision[T]) -> T:
-        """A person's decision, committed; the gate may be closed. Raises what it raises, and `UnavailableError`."""
+    async def decide(self, decision: Decision[T], config_id: str | None = None, epoch: int | None = None) -> T:
+        """A decision that needs nothing of the broker, committed; the gate may be closed. A strategy's only under its epoch. Raises what
+        it raises, and `UnavailableError`."""
         if self._writer is None:
             raise UnavailableError(f"account {self._lease.account_id} is being read from the database; try again")
-        return await self._writer.ask(decision)
+        return await self._writer.ask(decision, Guards(fence=_fence(config_id, epoch)))
+
+    async def guard(self, command: CreateGuard) -> GuardRecord:
+        """A guard over what is open, committed; a strategy's only under its epoch."""
+        return await self.decide(partial(create_guard, command, self._parts.new_id), command.config_id, command.epoch)
 
     def net_of(self, config_id: str, instrument: str, product: str) -> int:
         """The net quantity of one line as it is now; 0 before the books are loaded."""
@@ -206,13 +214,23 @@ class OrderManagement:
         holding = asyncio.create_task(
             self._fence.hold(self.gate.close, self._recovery.read_soon), name=f"fence {account_id}"
         )
+        minder = Minder(
+            state,
+            self._writer,
+            self._admission,
+            self.gate,
+            parts.instruments,
+            parts.quotes,
+            parts.settings.mind_seconds,
+        )
+        minding = asyncio.create_task(minder.run(), name=f"guards {account_id}")
         obeying = asyncio.create_task(self._kill_response(state, self._writer).run(), name=f"kill switch {account_id}")
         try:
-            await _first_failure(keeper, writing, recovering, holding, obeying, failure)
+            await _first_failure(keeper, writing, recovering, holding, minding, obeying, failure)
         finally:
-            for task in (holding, obeying):
+            for task in (holding, minding, obeying):
                 task.cancel()
-            await asyncio.gather(holding, obeying, return_exceptions=True)
+            await asyncio.gather(holding, minding, obeying, return_exceptions=True)
             await self._wind_down(sender, writing, recovering)
 
     def _kill_response(self, state: AccountState, writer: Writer) -> KillResponse:

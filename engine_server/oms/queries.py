@@ -12,8 +12,8 @@ import msgspec
 from engine_server.oms.directory import Caller
 from engine_server.oms.domain.holds import Hold, HoldKind
 from engine_server.oms.domain.story import AuditLine, LogLine, StoryLine, tell
-from engine_server.oms.journal import order_record
-from engine_server.oms.records import OrderRecord, PositionRecord, TradeRecord
+from engine_server.oms.journal import guard_record, order_record
+from engine_server.oms.records import GuardRecord, OrderRecord, PositionRecord, TradeRecord
 from tradewinds.database.session import Database
 from tradewinds.errors import InvalidArgumentError, NotFoundError
 
@@ -32,6 +32,13 @@ SELECT recorded_at, actor, action, reason FROM audit_log WHERE subject_type = 'o
 ORDER BY recorded_at LIMIT 1000
 """
 _ATTEMPTS = f"SELECT {_ORDERS} FROM orders o WHERE o.intent_id = $1 AND o.attempt > 1 ORDER BY o.attempt"  # noqa: S608
+_GUARDS = ", ".join(field.name for field in fields(GuardRecord))
+_GUARDS_OF_ACCOUNTS = f"""
+SELECT {_GUARDS} FROM guards
+WHERE account_id = ANY($1) AND ($2 = '' OR config_id = $2) AND ($3 OR state NOT IN ('DONE', 'CANCELLED'))
+ORDER BY created_at DESC LIMIT 200
+"""  # noqa: S608 - constant columns
+_GET_GUARD = f"SELECT {_GUARDS} FROM guards WHERE guard_id = $1"  # noqa: S608 - constant columns
 _HOLDS = """
 SELECT account_id, instrument, kind, subject_id, message, held_at FROM account_holds WHERE account_id = ANY($1)
 ORDER BY held_at
@@ -100,6 +107,16 @@ class OrderQueries:
         """What holds entries of accounts now, oldest first."""
         rows = await self._database.pool.fetch(_HOLDS, list(account_ids))
         return [Hold(**{**row, "kind": HoldKind(row["kind"])}) for row in rows]
+
+    async def guards(self, account_ids: Sequence[str], config_id: str, *, ended: bool) -> list[GuardRecord]:
+        """Guards of accounts, newest first."""
+        rows = await self._database.pool.fetch(_GUARDS_OF_ACCOUNTS, list(account_ids), config_id, ended)
+        return [guard_record(row) for row in rows]
+
+    async def guard(self, guard_id: str) -> GuardRecord | None:
+        """One guard."""
+        row = await self._database.pool.fetchrow(_GET_GUARD, guard_id)
+        return guard_record(row) if row is not None else None
 
     async def orders(self, wanted: OrderFilter, page: Page) -> list[OrderRecord]:
         """A page of orders, newest first."""

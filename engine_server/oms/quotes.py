@@ -10,7 +10,7 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from engine_server.oms.domain.protection import Quote
+from engine_server.oms.domain.protection import MAXIMUM_QUOTE_AGE_SECONDS, Quote
 from tradewinds import redis_keys
 from tradewinds.clock import Clock
 from tradewinds.money import from_e4
@@ -20,6 +20,8 @@ from tradewinds.ticks import unpack
 log = get_logger("oms.quotes")
 
 _ANSWER_SECONDS = 0.5
+_FOLLOW_AGAIN_SECONDS = 10.0
+_REMEMBERED = 1_000
 
 
 class QuoteReader:
@@ -30,18 +32,30 @@ class QuoteReader:
         self._redis = redis
         self._clock = clock
         self._follow = follow
+        self._asked_at: dict[str, float] = {}
 
     async def quote(self, instrument: str) -> Quote | None:
         """The last quote of one instrument, with its real age; a person's first MARKET order must not fail for want of one."""
         found = (await self.quotes([instrument]))[0]
-        if found is not None or self._follow is None:
+        is_fresh = found is not None and found.age_seconds <= MAXIMUM_QUOTE_AGE_SECONDS
+        if is_fresh or self._follow is None or not self._is_due(instrument):
             return found
         try:
             await self._follow(instrument)
         except (RedisError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as e:
             log.warning_throttled("unfollowed", instrument=instrument, error=repr(e))
-            return None
+            return found
         return (await self.quotes([instrument]))[0]
+
+    def _is_due(self, instrument: str) -> bool:
+        """A follower's wish lapses; a quote that is old, or none, is asked for again, not more often than every ten seconds."""
+        now = self._clock.monotonic()
+        if now - self._asked_at.get(instrument, -_FOLLOW_AGAIN_SECONDS) < _FOLLOW_AGAIN_SECONDS:
+            return False
+        if len(self._asked_at) >= _REMEMBERED:
+            self._asked_at.clear()
+        self._asked_at[instrument] = now
+        return True
 
     async def quotes(self, instruments: Sequence[str]) -> list[Quote | None]:
         """The last quotes, in the order asked for."""

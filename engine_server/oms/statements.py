@@ -42,7 +42,7 @@ _POSITION_CHANGES: Final = ", ".join(
 _GUARD_COLUMNS: Final = ", ".join(field.name for field in fields(GuardRecord))
 _GUARD_CHANGES: Final = ", ".join(
     f"{name} = EXCLUDED.{name}"
-    for name in ("stop_price", "target_price", "state", "order_id", "attempts", "message", "updated_at")
+    for name in ("stop_price", "target_price", "trail", "state", "order_id", "attempts", "message", "updated_at")
 )
 
 # Guards, all or nothing:

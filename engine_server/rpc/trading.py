@@ -11,12 +11,14 @@ from engine_server.oms.decisions import AccountDecisions
 from engine_server.oms.directory import Caller
 from engine_server.oms.domain.commands import CancelOrder, OrderRequest
 from engine_server.oms.domain.protection import Quote
+from engine_server.oms.guard_requests import GuardDesk
 from engine_server.oms.queries import OrderFilter, OrderQueries, Page, page_key
 from engine_server.oms.records import PositionRecord
 from engine_server.oms.registry import AccountRegistry
 from engine_server.rpc.callers import actor_of, check_scope, current_caller
 from engine_server.rpc.forwarding import answered_by_owner
-from engine_server.rpc.order_decisions import OrderDecisionsServicer, order_answer
+from engine_server.rpc.guards import GuardsServicer
+from engine_server.rpc.order_decisions import order_answer
 from engine_server.rpc.order_watch import OrderWatch
 from engine_server.rpc.peers import Peers
 from tradewinds import paging
@@ -32,7 +34,7 @@ class QuoteSource(Protocol):
         ...
 
 
-class TradingServicer(OrderDecisionsServicer):
+class TradingServicer(GuardsServicer):
     """Every rpc of `Trading`. A caller sees own rows unless its role sees everything."""
 
     def __init__(
@@ -40,6 +42,7 @@ class TradingServicer(OrderDecisionsServicer):
     ) -> None:
         super().__init__(AccountDecisions(orders, queries), queries, orders.accounts, peers)
         self._orders = orders
+        self.guard_desk = GuardDesk(orders, queries)
         self._watch = watch
         self._quotes = quotes
 

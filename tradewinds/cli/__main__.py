@@ -8,6 +8,7 @@ from tradewinds.cli import market, runners, strategies, trading
 from tradewinds.cli.audit import audit
 from tradewinds.cli.broker import broker
 from tradewinds.cli.calendar import calendar
+from tradewinds.cli.guards import guards
 from tradewinds.cli.instruments import instruments
 from tradewinds.cli.interventions import holds
 from tradewinds.cli.notifications import notifications
@@ -29,6 +30,7 @@ app.add_typer(strategies.app, name="strategies")
 app.add_typer(runners.app, name="runners")
 app.add_typer(trading.orders, name="orders")
 app.add_typer(holds, name="holds")
+app.add_typer(guards, name="guards")
 app.add_typer(positions, name="positions")
 app.command()(market.quotes)
 app.command()(market.chain)

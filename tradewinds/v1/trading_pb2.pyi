@@ -390,6 +390,88 @@ class ConvertPositionResponse(_message.Message):
     bookings: _containers.RepeatedCompositeFieldContainer[Order]
     def __init__(self, bookings: _Optional[_Iterable[_Union[Order, _Mapping]]] = ...) -> None: ...
 
+class Guard(_message.Message):
+    __slots__ = ("guard_id", "account_id", "config_id", "instrument", "product", "side", "stop_price", "target_price", "trail", "state", "order_id", "message", "created_at", "updated_at")
+    GUARD_ID_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    STOP_PRICE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_PRICE_FIELD_NUMBER: _ClassVar[int]
+    TRAIL_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    guard_id: str
+    account_id: str
+    config_id: str
+    instrument: str
+    product: _common_pb2.Product
+    side: _common_pb2.Side
+    stop_price: str
+    target_price: str
+    trail: str
+    state: str
+    order_id: str
+    message: str
+    created_at: _timestamp_pb2.Timestamp
+    updated_at: _timestamp_pb2.Timestamp
+    def __init__(self, guard_id: _Optional[str] = ..., account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., instrument: _Optional[str] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., side: _Optional[_Union[_common_pb2.Side, str]] = ..., stop_price: _Optional[str] = ..., target_price: _Optional[str] = ..., trail: _Optional[str] = ..., state: _Optional[str] = ..., order_id: _Optional[str] = ..., message: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreateGuardRequest(_message.Message):
+    __slots__ = ("account_id", "config_id", "epoch", "instrument", "product", "stop_price", "target_price", "trail", "reason")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    STOP_PRICE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_PRICE_FIELD_NUMBER: _ClassVar[int]
+    TRAIL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    config_id: str
+    epoch: int
+    instrument: str
+    product: _common_pb2.Product
+    stop_price: str
+    target_price: str
+    trail: str
+    reason: str
+    def __init__(self, account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument: _Optional[str] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., stop_price: _Optional[str] = ..., target_price: _Optional[str] = ..., trail: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ListGuardsRequest(_message.Message):
+    __slots__ = ("account_id", "config_id", "ended")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    config_id: str
+    ended: bool
+    def __init__(self, account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., ended: _Optional[bool] = ...) -> None: ...
+
+class ListGuardsResponse(_message.Message):
+    __slots__ = ("guards",)
+    GUARDS_FIELD_NUMBER: _ClassVar[int]
+    guards: _containers.RepeatedCompositeFieldContainer[Guard]
+    def __init__(self, guards: _Optional[_Iterable[_Union[Guard, _Mapping]]] = ...) -> None: ...
+
+class CancelGuardRequest(_message.Message):
+    __slots__ = ("guard_id", "reason", "config_id", "epoch")
+    GUARD_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    guard_id: str
+    reason: str
+    config_id: str
+    epoch: int
+    def __init__(self, guard_id: _Optional[str] = ..., reason: _Optional[str] = ..., config_id: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+
 class WatchOrdersRequest(_message.Message):
     __slots__ = ("account_id", "cursor")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]

@@ -95,6 +95,21 @@ class TradingStub:
                 request_serializer=tradewinds_dot_v1_dot_trading__pb2.ConvertPositionRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_trading__pb2.ConvertPositionResponse.FromString,
                 _registered_method=True)
+        self.CreateGuard = channel.unary_unary(
+                '/tradewinds.v1.Trading/CreateGuard',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.CreateGuardRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.Guard.FromString,
+                _registered_method=True)
+        self.ListGuards = channel.unary_unary(
+                '/tradewinds.v1.Trading/ListGuards',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.ListGuardsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.ListGuardsResponse.FromString,
+                _registered_method=True)
+        self.CancelGuard = channel.unary_unary(
+                '/tradewinds.v1.Trading/CancelGuard',
+                request_serializer=tradewinds_dot_v1_dot_trading__pb2.CancelGuardRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_trading__pb2.Guard.FromString,
+                _registered_method=True)
         self.WatchOrders = channel.unary_stream(
                 '/tradewinds.v1.Trading/WatchOrders',
                 request_serializer=tradewinds_dot_v1_dot_trading__pb2.WatchOrdersRequest.SerializeToString,
@@ -223,6 +238,30 @@ class TradingServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateGuard(self, request, context):
+        """Guards what is open of an instrument and product (or is being opened) with a stop, and with a target or a trail where they
+        are given. The OMS keeps an SL order at the exchange for all that is open, whatever becomes of the strategy; stop and
+        target share one quantity. One guard for each owner and line: a second call moves the first one's levels.
+        INVALID_ARGUMENT: there is nothing to guard, or a level is wrong. ABORTED, reason LEASE_SUPERSEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGuards(self, request, context):
+        """Lists guards: those that live, or with ended also those of the past, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelGuard(self, request, context):
+        """Guards it no more, and cancels its exit at the broker. NOT_FOUND when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchOrders(self, request, context):
         """Follows the caller's orders: first a snapshot of the working ones, or what came after `cursor`, then every change.
         """
@@ -320,6 +359,21 @@ def add_TradingServicer_to_server(servicer, server):
                     servicer.ConvertPosition,
                     request_deserializer=tradewinds_dot_v1_dot_trading__pb2.ConvertPositionRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_trading__pb2.ConvertPositionResponse.SerializeToString,
+            ),
+            'CreateGuard': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateGuard,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.CreateGuardRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.Guard.SerializeToString,
+            ),
+            'ListGuards': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGuards,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.ListGuardsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.ListGuardsResponse.SerializeToString,
+            ),
+            'CancelGuard': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelGuard,
+                    request_deserializer=tradewinds_dot_v1_dot_trading__pb2.CancelGuardRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_trading__pb2.Guard.SerializeToString,
             ),
             'WatchOrders': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchOrders,
@@ -672,6 +726,87 @@ class Trading:
             '/tradewinds.v1.Trading/ConvertPosition',
             tradewinds_dot_v1_dot_trading__pb2.ConvertPositionRequest.SerializeToString,
             tradewinds_dot_v1_dot_trading__pb2.ConvertPositionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateGuard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/CreateGuard',
+            tradewinds_dot_v1_dot_trading__pb2.CreateGuardRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.Guard.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGuards(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/ListGuards',
+            tradewinds_dot_v1_dot_trading__pb2.ListGuardsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.ListGuardsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelGuard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Trading/CancelGuard',
+            tradewinds_dot_v1_dot_trading__pb2.CancelGuardRequest.SerializeToString,
+            tradewinds_dot_v1_dot_trading__pb2.Guard.FromString,
             options,
             channel_credentials,
             insecure,

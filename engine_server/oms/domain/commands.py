@@ -126,6 +126,23 @@ class Adjustment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CreateGuard:
+    """A wish to guard what its owner has open. Prices in rupees on the tick grid; `trail` is a distance."""
+
+    account_id: str
+    user_id: str
+    actor: str
+    instrument: Instrument
+    product: str
+    stop_price: Decimal
+    target_price: Decimal | None = None
+    trail: Decimal | None = None
+    reason: str = ""
+    config_id: str | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModifyOrder:
     """A wish to change a working order; what is None stays. `as_placed` is the rest of the order as it would be placed anew, for the
     rules."""

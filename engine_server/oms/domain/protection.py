@@ -68,6 +68,11 @@ def protection_price(instrument: Instrument, side: str, quote: Quote | None) -> 
     base = opposite if opposite > 0 else quote.last
     if base <= 0:
         raise NoFreshQuoteError(f"the quote of {instrument.key} has no price yet; use LIMIT")
+    return limit_beyond(instrument, side, base)
+
+
+def limit_beyond(instrument: Instrument, side: str, base: Decimal) -> Decimal:
+    """The price that is the broker's protection away from `base`, on the tick grid and never beyond it."""
     fraction = _percent(instrument, base) / 100
     limit = base * (1 + fraction) if side == "BUY" else base * (1 - fraction)
     return max(round_to_tick(limit, instrument.tick_size, side=side), instrument.tick_size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from engine_server.oms.domain.commands import OrderRequest
@@ -25,6 +25,21 @@ def check_order(request: OrderRequest, instrument: Instrument) -> None:
     if violations:
         text = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
         raise InvalidArgumentError(text, violations=violations)
+
+
+def check_levels(levels: Mapping[str, Decimal | None], instrument: Instrument) -> None:
+    """Raise `InvalidArgumentError` naming every price that is none of the instrument's."""
+    violations = [
+        violation
+        for field, value in levels.items()
+        if value is not None
+        for violation in _on_grid(field, value, instrument)
+    ]
+    if not instrument.is_tradable:
+        violations.append(FieldViolation("instrument", f"{instrument.key} is an index: nothing of it can be open"))
+    if violations:
+        text = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+        raise InvalidArgumentError(text, violations=tuple(violations))
 
 
 def _request_id(request: OrderRequest, _instrument: Instrument) -> Iterator[FieldViolation]:

@@ -44,6 +44,7 @@ ASHA = Caller("asha")
 RUNNER = Caller("runner-0", is_runner=True)
 FAST = OmsSettings(
     pacer=PacerSettings(limit=1_000),
+    mind_seconds=0.05,
     recovery=RecoverySettings(
         sweep_seconds=0.2,
         unknown_seconds=0.05,
