@@ -128,6 +128,11 @@ class SandboxProcess:
         ):
             assert answer.status == 200, await answer.text()
 
+    async def clear_faults(self) -> None:
+        """No fault stands any more."""
+        async with aiohttp.ClientSession() as session, session.delete(f"{self.http_url}/sandbox/faults") as answer:
+            assert answer.status == 200, await answer.text()
+
     async def truth(self, *kinds: str, after: int = 0) -> list[dict[str, Any]]:
         """All truth records after a sequence number, of the given kinds (none given: all)."""
         records: list[dict[str, Any]] = []
