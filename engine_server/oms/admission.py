@@ -13,8 +13,9 @@ from engine_server.oms.domain.exits import OpenLine
 from engine_server.oms.domain.holds import denial_of_entry
 from engine_server.oms.domain.risk.activity import intent_of
 from engine_server.oms.domain.risk.rules import first_denial
+from engine_server.oms.domain.slicing import denial_of_slices, slices
 from engine_server.oms.domain.states import OrderState
-from engine_server.oms.domain.tags import Tags
+from engine_server.oms.domain.tags import Tags, attempt_mark
 from engine_server.oms.draft import AuditRow, Draft
 from engine_server.oms.events import EventKind
 from engine_server.oms.records import OrderRecord
@@ -51,6 +52,30 @@ class Admission:
             return draft.admit(denied, EventKind.DENIED, _audit(denied, command, "order.deny"))
         after = [other.order_id for other in self._in_its_way(draft, order)]
         draft.intents.append(intent_of(order))
+        first, *others = self._attempts(order, command)
+        admitted = self._admit(draft, command, first, after)
+        for other in others:
+            self._admit(draft, command, other, after)
+        return admitted
+
+    def _attempts(self, order: OrderRecord, command: PlaceOrder) -> list[OrderRecord]:
+        """The order, in as many attempts as the exchange's freeze quantity makes of it. The first has the caller's request id."""
+        first, *others = slices(order.quantity, command.instrument)
+        attempts = [replace(order, quantity=first)]
+        for number, quantity in enumerate(others, start=2):
+            attempt = replace(
+                order,
+                order_id=self.new_id("ord"),
+                request_id=f"{order.request_id}#{number}",
+                request_key=f"{order.request_key}#{number}",
+                quantity=quantity,
+                attempt=number,
+                tag=self.tags.of(order.order_id, attempt_mark(number)),
+            )
+            attempts.append(attempt)
+        return attempts
+
+    def _admit(self, draft: Draft, command: PlaceOrder, order: OrderRecord, after: list[str]) -> OrderRecord:
         order = self.dispatcher.admit(draft, order, _ticket(order, command), command.received_at, after)
         return draft.admit(order, EventKind.PLACED, _audit(order, command, "order.place"))
 
@@ -73,6 +98,7 @@ class Admission:
             beyond = exits.denial_of_exit(command, exiting)
         else:
             beyond = denial_of_entry(command.instrument.key, draft.every_hold(), draft.working())
+        beyond = beyond or denial_of_slices(command.request.quantity, command.instrument)
         return beyond or first_denial(command, view_of(draft, command, self.board, is_exit=exiting is not None))
 
     def _intent(self, draft: Draft, command: PlaceOrder) -> OrderRecord:

@@ -24,6 +24,11 @@ def request_cancel(command: CancelOrder, draft: Draft) -> OrderRecord:
     order = draft.order(command.order_id)
     if order is None or (command.config_id and order.config_id != command.config_id):
         raise NotFoundError(f"order {command.order_id!r} does not exist")
+    others = [o for o in draft.working() if o.intent_id == order.intent_id and o.order_id != order.order_id]
+    for other in others if order.attempt == 1 and order.intent_id else ():
+        clear_away(draft, other)  # who cancels the first attempt means the whole intent
+    if order.state.is_terminal and others:
+        return order
     if order.state.is_terminal:
         raise PreconditionError(f"order {order.order_id} has ended as {order.state} already", reason="ORDER_ENDED")
     if order.origin == "EXTERNAL" and not command.external:

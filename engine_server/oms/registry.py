@@ -129,7 +129,7 @@ class AccountRegistry:
         order = await self._queries.order(command.order_id)
         if order is None or not _may_touch(order, command.config_id, caller):
             raise NotFoundError(f"order {command.order_id!r} does not exist")
-        if order.state.is_terminal:
+        if order.state.is_terminal and not await self._queries.attempts(order):
             raise PreconditionError(f"order {order.order_id} has ended as {order.state} already", reason="ORDER_ENDED")
         return await self._management(await self.accounts.get(order.account_id)).cancel(command)
 

@@ -25,6 +25,11 @@ def tag_key(seal_key: bytes) -> bytes:
     return hmac.digest(seal_key, b"tradewinds order tags v1", "sha256")
 
 
+def attempt_mark(number: int) -> str:
+    """The character of the attempt `number` (from 1, at most 31)."""
+    return _ALPHABET[number]
+
+
 @dataclass(frozen=True)
 class Tags:
     """Makes and recognises the tags of one broker account."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,6 +201,30 @@ async def test_an_exit_that_waited_closes_no_more_than_is_left(engine: Engine, b
     broker.report(resting_id, status=ReportStatus.CANCELLED, raw_status="cancelled")
     await engine.wait_for(waiting.order_id, "OPEN", quantity=2)
     assert broker.sent[-1].quantity == 2
+
+
+async def test_more_than_the_freeze_quantity_goes_as_attempts_at_one_intent(
+    engine: Engine, broker: ScriptedBroker
+) -> None:
+    sliced: dict[str, Any] = {"instrument": "NIFTY24NOV26FUT", "product": "NRML", "price": Decimal(26_000)}
+    order = await engine.place(request_id="r1", quantity=65 * 60, **sliced)
+    assert (order.quantity, order.attempt) == (1_755, 1)
+    assert (await engine.place(request_id="r1", quantity=65 * 60, **sliced)).order_id == order.order_id
+    await eventually(lambda: len(broker.book) == 3)
+    assert sorted(ticket.quantity for ticket in broker.sent) == [390, 1_755, 1_755]
+    assert len({ticket.tag for ticket in broker.sent}) == 3
+    assert all(ticket.tag[:13] == order.tag[:13] for ticket in broker.sent)  # the tag says which intent it is
+    attempts = await engine.queries.attempts(order)
+    assert [(one.attempt, one.quantity, one.request_id) for one in attempts] == [(2, 1_755, "r1#2"), (3, 390, "r1#3")]
+    broker.fill(await engine.accepted(order), 1_755, "26000")
+    await engine.wait_for(order.order_id, "FILLED")
+    await engine.accepted(attempts[0])
+    await engine.accepted(attempts[1])
+    await engine.cancel(order.order_id)  # who cancels the first means the whole intent
+    for one in attempts:
+        await engine.wait_for(one.order_id, "CANCELLED")
+    too_much = await engine.place(quantity=65 * 27 * 21, **sliced)
+    assert too_much.reason == "QUANTITY_TOO_LARGE"
 
 
 async def test_entries_leave_room_for_exits_and_cancels(database: Database, broker: ScriptedBroker) -> None:

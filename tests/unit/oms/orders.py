@@ -32,6 +32,7 @@ NIFTY_FUTURE = Instrument(
     kind="FUT",
     lot_size=65,
     tick_size=Decimal("0.10"),
+    freeze_quantity=1_800,
 )
 NIFTY = Instrument(
     key="NSE:NIFTY 50",
