@@ -38,6 +38,7 @@ from engine_server.oms.cancelling import request_cancel, take_over
 from engine_server.oms.dispatch import Dispatcher
 from engine_server.oms.domain.commands import CancelOrder, ModifyOrder, PlaceOrder
 from engine_server.oms.domain.resolution import ResolutionBounds
+from engine_server.oms.domain.risk.limits import LimitsInForce
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.draft import Draft
@@ -65,6 +66,16 @@ class StillClock:
 
     def monotonic(self) -> float:
         return self.seconds
+
+
+class NoLimits:
+    """What was never set; the defaults stand."""
+
+    def limits(self, account_id: str, config_id: str | None) -> LimitsInForce:
+        return LimitsInForce()
+
+    def restriction(self, account_id: str, config_id: str | None) -> None:
+        return None
 
 
 @dataclass
@@ -102,7 +113,9 @@ class OrderLife(RuleBasedStateMachine):
         self.state, self.wire = state, Wire([], [], [])
         dispatcher = Dispatcher(state, Pacer(PacerSettings(limit=10_000)), self.wire, self.clock)
         self.dispatcher = dispatcher
-        self.admission = Admission(Tags("ACC1", b"k"), dispatcher, lambda prefix: f"{prefix}-{next(self.numbers)}")
+        self.admission = Admission(
+            Tags("ACC1", b"k"), dispatcher, lambda prefix: f"{prefix}-{next(self.numbers)}", NoLimits()
+        )
 
     def decide(self, decision: Callable[[Draft], Any]) -> Any:
         draft = Draft(
@@ -243,7 +256,7 @@ class OrderLife(RuleBasedStateMachine):
             price=Decimal(price),
         )
         with contextlib.suppress(PreconditionError, InvalidArgumentError):  # refused with a reason: nothing has changed
-            self.decide(partial(request_modify, command))
+            self.decide(partial(request_modify, command, NoLimits()))
 
     @precondition(lambda self: self.wire.changes)
     @rule(kind=st.sampled_from(["made", "refused", "unclear_made", "unclear"]))
