@@ -22,6 +22,7 @@ from engine_server.oms.fencing import AccountFence
 from engine_server.oms.gate import Gate
 from engine_server.oms.guards import create as create_guard
 from engine_server.oms.journal import Fence, Journal
+from engine_server.oms.kill_desk import KillDesk
 from engine_server.oms.kill_progress import KillProgressStore
 from engine_server.oms.kill_response import KillResponse
 from engine_server.oms.minder import Minder
@@ -30,6 +31,7 @@ from engine_server.oms.outcomes import cancel_answered, placement_answered
 from engine_server.oms.pacer import Pacer, PacerSettings
 from engine_server.oms.ports import Instruments, Quotes
 from engine_server.oms.positions_check import PositionsCheck
+from engine_server.oms.profit_watch import ProfitWatch
 from engine_server.oms.records import GuardRecord, OrderRecord
 from engine_server.oms.recovery import Recovery, RecoverySettings
 from engine_server.oms.risk_board import StoredRiskBoard
@@ -57,6 +59,7 @@ class OmsSettings:
     pacer: PacerSettings = field(default_factory=PacerSettings)
     recovery: RecoverySettings = field(default_factory=RecoverySettings)
     mind_seconds: float = 0.3  # how often guards and chased orders look at the market
+    profit_seconds: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class OmsParts:
     wake_outbox: Callable[[], None]
     compare_positions: PositionsCheck
     board: StoredRiskBoard
+    desk: KillDesk
     instruments: Instruments
     quotes: Quotes
     settings: OmsSettings = field(default_factory=OmsSettings)
@@ -225,13 +229,29 @@ class OrderManagement:
         )
         minding = asyncio.create_task(minder.run(), name=f"guards {account_id}")
         obeying = asyncio.create_task(self._kill_response(state, self._writer).run(), name=f"kill switch {account_id}")
+        counting = asyncio.create_task(self._profit_watch(state).run(), name=f"profit and loss {account_id}")
+        beside = (holding, minding, obeying, counting)
         try:
-            await _first_failure(keeper, writing, recovering, holding, minding, obeying, failure)
+            await _first_failure(keeper, writing, recovering, *beside, failure)
         finally:
-            for task in (holding, minding, obeying):
+            for task in beside:
                 task.cancel()
-            await asyncio.gather(holding, minding, obeying, return_exceptions=True)
+            await asyncio.gather(*beside, return_exceptions=True)
             await self._wind_down(sender, writing, recovering)
+
+    def _profit_watch(self, state: AccountState) -> ProfitWatch:
+        parts = self._parts
+        return ProfitWatch(
+            state,
+            self._broker,
+            parts.board,
+            parts.desk,
+            parts.database,
+            parts.instruments,
+            parts.quotes,
+            parts.market_clock,
+            parts.settings.profit_seconds,
+        )
 
     def _kill_response(self, state: AccountState, writer: Writer) -> KillResponse:
         parts = self._parts
