@@ -12,13 +12,13 @@ from engine_server.oms.domain.holds import Hold, HoldKind
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import Draft
 from engine_server.oms.events import EventKind
+from engine_server.oms.positions_check import PRODUCTS
 from engine_server.oms.records import OrderRecord
 from tradewinds.instruments import Instrument
 from tradewinds.telemetry import get_logger
 
 log = get_logger("oms.external")
 
-PRODUCTS = ("MIS", "NRML", "CNC")
 ORDER_TYPES = ("LIMIT", "SL", "MARKET")
 
 

@@ -15,6 +15,7 @@ from tradewinds.telemetry import get_logger
 
 log = get_logger("oms.positions")
 
+PRODUCTS = ("MIS", "NRML", "CNC")
 Line = tuple[str, str]  # (instrument key, product)
 
 
@@ -47,6 +48,9 @@ class PositionsCheck:
         theirs: dict[Line, int] = {}
         prices = {}
         for report in positions:
+            if report.product not in PRODUCTS:  # margin trading, say: our books cannot hold it
+                log.warning_throttled("unreadable", account_id=state.account_id, product=report.product)
+                continue
             line = (self._key(report.exchange, report.token), report.product)
             theirs[line] = theirs.get(line, 0) + report.net_quantity
             prices[line] = report.buy_average if report.net_quantity > 0 else report.sell_average
