@@ -14,6 +14,7 @@ from notifier.delivery.addresses import AddressGuard
 from notifier.delivery.claims import Claims
 from notifier.delivery.endpoint_store import EndpointStore, Sealing
 from notifier.delivery.gathering import Gatherer
+from notifier.delivery.receipts import AnswersLater, ReceiptAsker
 from notifier.delivery.records import DeliveryRecords
 from notifier.delivery.routes import Routes
 from notifier.delivery.worker import ChannelWorker
@@ -96,6 +97,8 @@ def _start_workers(
         worker = ChannelWorker(some, claims, parts, clock, SystemRandom().random, concurrency)
         running.spawn(f"deliver {channel}", worker.run())
         workers.append(worker)
+        if later := [provider for provider in some.providers if isinstance(provider, AnswersLater)]:
+            running.spawn(f"receipts {channel}", ReceiptAsker(database, channel, later).run())
 
     def wake() -> None:
         for worker in workers:

@@ -13,8 +13,9 @@ from notifier.escalation_steps import after, opening_channels, steps_of
 from notifier.moments import timestamp
 from notifier.notification import Notification
 from notifier.preference_store import UNKNOWN, Profile
-from notifier.preferences import Preferences, Step
+from notifier.preferences import Step
 from notifier.resolver import Decision, Reason, Situation, Usage, resolve
+from notifier.usage import Ask
 from tradewinds.clock import Clock
 from tradewinds.ids import IdFactory
 
@@ -73,11 +74,37 @@ class Profiles(Protocol):
 class Counting(Protocol):
     """Counts messages."""
 
-    async def take(
-        self, user_id: str, type_: str, preferences: Preferences, channels: Sequence[Channel], now: datetime
-    ) -> Mapping[Channel, Usage]:
-        """What the counters say of one more message on each channel. Never raises."""
+    async def take(self, asks: Sequence[Ask], now: datetime) -> list[Mapping[Channel, Usage]]:
+        """What the counters say of one more message on each channel, for each of `asks` in their order. Never raises."""
         ...
+
+
+@dataclass
+class _Draft:
+    """A notification on the way to its plan; what would be `sent` is what the counters are asked about."""
+
+    notification: Notification
+    profile: Profile
+    situation: Situation
+    sent: Sequence[Channel] = ()
+
+    def decide(self) -> list[Decision]:
+        return resolve(self.notification, self.profile.preferences, self.situation)
+
+    @property
+    def ask(self) -> Ask:
+        return Ask(self.notification.user_id, self.notification.type, self.profile.preferences, self.sent)
+
+
+def _draft(notification: Notification, profile: Profile, now: datetime) -> _Draft | None:
+    """None where there is nothing to decide."""
+    if profile is UNKNOWN and not notification.must_acknowledge:
+        return None
+    channels = {channel for _, channel in profile.endpoints}
+    opening = opening_channels(steps_of(profile.preferences)) if notification.must_acknowledge else EXTERNAL
+    draft = _Draft(notification, profile, Situation(now, channels, opening=opening))
+    draft.sent = [d.channel for d in draft.decide() if d.action is Action.SEND and d.channel is not Channel.LIVE]
+    return draft
 
 
 class Planner:
@@ -92,13 +119,18 @@ class Planner:
     async def plan(self, notifications: Sequence[Notification]) -> list[Plan]:
         """One plan each, in order."""
         profiles = await self._profiles.profiles_of({n.user_id for n in notifications})
-        return [await self._one(n, profiles[n.user_id]) for n in notifications]
-
-    async def _one(self, notification: Notification, profile: Profile) -> Plan:
-        if profile is UNKNOWN and not notification.must_acknowledge:
-            return NOTHING
         now = self._clock.now()
-        decisions = await self._decide(notification, profile, now)
+        drafts = [_draft(n, profiles[n.user_id], now) for n in notifications]
+        # Only what would be sent is counted, for all of them at once and in their order.
+        counted = [draft for draft in drafts if draft is not None and draft.sent]
+        usages = await self._counting.take([draft.ask for draft in counted], now) if counted else []
+        for draft, usage in zip(counted, usages, strict=True):
+            draft.situation = replace(draft.situation, usage=usage)
+        return [self._plan(draft) if draft is not None else NOTHING for draft in drafts]
+
+    def _plan(self, draft: _Draft) -> Plan:
+        notification, profile, now = draft.notification, draft.profile, draft.situation.now
+        decisions = draft.decide()
         deliveries = [
             self._delivery(notification, decision, endpoint_id, now)
             for decision in decisions
@@ -106,19 +138,6 @@ class Planner:
             if channel is decision.channel and decision.action is not Action.SUPPRESS and _is_now(decision)
         ]
         return Plan(tuple(decisions), tuple(deliveries), _escalation(notification, profile, now))
-
-    async def _decide(self, notification: Notification, profile: Profile, now: datetime) -> list[Decision]:
-        preferences = profile.preferences
-        channels = {channel for _, channel in profile.endpoints}
-        opening = opening_channels(steps_of(preferences)) if notification.must_acknowledge else EXTERNAL
-        situation = Situation(now, channels, opening=opening)
-        decisions = resolve(notification, preferences, situation)
-        # Only what would be sent is counted.
-        sent = [d.channel for d in decisions if d.action is Action.SEND and d.channel is not Channel.LIVE]
-        if not sent:
-            return decisions
-        usage = await self._counting.take(notification.user_id, notification.type, preferences, sent, now)
-        return resolve(notification, preferences, replace(situation, usage=usage))
 
     def _delivery(self, notification: Notification, decision: Decision, endpoint_id: str, now: datetime) -> NewDelivery:
         due_at = now if decision.until is None else decision.until + _stagger(endpoint_id, decision)

@@ -47,6 +47,16 @@ class Counter:
     groups: bool = False
 
 
+@dataclass(frozen=True)
+class Ask:
+    """One more message to a user, on each of these channels."""
+
+    user_id: str
+    type: str
+    preferences: Preferences
+    channels: Sequence[Channel]
+
+
 class UsageCounters:
     """`take` counts messages that would be sent now."""
 
@@ -54,14 +64,15 @@ class UsageCounters:
         self._redis = redis
         self._local: dict[str, tuple[int, float]] = {}
 
-    async def take(
-        self, user_id: str, type_: str, preferences: Preferences, channels: Sequence[Channel], now: datetime
-    ) -> Mapping[Channel, Usage]:
-        """For each of `channels`, what its counters say of one more message."""
-        counters = {channel: _counters(user_id, type_, preferences, channel) for channel in channels}
-        wanted = [one for pair in counters.values() for one in pair]
-        counted = dict(zip(wanted, await self._count(wanted), strict=True)) if wanted else {}
-        return {channel: _usage(pair, counted, now) for channel, pair in counters.items()}
+    async def take(self, asks: Sequence[Ask], now: datetime) -> list[Mapping[Channel, Usage]]:
+        """For each of `asks`, what the counters of its channels say of one more message."""
+        counters = [[(channel, _counters(ask, channel)) for channel in ask.channels] for ask in asks]
+        wanted = [one for channels in counters for _, some in channels for one in some]
+        counted = iter(await self._count(wanted) if wanted else ())
+        return [
+            {channel: _usage([(one, next(counted)) for one in some], now) for channel, some in channels}
+            for channels in counters
+        ]
 
     async def _count(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
         """The count, and the milliseconds that are left of the window."""
@@ -84,23 +95,23 @@ class UsageCounters:
         return count + 1, int((ends - now) * 1000)
 
 
-def _counters(user_id: str, type_: str, preferences: Preferences, channel: Channel) -> list[Counter]:
+def _counters(ask: Ask, channel: Channel) -> list[Counter]:
+    preferences = ask.preferences
     counters = [
-        Counter(redis_keys.notification_limit(user_id, channel, index), limit.count, limit.seconds * 1000)
+        Counter(redis_keys.notification_limit(ask.user_id, channel, index), limit.count, limit.seconds * 1000)
         for index, limit in enumerate(preferences.rate_limits)
         if limit.channel in (None, channel)
     ]
     if preferences.grouping_seconds:
-        key = redis_keys.notification_group(user_id, channel, type_)
+        key = redis_keys.notification_group(ask.user_id, channel, ask.type)
         counters.append(Counter(key, 1, preferences.grouping_seconds * 1000, groups=True))
     return counters
 
 
-def _usage(counters: Sequence[Counter], counted: Mapping[Counter, tuple[int, int]], now: datetime) -> Usage:
+def _usage(counted: Sequence[tuple[Counter, tuple[int, int]]], now: datetime) -> Usage:
     limited: datetime | None = None
     grouped: datetime | None = None
-    for counter in counters:
-        count, left_ms = counted[counter]
+    for counter, (count, left_ms) in counted:
         if count > counter.allowed:
             until = now + timedelta(milliseconds=max(left_ms, 1))
             if counter.groups:

@@ -81,10 +81,17 @@ class HttpCaller:
         form: Mapping[str, str] | None = None,
     ) -> tuple[int, Mapping[str, str], str] | Attempt:
         """Status, headers and the beginning of the answer; or the attempt that it was, where there was no answer."""
+        return await self._call("POST", url, headers=headers, data=form if form is not None else body)
+
+    async def get(
+        self, url: str, *, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Mapping[str, str], str] | Attempt:
+        """The same for a GET."""
+        return await self._call("GET", url, headers=headers)
+
+    async def _call(self, method: str, url: str, **content: Any) -> tuple[int, Mapping[str, str], str] | Attempt:
         try:
-            async with self._opened().post(
-                url, headers=headers, data=form if form is not None else body, allow_redirects=False
-            ) as response:
+            async with self._opened().request(method, url, allow_redirects=False, **content) as response:
                 raw = await response.content.read(MAXIMUM_ANSWER_BYTES)
                 return response.status, response.headers, raw.decode(errors="replace")
         except (aiohttp.ClientError, TimeoutError, OSError) as e:

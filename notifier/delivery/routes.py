@@ -52,6 +52,11 @@ class Routes:
         """Whether there is a provider at all."""
         return bool(self._routes)
 
+    @property
+    def providers(self) -> list[Provider]:
+        """Whoever takes messages."""
+        return [route.provider for route in self._routes]
+
     async def send(self, message: Message, endpoint: Endpoint) -> Attempt:
         """The first provider's answer that is not a reason to ask the next."""
         if not self._routes:

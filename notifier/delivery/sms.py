@@ -10,18 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import quote
 
 import aiohttp
 
 from notifier.delivery.endpoints import Endpoint
 from notifier.delivery.http_answers import HttpCaller, json_object, of_status
 from notifier.delivery.message import Attempt, Fate, Message
+from notifier.delivery.receipts import Receipt
 from notifier.delivery.wording import sms_text
 
 # https://www.twilio.com/docs/api/errors: the number is none, cannot take messages, or its owner said STOP.
 _GONE_CODES: Final = frozenset({21211, 21217, 21610, 21614, 21612})
 # Our account's fault, or nobody's: another provider may do it.
 _PASSING_STATUSES: Final = frozenset({401, 402, 403})
+_DELIVERED: Final = frozenset({"delivered", "read"})
+_UNDELIVERED: Final = frozenset({"undelivered", "failed", "canceled"})
 _LONGEST_VALIDITY: Final = 14_400
 
 
@@ -44,6 +48,7 @@ class TwilioSms:
         self.name = name
         self._account = account
         self._http = HttpCaller()
+        self._authorization = {"Authorization": aiohttp.encode_basic_auth(account.sid, account.token)}
 
     async def send(self, message: Message, endpoint: Endpoint) -> Attempt:
         """One message; Twilio queues it, and `SENT` means that."""
@@ -51,13 +56,28 @@ class TwilioSms:
         answer = await self._http.post(
             f"{account.url}/2010-04-01/Accounts/{account.sid}/Messages.json",
             form=self._form(message, endpoint),
-            headers={
-                "Authorization": aiohttp.encode_basic_auth(account.sid, account.token),
-                # The same message again, when the answer was lost.
-                "I-Twilio-Idempotency-Token": message.delivery_id,
-            },
+            # The same message again, when the answer was lost.
+            headers=self._authorization | {"I-Twilio-Idempotency-Token": message.delivery_id},
         )
         return answer if isinstance(answer, Attempt) else _judged(*answer)
+
+    async def receipt(self, provider_message_id: str) -> Receipt | None:
+        """Whether the carrier has brought it to the phone."""
+        account = self._account
+        url = f"{account.url}/2010-04-01/Accounts/{account.sid}/Messages/{quote(provider_message_id, safe='')}.json"
+        answer = await self._http.get(url, headers=self._authorization)
+        if isinstance(answer, Attempt) or answer[0] != 200:
+            return None
+        said = json_object(answer[2])
+        status = str(said.get("status", ""))
+        if status in _DELIVERED:
+            return Receipt(delivered=True, detail=status)
+        if status in _UNDELIVERED:
+            return Receipt(
+                delivered=False,
+                detail=f"{status} {said.get('error_code', '')} {said.get('error_message') or ''}".strip(),
+            )
+        return None
 
     def _form(self, message: Message, endpoint: Endpoint) -> dict[str, str]:
         account = self._account

@@ -20,7 +20,8 @@ class Mailbox:
     """An SMTP server; `refusals` are what it says to the next recipients instead of taking them."""
 
     def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
+        self.raw: list[bytes] = []
+        self._parsed: list[EmailMessage] = []
         self.refusals: deque[str] = deque()
         self.delay_seconds = 0.0
         self.connections = 0
@@ -30,6 +31,15 @@ class Mailbox:
     @property
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self.port}?from=tradewinds@example.com&tls=none"
+
+    @property
+    def mails(self) -> list[EmailMessage]:
+        """What it has taken, parsed when somebody looks: that takes longer than taking it."""
+        for raw in self.raw[len(self._parsed) :]:
+            mail = message_from_bytes(raw, policy=default)
+            assert isinstance(mail, EmailMessage)
+            self._parsed.append(mail)
+        return self._parsed
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: Any, session: Any, envelope: Envelope, address: str, options: Any
@@ -43,9 +53,7 @@ class Mailbox:
         await asyncio.sleep(self.delay_seconds)
         raw = envelope.content
         assert isinstance(raw, bytes)
-        mail = message_from_bytes(raw, policy=default)
-        assert isinstance(mail, EmailMessage)
-        self.mails.append(mail)
+        self.raw.append(raw)
         return "250 taken"
 
     async def __aenter__(self) -> Self:

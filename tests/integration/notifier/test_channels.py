@@ -28,6 +28,7 @@ from notifier.delivery.apprise_service import AppriseService
 from notifier.delivery.email import MailServer, Smtp
 from notifier.delivery.endpoints import Endpoint
 from notifier.delivery.message import Attempt, Fate, Message, Provider
+from notifier.delivery.receipts import Receipt
 from notifier.delivery.sms import SmsAccount, TwilioSms
 from notifier.delivery.telegram import TelegramBot
 from notifier.delivery.web_push import WebPush
@@ -174,6 +175,25 @@ async def test_what_an_sms_gateway_says_is_classified(sink: Sink, answer: Answer
     sink.answers.append(answer)
     async with closing(twilio(sink)) as provider:
         assert (await provider.send(MESSAGE, PHONE)).fate is fate
+
+
+@pytest.mark.parametrize(
+    ("said", "receipt"),
+    [
+        ({"status": "delivered"}, Receipt(delivered=True, detail="delivered")),
+        ({"status": "undelivered", "error_code": 30003}, Receipt(delivered=False, detail="undelivered 30003")),
+        ({"status": "sent"}, None),
+        ("oops", None),
+    ],
+)
+async def test_a_gateway_tells_later_what_became_of_a_text_message(
+    sink: Sink, said: Any, receipt: Receipt | None
+) -> None:
+    sink.answers.append(Answer(200, said))
+    provider = twilio(sink)
+    async with closing(provider):
+        assert await provider.receipt("SM1") == receipt
+    assert sink.calls[0].path == "/2010-04-01/Accounts/AC1/Messages/SM1.json"
 
 
 CHAT = endpoint(Channel.TELEGRAM, "42")

@@ -20,6 +20,7 @@ from notifier.delivery.endpoint_store import Sealing
 from notifier.delivery.endpoints import Endpoint
 from notifier.delivery.gathering import Gatherer
 from notifier.delivery.message import Attempt, Fate, Message
+from notifier.delivery.receipts import Receipt, ReceiptAsker
 from notifier.delivery.routes import Route, Routes
 from notifier.delivery.worker import ChannelWorker
 from notifier.partitions import Partitions
@@ -139,6 +140,46 @@ async def test_what_a_dead_worker_had_comes_back_and_its_late_word_changes_nothi
     late = [claims_module.Finished(one, "DEAD", CLOCK.now()) for one in taken]
     await frozen.finish(late)
     assert await states(rows) == {"SENT": 5}
+
+
+async def test_one_that_was_sent_but_not_written_down_goes_again_under_the_same_id(
+    rows: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await deliveries(rows, 1)
+    monkeypatch.setattr(claims_module, "LEASE", timedelta(seconds=0.3))
+    recorder = Recorder()
+
+    async def dies(self: Claims, finished: object) -> None:
+        await asyncio.sleep(60)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Claims, "finish", dies)
+        async with worker(rows, recorder):
+            await eventually(lambda: recorder.sent)
+    async with worker(rows, recorder):
+        await eventually(lambda: _are(rows, SENT=1), timeout=20)
+    assert recorder.sent == ["dlv-1", "dlv-1"]
+
+
+async def test_receipts_are_asked_for_and_only_go_forward(rows: Database) -> None:
+    await deliveries(rows, 3, state="SENT")
+    await rows.pool.execute(
+        "UPDATE notification_deliveries SET provider = 'later', provider_message_id = delivery_id, due_at = now() - interval '1 minute'"
+    )
+
+    class Later(Recorder):
+        name = "later"
+
+        async def receipt(self, provider_message_id: str) -> Receipt | None:
+            if provider_message_id == "dlv-3":
+                await rows.pool.execute(
+                    "UPDATE notification_deliveries SET state = 'DELIVERED' WHERE delivery_id = 'dlv-3'"
+                )
+            return {"dlv-1": Receipt(True, "delivered"), "dlv-3": Receipt(False, "late")}.get(provider_message_id)
+
+    await ReceiptAsker(rows, Channel.EMAIL, [Later()]).ask()
+    found = await rows.pool.fetch("SELECT state FROM notification_deliveries ORDER BY delivery_id")
+    assert [row["state"] for row in found] == ["DELIVERED", "SENT", "DELIVERED"]
 
 
 async def test_it_is_tried_again_and_ends_when_it_was_refused(rows: Database) -> None:

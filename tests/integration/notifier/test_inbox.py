@@ -139,6 +139,14 @@ async def test_a_notification_and_its_deliveries_are_there_together_and_explaine
     assert {muted[channel].reason for channel in ("LIVE", "EMAIL", "SMS")} == {"INSTRUMENT_MUTED"}
 
 
+async def test_a_repeated_send_makes_no_second_delivery(alice: Caller) -> None:
+    await set_up(alice, EMAIL, "alice@example.com")
+    first, again = [await sent(alice, "ORDER_REJECTED", dedupe_key="ord-1") for _ in range(2)]
+    assert first == again
+    page = await alice("ListNotificationDeliveries", pb.ListNotificationDeliveriesRequest())
+    assert [one.notification_id for one in page.deliveries] == [first]
+
+
 async def test_a_storm_is_one_message_and_a_digest(alice: Caller, shared: SharedNotifier) -> None:
     await set_up(alice, EMAIL, "alice@example.com")
     requests = [pb.SendNotificationRequest(type="ORDER_REJECTED", title=str(n)) for n in range(50)]

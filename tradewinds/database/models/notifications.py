@@ -70,7 +70,7 @@ class NotificationDelivery(Base):
     """One notification on its way to one endpoint. Partitioned by day, like the notifications.
 
     PENDING is tried when `due_at` comes; SENDING belongs to `claim` until `due_at`, and to whoever comes then; GATHERING becomes one
-    message with others of its `gather_key` when `due_at` comes. The rest is over.
+    message with others of its `gather_key` when `due_at` comes; a provider may be asked about SENT then. The rest is over.
     """
 
     __tablename__ = "notification_deliveries"
@@ -78,6 +78,7 @@ class NotificationDelivery(Base):
         one_of("channel", EXTERNAL_CHANNELS),
         one_of("state", DELIVERY_STATES),
         Index("ix_notification_deliveries_channel_due_at", "channel", "due_at", postgresql_where=_TO_BE_SENT),
+        Index("ix_notification_deliveries_sent", "channel", "due_at", postgresql_where=text("state = 'SENT'")),
         Index(
             "ix_notification_deliveries_endpoint_id_gather_key",
             "endpoint_id",

@@ -1,0 +1,18 @@
+"""Which sent messages a provider is asked about.
+
+Revision: 0020
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0020"
+down_revision = "0019"
+
+
+def upgrade() -> None:
+    """Index them."""
+    op.execute(
+        "CREATE INDEX ix_notification_deliveries_sent ON notification_deliveries (channel, due_at) WHERE state = 'SENT'"
+    )
