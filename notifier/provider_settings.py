@@ -24,7 +24,6 @@ from notifier.delivery.email import MailServer, Smtp
 from notifier.delivery.routes import Route, Routes
 from notifier.delivery.sms import SmsAccount, TwilioSms
 from notifier.delivery.telegram import TelegramBot
-from notifier.delivery.web_push import WebPush
 from notifier.delivery.webhook import SignedWebhook
 from tradewinds.clock import Clock
 from tradewinds.config import Settings
@@ -115,8 +114,8 @@ def routes(settings: ProviderSettings, guard: AddressGuard, clock: Clock) -> dic
         Channel.SMS: list(_each("SMS_PROVIDERS", settings.sms, _twilio)),
         Channel.TELEGRAM: list(_each("TELEGRAM_PROVIDERS", settings.telegram, _telegram)),
         Channel.WEB_PUSH: list(_web_push(settings, guard, clock)),
-        Channel.WEBHOOK: [Route(SignedWebhook(guard, clock.now))],
-        Channel.APPRISE: [Route(AppriseService())],
+        Channel.WEBHOOK: [Route(SignedWebhook(guard, clock.now), by_endpoint=True)],
+        Channel.APPRISE: [Route(AppriseService(), by_endpoint=True)],
     }
     return {channel: Routes(channel, some, clock) for channel, some in found.items()}
 
@@ -177,7 +176,9 @@ def _web_push(settings: ProviderSettings, guard: AddressGuard, clock: Clock) -> 
         raise ConfigurationError(
             "VAPID_SUBJECT: must begin with mailto: or https:, so that push services can reach you"
         )
+    from notifier.delivery.web_push import WebPush  # loads an HTTP library that nobody else needs
+
     try:
-        yield Route(WebPush(key, settings.vapid_subject, guard, clock.now))
+        yield Route(WebPush(key, settings.vapid_subject, guard, clock.now), by_endpoint=True)
     except ValueError as e:
         raise ConfigurationError("VAPID_PRIVATE_KEY: is not a P-256 private key in base64url or DER") from e

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter as Metric
+from prometheus_client import Histogram
 
 from notifier.channels import Channel
 from notifier.delivery.breaker import Breaker, Budget
@@ -20,7 +22,10 @@ log = get_logger("notifier.delivery")
 
 ATTEMPT_SECONDS: Final = 15.0
 _DEFAULT_PAUSE_SECONDS: Final = 5.0
-_ATTEMPTS: Final = Counter(
+_MOST_BREAKERS: Final = 10_000
+_MOST_AT_ONE_ENDPOINT: Final = 4
+_ENDPOINT_IS_BUSY_SECONDS: Final = 0.5
+_ATTEMPTS: Final = Metric(
     "tradewinds_notifier_delivery_attempts_total", "Attempts to hand a message over", ["channel", "provider", "fate"]
 )
 _TOOK: Final = Histogram("tradewinds_notifier_delivery_seconds", "Time that a provider took", ["channel", "provider"])
@@ -28,15 +33,28 @@ _TOOK: Final = Histogram("tradewinds_notifier_delivery_seconds", "Time that a pr
 
 @dataclass
 class Route:
-    """One provider and what is known about it."""
+    """One provider and what is known about it. Where every endpoint is a server of its own (`by_endpoint`), each has its own breaker:
+    one user's dead webhook must not hold back another's, nor a slow one take every place.
+    """
 
     provider: Provider
     budget: Budget = field(default_factory=lambda: Budget(0))
-    breaker: Breaker = field(default_factory=Breaker)
+    by_endpoint: bool = False
+    under_way: Counter[str] = field(default_factory=Counter)
+    _breakers: dict[str, Breaker] = field(default_factory=dict)
 
-    def wait(self, now: float) -> float:
-        """Seconds until it may be asked."""
-        return max(self.breaker.wait(now), self.budget.wait(now))
+    def breaker(self, endpoint: Endpoint) -> Breaker:
+        """The one that stands before `endpoint`."""
+        key = endpoint.endpoint_id if self.by_endpoint else ""
+        if len(self._breakers) >= _MOST_BREAKERS and key not in self._breakers:
+            self._breakers.clear()
+        return self._breakers.setdefault(key, Breaker())
+
+    def wait(self, endpoint: Endpoint, now: float) -> float:
+        """Seconds until it may be asked for `endpoint`."""
+        if self.by_endpoint and self.under_way[endpoint.endpoint_id] >= _MOST_AT_ONE_ENDPOINT:
+            return _ENDPOINT_IS_BUSY_SECONDS
+        return max(self.breaker(endpoint).wait(now), self.budget.wait(now))
 
 
 class Routes:
@@ -63,23 +81,25 @@ class Routes:
             return Attempt(Fate.REFUSED, f"this installation has no provider for {self.channel}")
         answer: Attempt | None = None
         for route in self._routes:
-            if route.wait(self._clock.monotonic()) > 0:
+            if route.wait(endpoint, self._clock.monotonic()) > 0:
                 continue
             answer = await self._ask(route, message, endpoint)
             if answer.fate not in (Fate.PASSING, Fate.THROTTLED):
                 return answer
-        return answer or self._held()
+        return answer or self._held(endpoint)
 
-    def _held(self) -> Attempt:
+    def _held(self, endpoint: Endpoint) -> Attempt:
         now = self._clock.monotonic()
-        seconds = min(route.wait(now) for route in self._routes)
+        seconds = min(route.wait(endpoint, now) for route in self._routes)
         return Attempt(Fate.HELD, "every provider is down or over its budget", retry_after_seconds=max(seconds, 0.05))
 
     async def _ask(self, route: Route, message: Message, endpoint: Endpoint) -> Attempt:
         began = self._clock.monotonic()
         route.budget.take(began)
-        route.breaker.enter(began)
+        breaker = route.breaker(endpoint)
+        breaker.enter(began)
         name = route.provider.name
+        route.under_way[endpoint.endpoint_id] += 1
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 answer = await route.provider.send(message, endpoint)
@@ -89,20 +109,25 @@ class Routes:
             # A provider that stumbles over one message must not stop the others.
             log.error("defect", channel=self.channel, provider=name, error=repr(e), exc_info=True)
             answer = Attempt(Fate.PASSING, f"a defect: {type(e).__name__}")
-        self._remember(route, answer, self._clock.monotonic())
+        finally:
+            route.under_way.subtract({endpoint.endpoint_id: 1})
+            if route.under_way[endpoint.endpoint_id] <= 0:
+                del route.under_way[endpoint.endpoint_id]
+        _remember(breaker, answer, self._clock.monotonic())
         _ATTEMPTS.labels(self.channel, name, answer.fate).inc()
         _TOOK.labels(self.channel, name).observe(self._clock.monotonic() - began)
         return replace(answer, provider=name)
-
-    def _remember(self, route: Route, answer: Attempt, now: float) -> None:
-        if answer.fate is Fate.PASSING:
-            route.breaker.failed(now)
-        elif answer.fate is Fate.THROTTLED:
-            route.breaker.pause(now, answer.retry_after_seconds or _DEFAULT_PAUSE_SECONDS)
-        else:
-            route.breaker.succeeded()
 
     async def close(self) -> None:
         """Let all connections go."""
         for route in self._routes:
             await route.provider.close()
+
+
+def _remember(breaker: Breaker, answer: Attempt, now: float) -> None:
+    if answer.fate is Fate.PASSING:
+        breaker.failed(now)
+    elif answer.fate is Fate.THROTTLED:
+        breaker.pause(now, answer.retry_after_seconds or _DEFAULT_PAUSE_SECONDS)
+    else:
+        breaker.succeeded()

@@ -266,6 +266,41 @@ async def _let_leases_end(database_url: str) -> None:
     await connection.close()
 
 
+async def test_every_kept_one_is_delivered_whoever_is_killed(
+    database_url: str, redis_url: str, signing: Signing, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    async with Mailbox() as mailbox:
+        mailbox.delay_seconds = 0.02
+        variables = environment(database_url, redis_url, signing) | {"EMAIL_PROVIDERS": mailbox.url}
+        processes = [ServiceProcess("notifier", variables, folder) for folder in folders]
+        await asyncio.gather(*(process.start() for process in processes))
+        async with Caller(processes[0].facts["grpc"], signing, "alice") as alice:
+            await email_of(alice)
+            ungrouped = pb.NotificationSettings(grouping_seconds=0)
+            await alice(
+                "UpdateNotificationSettings", pb.UpdateNotificationSettingsRequest(user_id="me", settings=ungrouped)
+            )
+        kept: set[str] = set()
+        for victim in processes:
+            survivor = next(process for process in processes if process is not victim)
+            async with Caller(survivor.facts["grpc"], signing, "alice") as alice:
+                await victim.kill()
+                requests = [pb.SendNotificationRequest(type="ORDER_REJECTED", title=f"{n}") for n in range(40)]
+                answer = await alice("BatchSendNotifications", pb.BatchSendNotificationsRequest(requests=requests))
+                kept |= {one.notification_id for one in answer.responses}
+            await victim.start()
+        await _let_leases_end(database_url)
+        await eventually(
+            lambda: kept <= {str(mail["X-Tradewinds-Notification"]) for mail in mailbox.mails}, timeout=40, interval=0.3
+        )
+        arrived = [(str(m["X-Tradewinds-Notification"]), str(m["Message-ID"])) for m in mailbox.mails]
+        assert len(set(arrived)) == len({notification for notification, _ in arrived}) == len(kept)
+        await asyncio.gather(*(process.stop() for process in processes))
+
+
 async def test_what_ended_is_begun_anew_by_an_operator(
     database_url: str, redis_url: str, signing: Signing, tmp_path: Path
 ) -> None:

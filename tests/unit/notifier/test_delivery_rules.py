@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -136,6 +137,34 @@ async def test_what_is_refused_is_not_asked_of_another() -> None:
     first, second = Scripted("first", [Attempt(Fate.REFUSED, "no such user")]), Scripted("second")
     assert (await routes(first, second).send(MESSAGE, ENDPOINT)).fate is Fate.REFUSED
     assert second.asked == 0
+
+
+async def test_one_users_dead_server_does_not_hold_back_anothers() -> None:
+    dead = [Attempt(Fate.PASSING)] * THRESHOLD
+    webhooks = Scripted("webhook", dead)
+    some = Routes(Channel.WEBHOOK, [Route(webhooks, by_endpoint=True)], Time())
+    alices, bobs = replace(ENDPOINT, endpoint_id="nep-1"), replace(ENDPOINT, endpoint_id="nep-2")
+    for _ in range(THRESHOLD):
+        assert (await some.send(MESSAGE, alices)).fate is Fate.PASSING
+    assert (await some.send(MESSAGE, alices)).fate is Fate.HELD
+    assert (await some.send(MESSAGE, bobs)).fate is Fate.SENT
+
+
+async def test_one_users_slow_server_does_not_take_every_place() -> None:
+    class Slow(Scripted):
+        async def send(self, message: Message, endpoint: Endpoint) -> Attempt:
+            if endpoint.endpoint_id == "nep-1":
+                await asyncio.sleep(0.2)
+            return await super().send(message, endpoint)
+
+    some = Routes(Channel.WEBHOOK, [Route(Slow("webhook"), by_endpoint=True)], Time())
+    alices, bobs = replace(ENDPOINT, endpoint_id="nep-1"), replace(ENDPOINT, endpoint_id="nep-2")
+    slow = [asyncio.create_task(some.send(MESSAGE, alices)) for _ in range(16)]
+    await asyncio.sleep(0)
+    assert (await some.send(MESSAGE, bobs)).fate is Fate.SENT
+    fates = [(await one).fate for one in slow]
+    assert (fates.count(Fate.SENT), fates.count(Fate.HELD)) == (4, 12)
+    assert (await some.send(MESSAGE, alices)).fate is Fate.SENT
 
 
 async def test_over_budget_waits_without_counting_as_an_attempt() -> None:
