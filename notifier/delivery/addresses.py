@@ -42,6 +42,10 @@ class AddressGuard:
             return False
         return self._is_opened(parsed) or all(_is_public(one) for one in _faces(parsed))
 
+    def permits_host(self, host: str) -> bool:
+        """Whether a URL's host may be called as far as it is an address; a name is judged when it is resolved."""
+        return not _is_literal(host) or self.permits(host)
+
     def check_url(self, url: str, field: str) -> None:
         """Raise `InvalidArgumentError` on `field` unless `url` is one that we would call."""
         parts = _split(url, field)

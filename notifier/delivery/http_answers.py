@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -90,6 +91,9 @@ class HttpCaller:
         return await self._call("GET", url, headers=headers)
 
     async def _call(self, method: str, url: str, **content: Any) -> tuple[int, Mapping[str, str], str] | Attempt:
+        # aiohttp asks no resolver about an address; one that was permitted when the endpoint was made may not be any more.
+        if self._guard is not None and not self._guard.permits_host(urlsplit(url).hostname or ""):
+            return Attempt(Fate.REFUSED, "its address is not a public one")
         try:
             async with self._opened().request(method, url, allow_redirects=False, **content) as response:
                 raw = await response.content.read(MAXIMUM_ANSWER_BYTES)

@@ -272,12 +272,13 @@ async def test_a_dawdling_receiver_is_given_up(sink: Sink, monkeypatch: pytest.M
         assert (await provider.send(MESSAGE, endpoint(Channel.WEBHOOK, sink.url, secret="s"))).fate is Fate.PASSING
 
 
-async def test_a_name_that_leads_into_the_house_is_not_called(sink: Sink) -> None:
-    # It was public when the endpoint was made; now its name leads here.
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]"])
+async def test_what_leads_into_the_house_is_not_called(sink: Sink, host: str) -> None:
+    # It was public when the endpoint was made; now its name leads here, or an operator has closed the network.
     async with closing(SignedWebhook(AddressGuard(), now)) as provider:
-        said = await provider.send(MESSAGE, endpoint(Channel.WEBHOOK, f"http://localhost:{sink.port}/", secret="s"))
+        said = await provider.send(MESSAGE, endpoint(Channel.WEBHOOK, f"http://{host}:{sink.port}/", secret="s"))
     assert said.fate is Fate.REFUSED
-    assert "not a public address" in said.detail
+    assert "public" in said.detail
     assert not sink.calls
 
 
