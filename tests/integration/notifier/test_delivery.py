@@ -14,8 +14,7 @@ import asyncpg
 import pytest
 
 from notifier.channels import Channel
-from notifier.delivery import claims as claims_module
-from notifier.delivery.claims import Claims
+from notifier.delivery.claims import Claims, Finished
 from notifier.delivery.endpoint_store import Sealing
 from notifier.delivery.endpoints import Endpoint
 from notifier.delivery.gathering import Gatherer
@@ -105,6 +104,10 @@ async def worker(database: Database, provider: Recorder, concurrency: int = 8) -
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def leases_end(database: Database) -> None:
+    await database.pool.execute("UPDATE notification_deliveries SET due_at = now() WHERE state = 'SENDING'")
+
+
 async def states(database: Database) -> dict[str, int]:
     found = await database.pool.fetch("SELECT state, count(*) FROM notification_deliveries GROUP BY 1")
     return {row[0]: row[1] for row in found}
@@ -125,19 +128,17 @@ async def _are(database: Database, **expected: int) -> bool:
     return await states(database) == expected
 
 
-async def test_what_a_dead_worker_had_comes_back_and_its_late_word_changes_nothing(
-    rows: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_a_dead_worker_had_comes_back_and_its_late_word_changes_nothing(rows: Database) -> None:
     await deliveries(rows, 5)
-    monkeypatch.setattr(claims_module, "LEASE", timedelta(seconds=0.3))
     frozen = claims(rows)
     taken = await frozen.take(Channel.EMAIL, 10)
     assert len(taken) == 5
     assert await claims(rows).take(Channel.EMAIL, 10) == []
+    await leases_end(rows)
     recorder = Recorder()
     async with worker(rows, recorder):
         await eventually(lambda: _are(rows, SENT=5), timeout=20)
-    late = [claims_module.Finished(one, "DEAD", CLOCK.now()) for one in taken]
+    late = [Finished(one, "DEAD", CLOCK.now()) for one in taken]
     await frozen.finish(late)
     assert await states(rows) == {"SENT": 5}
 
@@ -146,7 +147,6 @@ async def test_one_that_was_sent_but_not_written_down_goes_again_under_the_same_
     rows: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await deliveries(rows, 1)
-    monkeypatch.setattr(claims_module, "LEASE", timedelta(seconds=0.3))
     recorder = Recorder()
 
     async def dies(self: Claims, finished: object) -> None:
@@ -156,6 +156,7 @@ async def test_one_that_was_sent_but_not_written_down_goes_again_under_the_same_
         dying.setattr(Claims, "finish", dies)
         async with worker(rows, recorder):
             await eventually(lambda: recorder.sent)
+    await leases_end(rows)
     async with worker(rows, recorder):
         await eventually(lambda: _are(rows, SENT=1), timeout=20)
     assert recorder.sent == ["dlv-1", "dlv-1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from pydantic import SecretStr
 
@@ -13,9 +14,11 @@ from tradewinds.clock import SystemClock
 
 
 async def test_it_is_heard_while_we_are_well_and_silent_when_we_are_not() -> None:
-    well = True
+    well, asked = True, 0
 
     async def is_well() -> bool:
+        nonlocal asked
+        asked += 1
         return well
 
     async with Sink() as monitor:
@@ -25,12 +28,17 @@ async def test_it_is_heard_while_we_are_well_and_silent_when_we_are_not() -> Non
         beating = asyncio.create_task(Heartbeat(settings, SystemClock(), is_well).run())
         await eventually(lambda: len(monitor.calls) >= 2)
         well = False
-        await asyncio.sleep(0.1)
+        # Whoever is asked again has ended the beat before.
+        await eventually(_more_than(asked + 1, lambda: asked))
         heard = len(monitor.calls)
-        await asyncio.sleep(0.2)
+        await eventually(_more_than(asked + 3, lambda: asked))
         assert len(monitor.calls) == heard
         assert {call.path for call in monitor.calls} == {"/ping/1"}
         well = True
         await eventually(lambda: len(monitor.calls) > heard)
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
+
+
+def _more_than(number: int, counted: Callable[[], int]) -> Callable[[], bool]:
+    return lambda: counted() > number
