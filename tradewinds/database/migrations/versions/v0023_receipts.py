@@ -1,14 +1,14 @@
 """Which sent messages a provider is asked about.
 
-Revision: 0020
+Revision: 0023
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0023"
+down_revision = "0022"
 
 
 def upgrade() -> None:
