@@ -11,11 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from notifier.moments import timestamp
-from notifier.notification import Notification
 from notifier.realtime.subscription import Batch, End
 from notifier.realtime.wire import Told
-from notifier.rpc.messages import notification_of
+from notifier.rpc.messages import json_of
 
 _RETRY_MS: Final = range(500, 4_000)
 _encode: Final = msgspec.json.Encoder().encode
@@ -52,32 +50,8 @@ def end_of(end: End) -> dict[str, Any]:
 def text_of(told: Told) -> bytes:
     """The JSON of one notification, made once for all its followers."""
     if not told.text:
-        told.text = _encode(as_json(notification_of(told.frames)))
+        told.text = _encode(json_of(told.frames))
     return told.text
-
-
-def as_json(notification: Notification) -> dict[str, Any]:
-    """The same fields as GET /v1/notifications has (proto3 JSON with proto names)."""
-    fields = {
-        "notification_id": notification.notification_id,
-        "user_id": notification.user_id,
-        "type": notification.type,
-        "severity": f"SEVERITY_{notification.severity.name}",
-        "title": notification.title,
-        "message": notification.message,
-        "data": notification.data,
-        "created_at": _rfc3339(notification.created_us),
-        "persisted": notification.persisted,
-        "must_acknowledge": notification.must_acknowledge,
-        "acknowledged_by": notification.acknowledged_by,
-    }
-    if notification.read_us is not None:
-        fields["read_at"] = _rfc3339(notification.read_us)
-    if notification.acknowledged_us is not None:
-        fields["acknowledged_at"] = _rfc3339(notification.acknowledged_us)
-    if notification.expires_us is not None:
-        fields["expires_at"] = _rfc3339(notification.expires_us)
-    return fields
 
 
 def _event(name: str, cursor: str, text: bytes) -> bytes:
@@ -88,12 +62,3 @@ def _event(name: str, cursor: str, text: bytes) -> bytes:
 
 def _heartbeat(cursor: str) -> bytes:
     return f"id: {cursor}\n: beat\n\n".encode() if cursor else b": beat\n\n"
-
-
-def _rfc3339(microseconds: int) -> str:
-    """As proto3 JSON writes a Timestamp: 0, 3 or 6 digits of a second."""
-    moment = timestamp(microseconds)
-    fraction = f".{moment.microsecond:06d}" if moment.microsecond else ""
-    if fraction.endswith("000"):
-        fraction = fraction[:-3]
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"

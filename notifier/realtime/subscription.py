@@ -69,7 +69,8 @@ class Subscription:
         self._floor: Place | None = None
         self._last: Place | None = None
         self._end: End | None = None
-        self._changed = asyncio.Event()
+        # One wake-up and one timer for each wait, set by hand: `Event` and `timeout` took more time than all that is told.
+        self._waiting: asyncio.Future[None] | None = None
 
     @property
     def ended(self) -> End | None:
@@ -88,7 +89,7 @@ class Subscription:
                 return dropped
         if not dropped or self._fits(delivery):
             self._append(delivery)
-        self._changed.set()
+        self._wake()
         return dropped
 
     def _fits(self, delivery: Delivery) -> bool:
@@ -153,7 +154,7 @@ class Subscription:
     def resync(self) -> None:
         """Something may be lost between what is queued and what comes."""
         self._gap(0)
-        self._changed.set()
+        self._wake()
 
     def end(self, reason: str, message: str) -> None:
         """No more; the first reason stays. A slow follower's queue is dropped, another's is delivered first."""
@@ -163,17 +164,24 @@ class Subscription:
         if reason == SLOW_CONSUMER:
             self._queue.clear()
             self._bytes = self._droppable_bytes = 0
-        self._changed.set()
+        self._wake()
 
     async def take(self, heartbeat_seconds: float) -> Batch:
         """Everything that waits, at once; after `heartbeat_seconds` of nothing an empty batch. Its last batch has `end`."""
         if not self._queue and self._end is None:
+            loop = asyncio.get_running_loop()
+            self._waiting = loop.create_future()
+            beat = loop.call_later(heartbeat_seconds, self._wake)
             try:
-                async with asyncio.timeout(heartbeat_seconds):
-                    await self._changed.wait()
-            except TimeoutError:
-                return Batch(cursor=self.cursor())
+                await self._waiting
+            finally:
+                beat.cancel()
+                self._waiting = None
         return self._drain()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def _drain(self) -> Batch:
         gap: _Gap | None = None
@@ -191,8 +199,6 @@ class Subscription:
         if taken:
             self._last = taken[-1].cursor
         end = self._end if not self._queue else None
-        if not self._queue:
-            self._changed.clear()
         cursor = taken[-1].cursor.encode() if taken else self.cursor()
         return Batch(tuple(taken), gap is not None, cursor, end, gap.dropped if gap is not None else 0)
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from google.protobuf import struct_pb2, timestamp_pb2
 
 from notifier.access import ME, recipient, tells_others
+from notifier.moments import timestamp
 from notifier.notification import NOT_DECODED, NewNotification, Notification
 from notifier.realtime import frames as frame_bytes
 from notifier.realtime.subscription import Batch
 from notifier.sending import Outcome
 from notifier.streaming import Progress
-from notifier.types import Severity
 from tradewinds.auth import Principal
 from tradewinds.v1 import notifier_pb2
+
+_SEVERITIES: Final = {value: name for name, value in notifier_pb2.Severity.items()}
 
 
 def new_notification(request: notifier_pb2.SendNotificationRequest, user_id: str) -> NewNotification:
@@ -77,26 +80,35 @@ def data_of(new: NewNotification) -> dict[str, Any]:
     return dict(new.data)
 
 
-def notification_of(frames: bytes) -> Notification:
-    """The notification in one frame."""
+def json_of(frames: bytes) -> dict[str, Any]:
+    """The notification in one frame with the fields that GET /v1/notifications has (proto3 JSON with proto names)."""
     (message,) = notifier_pb2.WatchNotificationsResponse.FromString(frames).notifications
-    return Notification(
-        notification_id=message.notification_id,
-        user_id=message.user_id,
-        type=message.type,
-        severity=Severity(message.severity),
-        title=message.title,
-        message=message.message,
-        data=_plain_struct(message.data),
-        created_us=_microseconds(message.created_at),
-        persisted=message.persisted,
-        must_acknowledge=message.must_acknowledge,
-        expires_us=_microseconds(message.expires_at) if message.HasField("expires_at") else None,
-    )
+    fields = {
+        "notification_id": message.notification_id,
+        "user_id": message.user_id,
+        "type": message.type,
+        "severity": _SEVERITIES[message.severity],
+        "title": message.title,
+        "message": message.message,
+        "data": _plain_struct(message.data),
+        "created_at": _rfc3339(message.created_at.seconds, message.created_at.nanos),
+        "persisted": message.persisted,
+        "must_acknowledge": message.must_acknowledge,
+        "acknowledged_by": "",
+    }
+    if message.HasField("expires_at"):
+        fields["expires_at"] = _rfc3339(message.expires_at.seconds, message.expires_at.nanos)
+    return fields
 
 
-def _microseconds(moment: timestamp_pb2.Timestamp) -> int:
-    return moment.seconds * 1_000_000 + moment.nanos // 1_000
+# All of a batch were accepted at one moment.
+@lru_cache(maxsize=1_024)
+def _rfc3339(seconds: int, nanos: int) -> str:
+    """As proto3 JSON writes a Timestamp: 0, 3 or 6 digits of a second."""
+    fraction = f".{nanos // 1_000:06d}" if nanos else ""
+    if fraction.endswith("000"):
+        fraction = fraction[:-3]
+    return f"{timestamp(seconds * 1_000_000):%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
 def _plain_struct(struct: struct_pb2.Struct) -> dict[str, Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from notifier.notification import NewNotification, Notification
 from notifier.realtime import wire
 from notifier.realtime.frames import frame, stamp
 from notifier.realtime.wire import Told
-from notifier.rpc.messages import content_of, notification_of
-from notifier.types import type_of
+from notifier.rpc import messages
+from notifier.types import Severity, type_of
+from tradewinds.v1 import notifier_pb2 as pb
 
 
 def a_notification(notification_id: str = "ntf-1", user_id: str = "alice", **fields: Any) -> Notification:
@@ -33,7 +36,9 @@ def told(notification: Notification) -> Told:
         notification.user_id, notification.type, notification.title, notification.message, notification.data
     )
     kind, expires_us = type_of(notification.type), notification.expires_us or 0
-    framed = frame(content_of(new), notification.notification_id, stamp(kind, notification.created_us), expires_us)
+    framed = frame(
+        messages.content_of(new), notification.notification_id, stamp(kind, notification.created_us), expires_us
+    )
     return Told(notification.user_id, framed, kind.delivery_class, expires_us)
 
 
@@ -51,3 +56,25 @@ def title_of(one: Told) -> str:
 def id_of(one: Told) -> str:
     """Its id."""
     return notification_of(one.frames).notification_id
+
+
+def notification_of(frames: bytes) -> Notification:
+    """The notification in one frame."""
+    (message,) = pb.WatchNotificationsResponse.FromString(frames).notifications
+    return a_notification(
+        message.notification_id,
+        message.user_id,
+        type=message.type,
+        severity=Severity(message.severity),
+        title=message.title,
+        message=message.message,
+        data=messages.json_of(frames)["data"],
+        created_us=_microseconds(message.created_at),
+        persisted=message.persisted,
+        must_acknowledge=message.must_acknowledge,
+        expires_us=_microseconds(message.expires_at) if message.HasField("expires_at") else None,
+    )
+
+
+def _microseconds(moment: Timestamp) -> int:
+    return moment.seconds * 1_000_000 + moment.nanos // 1_000

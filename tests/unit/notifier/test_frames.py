@@ -13,7 +13,7 @@ from notifier.realtime.subscription import Batch, End
 from notifier.rpc import messages
 from notifier.sending import Outcome
 from notifier.types import TYPES, type_of
-from tests.unit.notifier.builders import a_notification, told
+from tests.unit.notifier.builders import a_notification, notification_of, told
 from tradewinds.auth import Principal
 from tradewinds.v1 import common_pb2
 from tradewinds.v1 import notifier_pb2 as pb
@@ -40,7 +40,7 @@ def test_a_frame_is_the_notification(title: str, type_: str, created_us: int, ex
     )
     response = pb.WatchNotificationsResponse.FromString(told(notification).frames)
     assert list(response.notifications) == [messages.notification_message(notification)]
-    assert messages.notification_of(told(notification).frames) == notification
+    assert notification_of(told(notification).frames) == notification
 
 
 def test_a_response_is_frames_cursor_and_what_else_is_to_say() -> None:

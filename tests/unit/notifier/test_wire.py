@@ -9,9 +9,8 @@ from notifier.realtime import wire
 from notifier.realtime.cursor import START
 from notifier.realtime.stream_store import ShardState
 from notifier.realtime.wire import Told
-from notifier.rpc.messages import notification_of
 from notifier.types import DeliveryClass
-from tests.unit.notifier.builders import a_notification, an_entry
+from tests.unit.notifier.builders import a_notification, an_entry, notification_of
 
 
 def test_what_is_encoded_is_decoded() -> None:
