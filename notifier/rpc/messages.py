@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -16,6 +17,7 @@ from notifier.realtime.subscription import Batch
 from notifier.sending import Outcome
 from notifier.streaming import Progress
 from tradewinds.auth import Principal
+from tradewinds.errors import InvalidArgumentError
 from tradewinds.v1 import notifier_pb2
 
 _SEVERITIES: Final = {value: name for name, value in notifier_pb2.Severity.items()}
@@ -29,11 +31,13 @@ def new_notification(request: notifier_pb2.SendNotificationRequest, user_id: str
     dedupe_key, ttl_seconds = request.dedupe_key, request.ttl_seconds
     if request.user_id != user_id:
         request.user_id = user_id
-    # These two are no part of the notification.
+    # No part of the notification.
     if dedupe_key:
         request.ClearField("dedupe_key")
     if ttl_seconds:
         request.ClearField("ttl_seconds")
+    request.ClearField("template_parameters")
+    request.ClearField("locale")
     if not request.HasField("data"):
         request.data.SetInParent()  # an empty object is there too
     content = request.SerializeToString()
@@ -47,6 +51,11 @@ def new_notifications(
 ) -> list[NewNotification]:
     """What a batch, which this consumes, asks for on behalf of `caller`. Raises `PermissionDeniedError`."""
     batch.DiscardUnknownFields()
+    for index, one in enumerate(batch.requests):
+        if one.request_id:
+            raise InvalidArgumentError.field(
+                f"{path_in_batch(index)}request_id", "is for a call with one notification; give a dedupe_key instead"
+            )
     # Asked once for a thousand: only what is wrong takes the long way.
     me, may_tell_others = caller.subject, tells_others(caller)
     return [
@@ -63,6 +72,13 @@ def new_notifications(
 def path_in_batch(index: int) -> str:
     """Where one is in the request, for errors."""
     return f"requests[{index}]."
+
+
+def once_under(request: notifier_pb2.SendNotificationRequest, caller: Principal, request_id: str) -> None:
+    """Give a request that has none a dedupe key of its call: an answer that was lost with this process repeats nothing."""
+    if not request.dedupe_key:
+        digest = hashlib.sha256(f"{caller.subject}/{request_id}".encode()).hexdigest()
+        request.dedupe_key = f"request:{digest}"
 
 
 def content_of(new: NewNotification) -> bytes:

@@ -20,7 +20,7 @@ from notifier.rpc.settings import SettingsRpcs
 from notifier.rpc.templates import TemplateRpcs
 from notifier.sending import Sender
 from notifier.streaming import stream, to_the_end
-from tradewinds import auth
+from tradewinds import auth, idempotency
 from tradewinds.v1 import notifier_pb2
 
 
@@ -43,8 +43,31 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
     async def SendNotification(
         self, request: notifier_pb2.SendNotificationRequest, context: Any
     ) -> notifier_pb2.SendNotificationResponse:
+        caller, request_id = auth.principal(), idempotency.request_id_of(request, context)
         request.DiscardUnknownFields()
-        user_id = recipient(auth.principal(), request.user_id, "user_id")
+        if not request_id:
+            return await self._send_one(request, caller)
+        # Sending consumes the message, and it is looked at once more: is the next one with this id the same?
+        sent = notifier_pb2.SendNotificationRequest.FromString(request.SerializeToString())
+        sent.ClearField("request_id")
+        messages.once_under(sent, caller, request_id)
+        async with self._session() as session:
+            response = await idempotency.once(
+                session,
+                caller=caller.subject,
+                method="SendNotification",
+                request_id=request_id,
+                request=request,
+                response_type=notifier_pb2.SendNotificationResponse,
+                act=lambda: self._send_one(sent, caller),
+            )
+            await session.commit()
+        return response
+
+    async def _send_one(
+        self, request: notifier_pb2.SendNotificationRequest, caller: auth.Principal
+    ) -> notifier_pb2.SendNotificationResponse:
+        user_id = recipient(caller, request.user_id, "user_id")
         await self._fill_in(request, user_id)
         new = messages.new_notification(request, user_id)
         (outcome,) = await to_the_end(self._sender.send([new], lambda _: ""))

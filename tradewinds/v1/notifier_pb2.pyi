@@ -279,7 +279,7 @@ class NotificationDelivery(_message.Message):
     def __init__(self, delivery_id: _Optional[str] = ..., notification_id: _Optional[str] = ..., user_id: _Optional[str] = ..., channel: _Optional[_Union[NotificationChannel, str]] = ..., endpoint_id: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., attempts: _Optional[int] = ..., detail: _Optional[str] = ..., provider: _Optional[str] = ..., provider_message_id: _Optional[str] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., merged_into: _Optional[str] = ...) -> None: ...
 
 class SendNotificationRequest(_message.Message):
-    __slots__ = ("user_id", "type", "title", "message", "data", "dedupe_key", "ttl_seconds", "template_id", "template_parameters", "locale")
+    __slots__ = ("user_id", "type", "title", "message", "data", "dedupe_key", "ttl_seconds", "template_id", "template_parameters", "locale", "request_id")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -290,6 +290,7 @@ class SendNotificationRequest(_message.Message):
     TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     LOCALE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     type: str
     title: str
@@ -300,7 +301,8 @@ class SendNotificationRequest(_message.Message):
     template_id: str
     template_parameters: _struct_pb2.Struct
     locale: str
-    def __init__(self, user_id: _Optional[str] = ..., type: _Optional[str] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dedupe_key: _Optional[str] = ..., ttl_seconds: _Optional[int] = ..., template_id: _Optional[str] = ..., template_parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., locale: _Optional[str] = ...) -> None: ...
+    request_id: str
+    def __init__(self, user_id: _Optional[str] = ..., type: _Optional[str] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., dedupe_key: _Optional[str] = ..., ttl_seconds: _Optional[int] = ..., template_id: _Optional[str] = ..., template_parameters: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., locale: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class SendNotificationResponse(_message.Message):
     __slots__ = ("notification_id", "duplicate", "persisted")

@@ -21,11 +21,13 @@ from notifier.realtime.publisher import Publisher
 from notifier.realtime.reader import Reader
 from notifier.realtime.replay import LiveStreams
 from notifier.realtime.stream_store import Entry, ShardState, StreamStore, connect
-from notifier.realtime.subscription import Subscription
+from notifier.realtime.subscription import EVERYBODY, Subscription
+from notifier.realtime.wire import Told
 from tests.support.waiting import eventually
-from tests.unit.notifier.builders import a_notification, title_of, told
+from tests.unit.notifier.builders import a_notification, told
 from tradewinds import redis_keys
 from tradewinds.config import RedisSettings
+from tradewinds.v1 import notifier_pb2 as pb
 
 USER = "alice"
 # Of the same shard: they share entries with the follower's.
@@ -85,12 +87,13 @@ class Follower:
     """Follows one replica at a time; `seen` has the numbers in the order in which they came, and resyncs."""
 
     replica: Replica
+    user_id: str = USER
     seen: list[int] = field(default_factory=list)
     cursor: str = ""
     subscription: Subscription | None = None
 
     async def connect(self) -> None:
-        self.subscription, resumed = await self.replica.live.follow(USER, self.cursor)
+        self.subscription, resumed = await self.replica.live.follow(self.user_id, self.cursor)
         if not resumed:
             self.seen.append(RESYNC)
         self.cursor = self.subscription.cursor()  # the opening batch says it
@@ -102,7 +105,7 @@ class Follower:
         if batch.resync:
             self.seen.append(RESYNC)
         taken = batch.deliveries[:at_most]
-        self.seen += [int(title_of(delivery.told)) for delivery in taken]
+        self.seen += [number for delivery in taken for number in numbers_of(delivery.told)]
         whole = at_most is None or at_most >= len(batch.deliveries)
         self.cursor = taken[-1].cursor.encode() if taken else batch.cursor if whole else self.cursor
 
@@ -111,6 +114,12 @@ class Follower:
         self.replica.live.unfollow(self.subscription)
         self.replica = replica
         await self.connect()
+
+
+def numbers_of(one: Told) -> list[int]:
+    """Of the follower's user, in order; who follows everybody gets the neighbour's too."""
+    everything = pb.WatchNotificationsResponse.FromString(one.frames).notifications
+    return [int(notification.title) for notification in everything if notification.user_id == USER]
 
 
 class Sending:
@@ -145,6 +154,15 @@ def check(seen: list[int], last: int) -> None:
 
 @pytest.mark.parametrize("seed", range(18))
 async def test_what_is_missing_was_told(redis_url: str, seed: int) -> None:
+    await live_a_life(redis_url, seed, USER)
+
+
+@pytest.mark.parametrize("seed", range(100, 109))
+async def test_what_is_missing_was_told_to_who_follows_everybody(redis_url: str, seed: int) -> None:
+    await live_a_life(redis_url, seed, EVERYBODY)
+
+
+async def live_a_life(redis_url: str, seed: int, user_id: str) -> None:
     chance = random.Random(seed)
     loses = seed % 3 != 0
     async with (
@@ -152,7 +170,7 @@ async def test_what_is_missing_was_told(redis_url: str, seed: int) -> None:
         a_replica(redis_url, chance) as two,
         Redis.from_url(redis_url) as client,
     ):
-        sending, follower = Sending(chance), Follower(one)
+        sending, follower = Sending(chance), Follower(one, user_id)
         await follower.connect()
         for _ in range(40):
             step = chance.random()

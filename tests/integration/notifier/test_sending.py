@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import time
 
@@ -166,3 +167,44 @@ async def test_a_change_of_settings_is_recorded(shared: SharedNotifier, alice: C
     assert row is not None
     assert tuple(row)[:2] == (alice.user, "notification_settings.update")
     assert '"CRITICAL"' in row["after"]
+
+
+async def test_a_call_under_the_same_id_gets_the_first_answer_and_sends_nothing(
+    shared: SharedNotifier, alice: Caller
+) -> None:
+    request = pb.SendNotificationRequest(type="ORDER_EXECUTED", title="once", request_id="call-1")
+    async with event_stream(shared.http, alice.header) as events:
+        await events.comment()
+        first, again = [await alice("SendNotification", request) for _ in range(2)]
+        assert again == first
+        assert not first.duplicate
+        other = pb.SendNotificationRequest(type="ORDER_EXECUTED", title="another", request_id="call-1")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await alice("SendNotification", other)
+        assert from_rpc_error(refused.value).reason == "REQUEST_ID_REUSED"
+        await alice("SendNotification", pb.SendNotificationRequest(type="ORDER_EXECUTED", title="last"))
+        assert [(await events.next()).data["title"] for _ in range(2)] == ["once", "last"]
+    with pytest.raises(grpc.aio.AioRpcError) as in_batch:
+        await alice("BatchSendNotifications", pb.BatchSendNotificationsRequest(requests=[request]))
+    assert from_rpc_error(in_batch.value).violations[0].field == "requests[0].request_id"
+
+
+async def test_parallel_sends_under_one_key_are_one(shared: SharedNotifier, alice: Caller) -> None:
+    """At most one at a time: the others are told to try again, and get the first one's id then."""
+
+    async def send(number: int) -> str:
+        request = pb.SendNotificationRequest(type="ORDER_PARTIALLY_FILLED", title=str(number), dedupe_key="same")
+        while True:
+            try:
+                return str((await alice("SendNotification", request)).notification_id)
+            except grpc.aio.AioRpcError as e:
+                if from_rpc_error(e).reason != "IN_PROGRESS":
+                    raise
+                await asyncio.sleep(0.01)
+
+    async with event_stream(shared.http, alice.header) as events:
+        await events.comment()
+        assert len(set(await asyncio.gather(*map(send, range(20))))) == 1
+        await alice("SendNotification", pb.SendNotificationRequest(type="ORDER_EXECUTED", title="last"))
+        await events.next()
+        assert (await events.next()).data["title"] == "last"

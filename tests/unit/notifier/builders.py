@@ -48,11 +48,6 @@ def an_entry(shard: int, *notifications: Notification) -> tuple[int, bytes, byte
     return shard, *wire.encode([told(notification) for notification in notifications], newest_us)
 
 
-def title_of(one: Told) -> str:
-    """What a test recognises it by."""
-    return notification_of(one.frames).title
-
-
 def id_of(one: Told) -> str:
     """Its id."""
     return notification_of(one.frames).notification_id

@@ -87,6 +87,18 @@ def test_what_a_caller_says_travels_on_and_no_more() -> None:
     assert (new.dedupe_key, new.ttl_seconds) == ("k", 9)
 
 
+def test_nothing_of_a_request_travels_on_that_a_notification_does_not_have() -> None:
+    request = pb.SendNotificationRequest(type="T", title="t", dedupe_key="k", ttl_seconds=1, locale="en")
+    request.template_parameters.update({"a": "b"})
+    beyond = {field.name for field in request.DESCRIPTOR.fields} - {
+        field.name for field in pb.Notification.DESCRIPTOR.fields
+    }
+    # The first is gone with the template, the second is for calls, which take it away.
+    assert beyond - {field.name for field, _ in request.ListFields()} == {"template_id", "request_id"}
+    content = messages.new_notification(request, "alice").content
+    assert pb.Notification.FromString(content) == pb.Notification(user_id="alice", type="T", title="t", data={})
+
+
 def test_what_this_process_says_is_the_same_bytes_as_if_it_came_from_outside() -> None:
     new = NewNotification("alice", "ORDER_EXECUTED", "t", "m", {"a": [1, "x", None]})
     request = pb.SendNotificationRequest(user_id="alice", type=new.type, title="t", message="m", data=dict(new.data))
