@@ -302,6 +302,38 @@ async def test_a_stopping_server_says_so_and_exits_cleanly(own: ServiceProcess, 
         assert await stopping == 0
 
 
+async def test_a_rolling_restart_hands_every_follower_over_without_a_loss(
+    shared: SharedNotifier, replica: ServiceProcess, alice: Caller
+) -> None:
+    """It is told to go, comes back elsewhere with its cursor, and has missed nothing of what is sent all the while."""
+    seen: list[int] = []
+    cursor = ""
+
+    async def send_all() -> None:
+        for number in range(100):
+            await alice("SendNotification", a_request(number))
+
+    async with event_stream(sse(replica), alice.header) as events:
+        await events.comment()
+        sending = asyncio.create_task(send_all())
+        stopping: asyncio.Task[int] | None = None
+        while (event := await events.next()).name == "notification":
+            seen.append(int(event.data["title"]))
+            cursor = event.last_event_id
+            if len(seen) == 30:
+                stopping = asyncio.create_task(replica.stop())
+        assert event.data["reason"] == "SERVER_STOPPING"
+    async with event_stream(shared.http, alice.header, last_event_id=cursor) as events:
+        while len(seen) < 100:
+            event = await events.next()
+            assert event.name == "notification"
+            seen.append(int(event.data["title"]))
+    await sending
+    assert seen == list(range(100))
+    assert stopping is not None
+    assert await stopping == 0
+
+
 async def test_a_stream_does_not_outlive_its_token(shared: SharedNotifier, signing: Signing) -> None:
     token = signing.token("alice", lifetime_seconds=1)
     async with event_stream(shared.http, {"authorization": f"Bearer {token}"}) as events:
