@@ -51,6 +51,8 @@ async def stream(sender: Sender, batches: AsyncIterator[Sequence[NewNotification
         await reading
     finally:
         reading.cancel()
+        # Whoever has gone is not told why reading from them failed.
+        reading.add_done_callback(lambda task: task.cancelled() or task.exception())
         while not ahead.empty():
             if (left := ahead.get_nowait()) is not None:
                 _finish(sender, left)
