@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from bench.notifier_rig import Rig, rig
@@ -18,7 +18,7 @@ from tradewinds import auth
 from tradewinds.v1 import notifier_pb2 as pb
 
 _FOLLOWERS, _RATE, _SECONDS = 1_000, 30_000, 5.0
-_EVERY_SECONDS: Final = 0.002
+_EVERY_SECONDS, _MOST = 0.002, 1_000
 _MANY: Final = 5_000
 _OPENED_AT_ONCE: Final = 100
 _MARK, _DIGITS = b"sent@", 19
@@ -90,18 +90,20 @@ def _user(number: int) -> str:
 
 async def _paced(there: Rig, ages: Sequence[float]) -> float:
     """Send at the rate, each to the next follower; how many a second arrived."""
-    total, sent = int(_RATE * _SECONDS), 0
-    metadata = there.metadata("bench", auth.SERVICE)
-    calls: set[asyncio.Task[Any]] = set()
+    total = int(_RATE * _SECONDS)
+
+    async def due() -> AsyncIterator[pb.StreamNotificationsRequest]:
+        sent = 0
+        while sent < total:
+            count = min(total, int((time.perf_counter() - started) * _RATE), sent + _MOST) - sent
+            if count > 0:
+                yield pb.StreamNotificationsRequest(requests=[_request(sent + n) for n in range(count)])
+                sent += count
+            await asyncio.sleep(_EVERY_SECONDS)
+
     started = time.perf_counter()
-    while sent < total:
-        due = min(total, int((time.perf_counter() - started) * _RATE)) - sent
-        if due > 0:
-            batch = pb.BatchSendNotificationsRequest(requests=[_request(sent + n) for n in range(min(due, 1_000))])
-            calls.add(asyncio.ensure_future(there.stub.BatchSendNotifications(batch, metadata=metadata)))
-            sent += len(batch.requests)
-        await asyncio.sleep(_EVERY_SECONDS)
-    await asyncio.gather(*calls)
+    async for _ in there.stub.StreamNotifications(due(), metadata=there.metadata("bench", auth.SERVICE)):
+        pass
     await eventually(lambda: len(ages) >= total, timeout=60)
     return total / (time.perf_counter() - started)
 

@@ -64,18 +64,24 @@ async def main(running: service.Service) -> None:
     database = Database(database_settings)
     await database.connect()
     redis = connect(redis_settings)
+    streams = StreamStore(redis)
     try:
-        parts = await _assemble(running, settings, verifier, database, redis)
+        parts = await _assemble(running, settings, verifier, database, redis, streams)
         await _serve(running, parts)
     finally:
-        await redis.aclose()
+        await streams.close()
         await database.close()
 
 
 async def _assemble(
-    running: service.Service, settings: NotifierSettings, verifier: auth.TokenVerifier, database: Database, redis: Redis
+    running: service.Service,
+    settings: NotifierSettings,
+    verifier: auth.TokenVerifier,
+    database: Database,
+    redis: Redis,
+    streams: StreamStore,
 ) -> _Parts:
-    hub, streams, clock = Hub(), StreamStore(redis), SystemClock()
+    hub, clock = Hub(), SystemClock()
     publisher = Publisher(streams, hub)
     outside = await start_outside(running, database, redis, clock, settings.retention_days)
     sender = Sender(outside.keeper, publisher, Claims(streams), outside.preferences, clock, ids.new_ids, messages)

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from notifier.realtime import wire
 from notifier.realtime.cursor import EPOCH_BYTES, START
+from notifier.realtime.exchange import Command, Exchange
 from tradewinds import redis_keys
 from tradewinds.config import RedisSettings
 from tradewinds.database.redis_connection import NO_MAINTENANCE_NOTICES, telling_loss
@@ -102,6 +103,8 @@ class StreamStore:
         self._stream_bytes = stream_bytes
         self._entry_bytes = 0.0
         self._claim = client.register_script(_CLAIM)
+        self._reading = Exchange(client)
+        self._writing = Exchange(client)
 
     async def begin(self) -> tuple[bytes, list[ShardState]]:
         """The epoch (a new one if there is none) and the state of every shard, at one instant."""
@@ -121,13 +124,19 @@ class StreamStore:
 
     async def read(self, positions: Sequence[int], block_ms: int) -> tuple[bytes | None, list[Entry]]:
         """What came after `positions`, waiting up to `block_ms`; with the epoch as it is right after."""
-        pipeline = self._client.pipeline(transaction=False)
-        wanted: dict[Any, Any] = {stream: _id(position) for stream, position in zip(_STREAMS, positions, strict=True)}
-        pipeline.xread(wanted, count=_READ_COUNT, block=block_ms)
-        pipeline.get(redis_keys.NOTIFICATION_EPOCH)
-        found, epoch = await pipeline.execute()
+        places = (_id(position) for position in positions)
+        found, epoch = await self._reading.ask(
+            [
+                ("XREAD", "COUNT", _READ_COUNT, "BLOCK", block_ms, "STREAMS", *_STREAMS, *places),
+                ("GET", redis_keys.NOTIFICATION_EPOCH),
+            ]
+        )
+        # A list of pairs, or a map where the connection speaks RESP3.
+        streams = found.items() if isinstance(found, dict) else found or ()
         return epoch, [
-            _entry(_SHARD_OF_STREAM[stream], entry_id, fields) for stream, rows in found for entry_id, fields in rows
+            _entry(_SHARD_OF_STREAM[stream], entry_id, dict(zip(fields[::2], fields[1::2], strict=True)))
+            for stream, rows in streams
+            for entry_id, fields in rows
         ]
 
     async def history(
@@ -144,19 +153,26 @@ class StreamStore:
 
     async def append(self, entries: Sequence[tuple[int, bytes, bytes]], remember: Mapping[str, str]) -> None:
         """Append (shard, frames, index) entries and remember dedupe keys, all or nothing."""
-        pipeline = self._client.pipeline(transaction=True)
-        for shard, frames, index in entries:
-            pipeline.xadd(
+        commands: list[Command] = [
+            (
+                "XADD",
                 _STREAMS[shard],
-                {wire.FRAMES_FIELD: frames, wire.INDEX_FIELD: index},
-                id="1-*",
-                maxlen=self._length(len(frames) + len(index)),
-                approximate=True,
+                "MAXLEN",
+                "~",
+                self._length(len(frames) + len(index)),
+                "1-*",
+                wire.FRAMES_FIELD,
+                frames,
+                wire.INDEX_FIELD,
+                index,
             )
+            for shard, frames, index in entries
+        ]
         if remember:
             # Not EVALSHA: after a flush of scripts it would fail inside the transaction, when the entries are written already.
-            pipeline.eval(_REMEMBER, 0, redis_keys.DEDUPE_TTL_SECONDS, _packed(remember))
-        await pipeline.execute()
+            commands.append(("EVAL", _REMEMBER, 0, redis_keys.DEDUPE_TTL_SECONDS, _packed(remember)))
+        answers = await self._writing.ask([("MULTI",), *commands, ("EXEC",)])
+        _raise_first(*answers[-1])
 
     def _length(self, entry_bytes: int) -> int:
         """How many entries a stream keeps: fewer when they are large, so that a burst costs history and not memory."""
@@ -199,6 +215,8 @@ class StreamStore:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._reading.close()
+        await self._writing.close()
         await self._client.aclose()
 
 

@@ -79,7 +79,7 @@ async def a_replica(redis_url: str, chance: random.Random) -> AsyncIterator[Repl
                 task.cancel()
             # A task that is inside redis-py may lose its cancellation: ask again.
             _, pending = await asyncio.wait(pending, timeout=1)
-        await client.aclose()
+        await store.close()
 
 
 @dataclass
