@@ -85,7 +85,7 @@ async def _assemble(
     publisher = Publisher(streams, hub)
     outside = await start_outside(running, database, redis, clock, settings.retention_days)
     sender = Sender(outside.keeper, publisher, Claims(streams), outside.preferences, clock, ids.new_ids, messages)
-    alerts = start_alerts(running, database, redis, clock, sender, settings.alerts_per_user)
+    alerts = start_alerts(running, database, redis, clock, sender, settings)
     following = Following(LiveStreams(streams, hub), settings.heartbeat_seconds)
     grpc_server = GrpcServer(verifier)
     add_NotifierServicer_to_server(NotifierServicer(sender, following, outside, alerts), grpc_server.server)

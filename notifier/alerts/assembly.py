@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from redis.asyncio import Redis
 
@@ -13,6 +14,7 @@ from notifier.alerts.fire_store import FireStore
 from notifier.alerts.teller import Teller
 from notifier.notification import NewNotification
 from notifier.sending import Sender
+from notifier.settings import NotifierSettings
 from tradewinds import ids, service
 from tradewinds.clock import Clock
 from tradewinds.database.session import Database
@@ -29,7 +31,12 @@ class Alerts:
 
 
 def start_alerts(
-    running: service.Service, database: Database, redis: Redis, clock: Clock, sender: Sender, alerts_per_user: int
+    running: service.Service,
+    database: Database,
+    redis: Redis,
+    clock: Clock,
+    sender: Sender,
+    settings: NotifierSettings,
 ) -> Alerts:
     """Run what judges and what tells."""
 
@@ -37,10 +44,12 @@ def start_alerts(
         return await sender.send(news, lambda index: f"[{index}].")
 
     fires = FireStore(database)
-    teller = Teller(fires, send, clock)
+    teller = Teller(fires, send, clock, timedelta(days=settings.retention_days))
     # Another life of this process is another holder: it must not go on with a lease whose memory is gone.
     evaluator = Evaluator(database, redis, teller, clock, ids.new_id("judge"))
     running.spawn("price alerts", evaluator.run())
     running.spawn("price alert teller", teller.run())
     running.spawn("price alert sweeper", teller.sweep())
-    return Alerts(database, AlertDesk(redis, clock, ids.new_id, alerts_per_user=alerts_per_user), fires, evaluator)
+    return Alerts(
+        database, AlertDesk(redis, clock, ids.new_id, alerts_per_user=settings.alerts_per_user), fires, evaluator
+    )

@@ -6,12 +6,13 @@ judged again by a book that was loaded from what was kept give the same fires.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from notifier.alerts.bulk import wakes_of_open
 from notifier.alerts.domain.gate import DAY_MS, PERIODIC, has_fired_in_period, next_period_ms, period_ms
 from notifier.alerts.domain.vocabulary import HIGHEST, LEVEL, NO_LEVEL, TRAILING, Frequency, Reference
 from notifier.alerts.domain.watch import Watch, armed_anew, judge, wakes
@@ -31,7 +32,6 @@ _NEVER_MS: Final = 1 << 62
 _FIRST_ROWS: Final = 1_024
 # A stream is behind the quotes by less; what seems older is from another life of the market clock.
 _OLD_NEWS_MS: Final = 600_000
-_LOADED_AT_ONCE: Final = 10_000
 
 Token = tuple[int, int]  # exchange type, broker's token
 
@@ -178,9 +178,9 @@ class AlertBook:
         order = np.argsort(slots, kind="stable")
         sorted_slots = slots[order]
         fires: list[Fire] = []
-        pending = list(lines)
+        pending = deque(lines)
         while pending:
-            line = pending.pop(0)
+            line = pending.popleft()
             slot = line // _LINES
             start, end = np.searchsorted(sorted_slots, [slot, slot + 1])
             of_slot = order[start:end]
@@ -188,8 +188,8 @@ class AlertBook:
             if line % _LINES == _CLOSE:
                 self._follow_close(slot, records[-1][8])
                 price_line = slot * _LINES
-                if price_line not in pending:
-                    pending.insert(0, price_line)
+                if not pending or pending[0] != price_line:
+                    pending.appendleft(price_line)
                 continue
             fires += self._judge_line(line, records, entries[of_slot].tolist(), late=late)
         return fires
@@ -301,10 +301,11 @@ class AlertBook:
     # --- rows
 
     def _place_all(self) -> None:
-        for start in range(0, len(self._rows), _LOADED_AT_ONCE):
-            part = self._rows[start : start + _LOADED_AT_ONCE]
-            woken = [self._wakes(Row._make(values)) for values in part.tolist()]
-            part["wake_up"], part["wake_down"] = zip(*woken, strict=True)
+        rows = self._rows
+        rows["wake_up"], rows["wake_down"] = wakes_of_open(rows)
+        is_closed = (np.maximum(rows["cooling_us"], rows["snoozed_us"]) > self._now_us) | (rows["not_before_ms"] > 0)
+        for row in np.flatnonzero(is_closed).tolist():
+            rows["wake_up"][row], rows["wake_down"][row] = self._wakes(self._row(row))
         slots = self._rows["slot"].astype(np.int64)
         self._levels.fill(slots * _LINES + self._rows["measure"], self._rows)
         np.add.at(self._alerts_on, slots, 1)

@@ -6,7 +6,8 @@ one ends a generation; the history row, from which the notification is told, is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from io import BytesIO
 from typing import Any, Final, NamedTuple
@@ -22,12 +23,14 @@ SUBSCRIBER: Final = "price-alerts"
 STORM_BUDGET: Final = 20
 STORM_WINDOW: Final = timedelta(seconds=60)
 _SECONDS: Final = 5.0
-_LOAD_SECONDS: Final = 60.0
+# For what reads or writes many rows, where two seconds, which is what other statements have, may not do.
+_LONG_SECONDS: Final = 60.0
+_TAKE_TIME: Final = f"SET LOCAL statement_timeout = '{_LONG_SECONDS:.0f}s'"
 
 
 def _number_of(column: str, names: Sequence[str], first: int) -> str:
-    listed = ", ".join(f"'{name}'" for name in names)
-    return f"(array_position(ARRAY[{listed}], {column}) + {first - 1})::int2"
+    cases = " ".join(f"WHEN '{name}' THEN {number}" for number, name in enumerate(names, first))
+    return f"(CASE {column} {cases} END)::int2"
 
 
 def _microseconds(column: str) -> str:
@@ -98,7 +101,7 @@ WITH given AS (
     SELECT u.user_id, (
         SELECT count(*) FROM (
             SELECT FROM price_alert_fires f
-            WHERE f.user_id = u.user_id AND NOT f.grouped AND f.fired_at > clock_timestamp() - $15::interval
+            WHERE f.user_id = u.user_id AND NOT f.grouped AND f.fired_at > now() - $15::interval
             LIMIT $14::int
         ) AS told
     ) AS told_alone
@@ -120,8 +123,13 @@ SELECT written.*, fired.alert_number FROM written
 JOIN fired ON fired.alert_id = written.alert_id AND fired.fired_generation = written.generation
 ORDER BY fire_number
 """
+# A thousand at a time: many end with the same session. `now()` is one moment to the planner, which `clock_timestamp()` is not.
 _EXPIRE: Final = """
-UPDATE price_alerts SET state = 'EXPIRED' WHERE state = 'ACTIVE' AND expires_at <= clock_timestamp() RETURNING alert_number
+UPDATE price_alerts SET state = 'EXPIRED'
+WHERE alert_number IN (
+    SELECT alert_number FROM price_alerts WHERE state = 'ACTIVE' AND expires_at <= now() LIMIT 1000 FOR UPDATE SKIP LOCKED
+)
+RETURNING alert_number
 """
 # Guarded by the lease, so that one who lost it takes nothing away that its successor has asked for.
 _WANT: Final = """
@@ -181,27 +189,26 @@ class EvaluationStore:
 
     async def keep(self, lease: Lease, ttl: timedelta, positions: Mapping[str, str], seen: Sequence[Row]) -> bool:
         """Renew the lease, and keep what was seen up to `positions`, in one transaction; False when the lease is another's."""
-        async with self._database.pool.acquire(timeout=_SECONDS) as connection, connection.transaction():
-            epoch = await connection.fetchval(
-                _RENEW, LEASE, lease.holder, lease.epoch, ttl, dict(positions), timeout=_SECONDS
-            )
+        async with self._taking_time() as connection:
+            epoch = await connection.fetchval(_RENEW, LEASE, lease.holder, lease.epoch, ttl, dict(positions))
             if epoch is None:
                 return False
             for start in range(0, len(seen), _KEPT_AT_ONCE):
-                await connection.execute(_KEEP, *_seen_columns(seen[start : start + _KEPT_AT_ONCE]))
+                columns = _seen_columns(seen[start : start + _KEPT_AT_ONCE])
+                await connection.execute(_KEEP, *columns, timeout=_LONG_SECONDS)
         return True
 
     async def instruments(self) -> list[str]:
         """Those that active alerts watch."""
-        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
-            return [row["instrument"] for row in await connection.fetch(_INSTRUMENTS, timeout=_LOAD_SECONDS)]
+        async with self._taking_time() as connection:
+            return [row["instrument"] for row in await connection.fetch(_INSTRUMENTS, timeout=_LONG_SECONDS)]
 
     async def load(self, instruments: Sequence[str]) -> RowTable:
         """Every active alert on `instruments`; an instrument's position is its slot. A million are 150 MB on the way."""
         copied = BytesIO()
-        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+        async with self._taking_time() as connection:
             await connection.copy_from_query(
-                _LOAD, list(instruments), output=copied, format="binary", timeout=_LOAD_SECONDS
+                _LOAD, list(instruments), output=copied, format="binary", timeout=_LONG_SECONDS
             )
         return from_copy(copied.getvalue())
 
@@ -241,8 +248,9 @@ class EvaluationStore:
 
     async def mark_gone(self, instruments: Sequence[str], problem: str) -> list[Watcher]:
         """These are not in the scrip master any more; whom that is news for."""
-        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
-            return _watchers(await connection.fetch(_MARK_GONE, list(instruments), problem))
+        async with self._taking_time() as connection:
+            rows = await connection.fetch(_MARK_GONE, list(instruments), problem, timeout=_LONG_SECONDS)
+        return _watchers(rows)
 
     async def mark_back(self, instruments: Sequence[str]) -> None:
         """These are."""
@@ -250,8 +258,15 @@ class EvaluationStore:
 
     async def watchers(self, instruments: Sequence[str]) -> list[Watcher]:
         """Who has alerts on these."""
-        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
-            return _watchers(await connection.fetch(_OWNERS, list(instruments)))
+        async with self._taking_time() as connection:
+            return _watchers(await connection.fetch(_OWNERS, list(instruments), timeout=_LONG_SECONDS))
+
+    @asynccontextmanager
+    async def _taking_time(self) -> AsyncIterator[Any]:
+        """A connection in a transaction whose statements may take long."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection, connection.transaction():
+            await connection.execute(_TAKE_TIME)
+            yield connection
 
     async def _execute(self, statement: str, *arguments: object) -> None:
         async with self._database.pool.acquire(timeout=_SECONDS) as connection:

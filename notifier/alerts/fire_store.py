@@ -17,7 +17,7 @@ GROUPED_AFTER: Final = timedelta(seconds=10)
 
 _UNTOLD: Final = f"""
 SELECT * FROM price_alert_fires
-WHERE told_at IS NULL AND NOT grouped AND fired_at < clock_timestamp() - $1::interval
+WHERE told_at IS NULL AND NOT grouped AND fired_at < now() - $1::interval
 ORDER BY fire_number LIMIT {_AT_ONCE}
 """  # noqa: S608 - a constant
 # The group is written down before anybody is told of it, so that whoever tells it again tells the same.
@@ -26,7 +26,7 @@ UPDATE price_alert_fires f SET message_key = due.message_key
 FROM (
     SELECT user_id, 'price-alerts:' || min(fire_number) AS message_key FROM price_alert_fires
     WHERE told_at IS NULL AND grouped AND message_key IS NULL
-    GROUP BY user_id HAVING min(fired_at) < clock_timestamp() - $1::interval
+    GROUP BY user_id HAVING min(fired_at) < now() - $1::interval
 ) AS due
 WHERE f.user_id = due.user_id AND f.told_at IS NULL AND f.grouped AND f.message_key IS NULL
 """
@@ -37,6 +37,12 @@ _PAGE: Final = """
 SELECT * FROM price_alert_fires
 WHERE ($1::text IS NULL OR user_id = $1) AND ($2::text IS NULL OR alert_id = $2) AND ($3::int8 IS NULL OR fire_number < $3)
 ORDER BY fire_number DESC LIMIT $4
+"""
+# From the old end, where the newest of a thousand says whether there is anything to do.
+_FORGET: Final = """
+DELETE FROM price_alert_fires WHERE told_at IS NOT NULL AND fired_at < now() - $1::interval AND fire_number IN (
+    SELECT fire_number FROM price_alert_fires ORDER BY fire_number LIMIT 1000
+)
 """
 _TOLD: Final = """
 UPDATE price_alert_fires SET told_at = clock_timestamp() WHERE fire_number = ANY($1) AND told_at IS NULL
@@ -68,6 +74,11 @@ class FireStore:
         for row in rows:
             together.setdefault(row["message_key"], []).append(row)
         return list(together.values())
+
+    async def forget(self, older_than: timedelta) -> None:
+        """Delete some of those that are too old."""
+        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
+            await connection.execute(_FORGET, older_than)
 
     async def told(self, fires: Sequence[Fired]) -> None:
         """Their notifications have been handed on."""

@@ -55,10 +55,11 @@ class _Waiting(NamedTuple):
 class Teller:
     """`run` hands on what `tell` was given; `sweep` what was not told in time, and storms. Both run in every replica."""
 
-    def __init__(self, store: FireStore, send: Send, clock: Clock) -> None:
+    def __init__(self, store: FireStore, send: Send, clock: Clock, kept_for: timedelta) -> None:
         self._store = store
         self._send = send
         self._clock = clock
+        self._kept_for = kept_for
         self._waiting: deque[_Waiting] = deque()
         self._given = asyncio.Event()
 
@@ -108,6 +109,7 @@ class Teller:
                     await self._mark(fires)
                 for group in await self._store.groups():
                     await self._hand_on_together(group)
+                await self._store.forget(self._kept_for)
             except _PASSING as e:
                 log.warning_throttled("sweep.failed", error=describe(e))
             await asyncio.sleep(_SWEEP_SECONDS)
@@ -126,9 +128,9 @@ class Teller:
                 await self._hand_on([one])
 
     async def _mark(self, fires: Sequence[Fired]) -> None:
-        now_ms = self._clock.now().timestamp() * 1000
+        now_us = self._clock.now().timestamp() * 1e6
         for fire in fires:
-            _LATENCY.observe(max(0.0, now_ms - fire["snapshot"]["received_ms"]) / 1000)
+            _LATENCY.observe(max(0.0, now_us - fire["snapshot"]["received_us"]) / 1e6)
         _TOLD.labels("alone").inc(len(fires))
         await self._store.told(fires)
 

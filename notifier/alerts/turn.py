@@ -35,6 +35,7 @@ LEASE_TTL: Final = timedelta(seconds=6)
 _KEEP_SECONDS: Final = 1.0
 _QUOTES_AT_ONCE: Final = 1_000
 _CHANGES_AT_ONCE: Final = 1_000
+_FIRES_AT_ONCE: Final = 500
 
 _ACTIVE: Final = Gauge("tradewinds_price_alerts_active", "Alerts in the index of this replica")
 _TICKS: Final = Counter("tradewinds_price_alert_ticks_total", "Ticks judged")
@@ -240,10 +241,10 @@ class Turn:
 
 
 def _one_per_alert(fires: Sequence[Fire]) -> Iterable[list[Fire]]:
-    """A statement changes a row once: what fires twice in a batch is committed in two."""
+    """A statement changes a row once: what fires twice in a batch is committed in two. And none takes long."""
     part: dict[int, Fire] = {}
     for fire in fires:
-        if fire.row.number in part:
+        if fire.row.number in part or len(part) == _FIRES_AT_ONCE:
             yield list(part.values())
             part = {}
         part[fire.row.number] = fire

@@ -65,7 +65,7 @@ def snapshot(tick: Sequence[int]) -> dict[str, Any]:
         "volume": values["volume"],
         "open_interest": values["open_interest"],
         "exchange_ms": values["exchange_ms"],
-        "received_ms": values["received_ns"] // 1_000_000,
+        "received_us": values["received_ns"] // 1_000,
     }
 
 

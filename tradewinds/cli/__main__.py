@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from tradewinds.cli import market, runners, strategies, trading
+from tradewinds.cli.alerts import alerts
 from tradewinds.cli.audit import audit
 from tradewinds.cli.broker import broker
 from tradewinds.cli.calendar import calendar
@@ -39,6 +40,7 @@ app.command()(market.feed)
 app.add_typer(instruments, name="instruments")
 app.add_typer(calendar, name="calendar")
 app.add_typer(broker, name="broker")
+app.add_typer(alerts, name="alerts")
 app.add_typer(notifications, name="notifications")
 app.add_typer(audit, name="audit")
 app.add_typer(risk, name="risk")

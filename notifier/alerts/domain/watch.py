@@ -28,7 +28,7 @@ class Arm(IntFlag):
     UNSEEN = 4  # no value is known yet: the first one only says where it is
 
 
-_UP_LINE: Final = frozenset(
+UP_LINE: Final = frozenset(
     {
         Condition.ABOVE,
         Condition.CROSSES_UP,
@@ -38,7 +38,7 @@ _UP_LINE: Final = frozenset(
         Condition.LEAVES_CHANNEL,
     }
 )
-_DOWN_LINE: Final = frozenset(
+DOWN_LINE: Final = frozenset(
     {
         Condition.BELOW,
         Condition.CROSSES_DOWN,
@@ -50,8 +50,8 @@ _DOWN_LINE: Final = frozenset(
 )
 _UP, _DOWN, _UNSEEN = int(Arm.UP), int(Arm.DOWN), int(Arm.UNSEEN)
 _LEVEL: Final = frozenset(int(c) for c in LEVEL)
-_HAS_UP: Final = frozenset(int(c) for c in _UP_LINE)
-_HAS_DOWN: Final = frozenset(int(c) for c in _DOWN_LINE)
+_HAS_UP: Final = frozenset(int(c) for c in UP_LINE)
+_HAS_DOWN: Final = frozenset(int(c) for c in DOWN_LINE)
 _TRAILING: Final = frozenset(int(c) for c in TRAILING)
 _ENTERS, _FALLS, _LEAVES = (
     int(Condition.ENTERS_CHANNEL),

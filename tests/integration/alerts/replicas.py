@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from redis.asyncio import Redis
@@ -42,7 +43,7 @@ class Told:
 @asynccontextmanager
 async def replica(database: Database, redis: Redis, told: Told) -> AsyncIterator[Evaluator]:
     """A replica; leaving the block kills it, lease and all."""
-    teller = Teller(FireStore(database), told, SystemClock())
+    teller = Teller(FireStore(database), told, SystemClock(), timedelta(days=90))
     evaluator = Evaluator(database, redis, teller, SystemClock(), f"judge-{secrets.token_hex(4)}")
     tasks = [asyncio.create_task(one) for one in (evaluator.run(), teller.run(), teller.sweep())]
     try:

@@ -279,6 +279,19 @@ async def test_a_group_that_was_written_down_is_the_same_group_for_whoever_tells
     assert {fire["message_key"] for fire in first[0]} == {f"price-alerts:{first[0][0]['fire_number']}"}
 
 
+async def test_old_fires_that_were_told_are_forgotten(database: Database) -> None:
+    for generation, is_told, days in ((1, True, 91), (2, False, 91), (3, True, 89)):
+        await database.pool.execute(
+            "INSERT INTO price_alert_fires (alert_id, generation, user_id, instrument, measure, description, note, value, previous,"
+            " level, direction, late, snapshot, grouped, told_at, fired_at)"
+            " VALUES ('a', $1, 'alice', 'X', 'PRICE', '', '', 1, 1, 1, 1, false, '{}', false, CASE WHEN $2 THEN now() END,"
+            " now() - make_interval(days => $3))",
+            *(generation, is_told, days),
+        )
+    await FireStore(database).forget(timedelta(days=90))
+    assert [fire["generation"] for fire in await fires(database)] == [2, 3]
+
+
 async def test_an_instrument_that_has_gone_says_so_and_comes_back(
     database: Database, valkey: Redis, market: Market, told: Told
 ) -> None:

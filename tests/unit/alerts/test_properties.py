@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.alerts.book import AlertBook
-from notifier.alerts.domain.vocabulary import Condition, Frequency
-from notifier.alerts.domain.watch import first_watch, judge, wakes
+from notifier.alerts.bulk import wakes_of_open
+from notifier.alerts.domain.vocabulary import PERCENT, Condition, Frequency
+from notifier.alerts.domain.watch import Watch, first_watch, judge, wakes
 from notifier.alerts.rows import ROW_DTYPE, Row
 from tests.unit.alerts.alerts import OPENING_MS, TOKENS, Judging, a_book, a_row, ticks
 
@@ -103,6 +104,13 @@ def rows(draw: st.DrawFn) -> Row:
     return a_row(condition, level=draw(st.integers(LOWEST, HIGHEST)), hysteresis=hysteresis)
 
 
+@st.composite
+def percent_rows(draw: st.DrawFn) -> Row:
+    condition = draw(st.sampled_from(sorted(PERCENT)))
+    mark, points = draw(st.sampled_from([0, 95, 101, 110])), draw(st.integers(1, 2_500))
+    return a_row(condition, basis_points=points, mark=mark, hysteresis=draw(st.integers(0, 4)))
+
+
 walks = st.lists(st.integers(-6, 6), min_size=1, max_size=80).map(
     lambda steps: [max(1, 100 + sum(steps[: n + 1])) for n in range(len(steps))]
 )
@@ -138,16 +146,31 @@ def test_a_restart_in_between_changes_nothing(row: Row, prices: list[int], cut: 
     assert fired == [OPENING_MS + position * 1_000 for position in expected(row, prices)]
 
 
-@given(rows(), walks)
+@given(st.one_of(rows(), percent_rows()), walks.map(lambda prices: prices[:12]))
 def test_nothing_happens_between_the_levels_at_which_it_wakes(row: Row, prices: list[int]) -> None:
     watch = first_watch(row.shape, 0)
     for price in prices:
         for is_open in (True, False):
             up, down = wakes(row.shape, watch, is_open=is_open)
-            for value in range(max(1, down + 1), min(up, 200)):
+            for value in range(max(60, down + 1), min(up, 140)):
                 verdict = judge(row.shape, watch, value, is_open=is_open)
                 assert (verdict.watch, verdict.direction) == (watch, 0)
         watch = judge(row.shape, watch, price, is_open=True).watch
+
+
+@given(st.lists(st.tuples(st.one_of(rows(), percent_rows()), walks), min_size=1, max_size=10))
+def test_a_table_waits_for_what_its_rows_wait_for(some: list[tuple[Row, list[int]]]) -> None:
+    table = np.zeros(len(some), ROW_DTYPE)
+    for position, (row, prices) in enumerate(some):
+        watch = Watch(row.arms, row.mark)
+        for price in prices[: position % 5]:
+            watch = judge(row.shape, watch, price, is_open=True).watch
+        table[position] = row._replace(arms=watch.arms, mark=watch.mark)
+    up, down = wakes_of_open(table)
+    made = [Row._make(values) for values in table.tolist()]
+    assert list(zip(up.tolist(), down.tolist(), strict=True)) == [
+        wakes(row.shape, row.watch, is_open=True) for row in made
+    ]
 
 
 @given(st.integers(0, 10), st.lists(st.integers(-15, 15), max_size=100))

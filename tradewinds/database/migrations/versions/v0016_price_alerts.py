@@ -52,7 +52,7 @@ STATEMENTS = (
     CONSTRAINT ck_price_alerts_frequency_known CHECK (frequency IN ('ONCE', 'EVERY_TIME', 'ONCE_A_DAY', 'ONCE_PER_BAR')),
     CONSTRAINT ck_price_alerts_state_known CHECK (state IN ('ACTIVE', 'TRIGGERED', 'EXPIRED')),
     CONSTRAINT uq_price_alerts_alert_number UNIQUE (alert_number)
-)""",
+) WITH (fillfactor = 70)""",
     """CREATE INDEX ix_price_alerts_active_instrument ON price_alerts (instrument)
     WHERE state = 'ACTIVE'""",
     """CREATE INDEX ix_price_alerts_expires_at ON price_alerts (expires_at)
