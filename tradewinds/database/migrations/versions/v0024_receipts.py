@@ -1,14 +1,14 @@
 """Which sent messages a provider is asked about.
 
-Revision: 0023
+Revision: 0024
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 
 
 def upgrade() -> None:

@@ -1,14 +1,14 @@
 """Schedules of strategies, and positions that are to be closed for them.
 
-Revision: 0023
+Revision: 0025
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0025"
+down_revision = "0024"
 
 STATEMENTS = (
     """ALTER TABLE strategy_configs
