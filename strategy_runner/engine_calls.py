@@ -1,4 +1,4 @@
-"""`OrderCalls` over gRPC: PlaceOrder and CancelOrder with the strategy's id and epoch, on one channel."""
+"""`OrderCalls` over gRPC: PlaceOrder, ModifyOrder, CancelOrder and CreateGuard with the strategy's id and epoch, on one channel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from strategy_runner.engines import Engines
 from strategy_runner.order_calls import RefusedError, UnansweredError
 from tradewinds.auth import bearer
 from tradewinds.errors import from_rpc_error
-from tradewinds.sdk.commands import PlaceOrder
+from tradewinds.sdk.commands import ModifyOrder, PlaceOrder, ProtectPosition
 from tradewinds.v1 import trading_pb2, trading_pb2_grpc
 
 _CALL_SECONDS: Final = 3.0
@@ -53,6 +53,33 @@ class EngineCalls:
         )
         answer = await self._call("PlaceOrder", request)
         return str(answer.order_id)
+
+    async def modify(self, config_id: str, epoch: int, order_id: str, change: ModifyOrder) -> None:
+        """See `OrderCalls`."""
+        request = trading_pb2.ModifyOrderRequest(
+            order_id=order_id,
+            quantity=change.quantity,
+            price=change.price,
+            trigger_price=change.trigger_price,
+            reason="asked by the strategy",
+            config_id=config_id,
+            epoch=epoch,
+        )
+        await self._call("ModifyOrder", request)
+
+    async def protect(self, config_id: str, epoch: int, wish: ProtectPosition) -> str:
+        """See `OrderCalls`."""
+        request = trading_pb2.CreateGuardRequest(
+            config_id=config_id,
+            epoch=epoch,
+            instrument=wish.instrument,
+            product=f"PRODUCT_{wish.product}",
+            stop_price=wish.stop_price,
+            target_price=wish.target_price,
+            trail=wish.trail,
+            reason="asked by the strategy",
+        )
+        return str((await self._call("CreateGuard", request)).state)
 
     async def cancel(self, config_id: str, epoch: int, order_id: str) -> None:
         """See `OrderCalls`."""

@@ -309,7 +309,7 @@ class HostedStrategy:
             case protocol.Output(line):
                 log.info("printed", config_id=a.config_id, line=line)
                 upstream.log(a.config_id, a.epoch, "PRINTED", line)
-            case commands.PlaceOrder() | commands.CancelOrder():
+            case commands.PlaceOrder() | commands.CancelOrder() | commands.ModifyOrder() | commands.ProtectPosition():
                 self._lane.submit(message)
             case commands.Notify():
                 upstream.notify(a.config_id, a.epoch, message)

@@ -1,10 +1,10 @@
-"""Port: the two calls that a strategy's orders make. The gRPC adapter is `engine_calls.py`."""
+"""Port: the calls that a strategy's orders make. The gRPC adapter is `engine_calls.py`."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from tradewinds.sdk.commands import PlaceOrder
+from tradewinds.sdk.commands import ModifyOrder, PlaceOrder, ProtectPosition
 
 
 class RefusedError(Exception):
@@ -21,10 +21,18 @@ class UnansweredError(Exception):
 
 
 class OrderCalls(Protocol):
-    """Both raise `RefusedError` or `UnansweredError`."""
+    """All raise `RefusedError` or `UnansweredError`."""
 
     async def place(self, config_id: str, epoch: int, order: PlaceOrder) -> str:
         """The engine's order id, the first one for a repeated request_id."""
+        ...
+
+    async def modify(self, config_id: str, epoch: int, order_id: str, change: ModifyOrder) -> None:
+        """Ask for a change."""
+        ...
+
+    async def protect(self, config_id: str, epoch: int, wish: ProtectPosition) -> str:
+        """Ask for a guard; its state."""
         ...
 
     async def cancel(self, config_id: str, epoch: int, order_id: str) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from strategy_runner.gate import OrderGate
 from strategy_runner.order_calls import OrderCalls, RefusedError, UnansweredError
-from strategy_runner.protocol import CancelFailed, OrderPlaced, PlaceFailed
+from strategy_runner.protocol import CancelFailed, GuardAnswered, ModifyFailed, OrderPlaced, PlaceFailed
 from tradewinds.clock import Clock
-from tradewinds.sdk.commands import CancelOrder, PlaceOrder
+from tradewinds.sdk.commands import CancelOrder, ModifyOrder, PlaceOrder, ProtectPosition
+from tradewinds.sdk.guards import REFUSED, Guard
 from tradewinds.sdk.vocabulary import OrderState
 from tradewinds.telemetry import get_logger
 
@@ -27,11 +28,14 @@ _SWEEP_SECONDS: Final = 1.0
 # An order that nobody answered for is called NOT_PLACED when the event log, followed live, has not told of it for so long.
 UNRESOLVED_SECONDS: Final = 30.0
 
-Answer = Callable[[OrderPlaced | PlaceFailed | CancelFailed], None]
+_GATE_CLOSED: Final = "the runner has lost touch with the engine: no orders until its heartbeats are acknowledged"
+
+OrderCommand = PlaceOrder | CancelOrder | ModifyOrder | ProtectPosition
+Answer = Callable[[OrderPlaced | PlaceFailed | CancelFailed | ModifyFailed | GuardAnswered], None]
 
 
 class OrderLane:
-    """Places and cancels one after the other. More than 1,000 waiting: the next is denied at once."""
+    """Places, changes, cancels and guards one after the other. More than 1,000 waiting: the next is denied at once."""
 
     def __init__(
         self,
@@ -51,7 +55,7 @@ class OrderLane:
         self._clock = clock
         self._answer = answer
         self._is_followed = is_followed
-        self._queue: asyncio.Queue[PlaceOrder | CancelOrder] = asyncio.Queue(_MAX_WAITING)
+        self._queue: asyncio.Queue[OrderCommand] = asyncio.Queue(_MAX_WAITING)
         self._order_ids: OrderedDict[str, str] = OrderedDict()
         self._unresolved: dict[str, float] = {}
         self._no_entries_because = ""
@@ -65,7 +69,7 @@ class OrderLane:
         """As `deny_entries`, because a person said so: the strategy's health does not undo it."""
         self._paused_because = reason
 
-    def submit(self, command: PlaceOrder | CancelOrder) -> None:
+    def submit(self, command: OrderCommand) -> None:
         """Queue a command; its outcome comes through `answer`."""
         if isinstance(command, PlaceOrder) and not command.reduces:
             if self._paused_because:
@@ -89,10 +93,7 @@ class OrderLane:
                 self._resolve_silent()
                 continue
             try:
-                if isinstance(command, PlaceOrder):
-                    await self._place(command)
-                else:
-                    await self._cancel(command)
+                await self._serve(command)
             finally:
                 self._queue.task_done()
 
@@ -119,8 +120,7 @@ class OrderLane:
         began, pause, is_ambiguous = self._clock.monotonic(), _FIRST_PAUSE_SECONDS, False
         while True:
             if not self._gate.is_open:
-                why = "the runner has lost touch with the engine: no orders until its heartbeats are acknowledged"
-                self._end_place(order, "RUNNER_GATE_CLOSED", why, is_ambiguous=is_ambiguous)
+                self._end_place(order, "RUNNER_GATE_CLOSED", _GATE_CLOSED, is_ambiguous=is_ambiguous)
                 return
             try:
                 order_id = await self._calls.place(self._config_id, self._epoch, order)
@@ -139,16 +139,54 @@ class OrderLane:
                 self._answer(OrderPlaced(request_id=order.request_id, order_id=order_id))
                 return
 
+    async def _serve(self, command: OrderCommand) -> None:
+        match command:
+            case PlaceOrder():
+                await self._place(command)
+            case CancelOrder():
+                await self._cancel(command)
+            case ModifyOrder():
+                await self._modify(command)
+            case ProtectPosition():
+                await self._protect(command)
+
     async def _cancel(self, command: CancelOrder) -> None:
         """A cancel reduces risk: it is tried whatever the gate says; the engine checks the epoch."""
+        if order_id := self._order_id(command):
+            await self._persist(command, lambda: self._calls.cancel(self._config_id, self._epoch, order_id))
+
+    async def _modify(self, command: ModifyOrder) -> None:
+        """A change may add risk: it needs the gate. The same change asked twice is one."""
+        if not self._gate.is_open:
+            self._refuse(command, "RUNNER_GATE_CLOSED", _GATE_CLOSED)
+        elif order_id := self._order_id(command):
+            await self._persist(command, lambda: self._calls.modify(self._config_id, self._epoch, order_id, command))
+
+    async def _protect(self, command: ProtectPosition) -> None:
+        """A guard reduces risk, as a cancel; a second one of the same levels changes nothing."""
+
+        async def ask() -> None:
+            state = await self._calls.protect(self._config_id, self._epoch, command)
+            guard = Guard(instrument=command.instrument, product=command.product, state=state)
+            self._answer(GuardAnswered(guard))
+
+        await self._persist(command, ask)
+
+    def _order_id(self, command: CancelOrder | ModifyOrder) -> str:
+        """The engine's id; without one the command is refused."""
         order_id = command.order_id or self._order_ids.get(command.request_id, "")
         if not order_id:
             self._refuse(command, "ORDER_NOT_PLACED", "the order has not reached the engine")
-            return
+        return order_id
+
+    async def _persist(
+        self, command: CancelOrder | ModifyOrder | ProtectPosition, attempt: Callable[[], Awaitable[None]]
+    ) -> None:
+        """The same question until it is answered, within ten seconds."""
         began, pause = self._clock.monotonic(), _FIRST_PAUSE_SECONDS
         while True:
             try:
-                await self._calls.cancel(self._config_id, self._epoch, order_id)
+                await attempt()
             except RefusedError as e:
                 if e.reason != "ORDER_ENDED":  # the order's own event tells how it ended
                     self._refuse(command, e.reason, e.message)
@@ -168,12 +206,19 @@ class OrderLane:
             self._unresolved[order.request_id] = self._clock.monotonic()
         self._fail(order.request_id, OrderState.UNKNOWN if is_ambiguous else OrderState.DENIED, reason, message)
 
-    def _refuse(self, command: PlaceOrder | CancelOrder, reason: str, message: str) -> None:
+    def _refuse(self, command: OrderCommand, reason: str, message: str) -> None:
         if isinstance(command, PlaceOrder):
             self._fail(command.request_id, OrderState.DENIED, reason, message)
             return
-        log.warning("cancel.failed", config_id=self._config_id, request_id=command.request_id, reason=reason)
-        self._answer(CancelFailed(request_id=command.request_id, reason=reason, message=message))
+        log.warning("not_taken", config_id=self._config_id, command=type(command).__name__, reason=reason)
+        match command:
+            case CancelOrder():
+                self._answer(CancelFailed(request_id=command.request_id, reason=reason, message=message))
+            case ModifyOrder():
+                self._answer(ModifyFailed(request_id=command.request_id, reason=reason, message=message))
+            case ProtectPosition(instrument=instrument, product=product):
+                refused = Guard(instrument=instrument, product=product, state=REFUSED, reason=reason, message=message)
+                self._answer(GuardAnswered(refused))
 
     def _fail(self, request_id: str, state: OrderState, reason: str, message: str) -> None:
         log.warning("place.failed", config_id=self._config_id, request_id=request_id, state=state, reason=reason)

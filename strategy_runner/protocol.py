@@ -18,13 +18,16 @@ from tradewinds.instruments import Instrument
 from tradewinds.sdk.commands import (
     CancelOrder,
     ChangeSubscription,
+    ModifyOrder,
     Notify,
     PlaceOrder,
+    ProtectPosition,
     RecordMetric,
     SaveCheckpoint,
     SelectInstrument,
     WantBars,
 )
+from tradewinds.sdk.guards import Guard
 from tradewinds.sdk.orders import OrderEvent, OrderReport
 from tradewinds.sdk.phases import KnownDay, PhaseSpan
 from tradewinds.sdk.vocabulary import OrderState, StopReason
@@ -132,6 +135,20 @@ class CancelFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     message: str
 
 
+class ModifyFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A change was not taken."""
+
+    request_id: str
+    reason: str
+    message: str
+
+
+class GuardAnswered(msgspec.Struct, frozen=True, tag=True):
+    """What became of a `ProtectPosition`."""
+
+    guard: Guard
+
+
 class InstrumentsKnown(msgspec.Struct, frozen=True, tag=True):
     """Instruments that the strategy follows from now on."""
 
@@ -197,6 +214,8 @@ RunnerMessage = (
     | OrderPlaced
     | PlaceFailed
     | CancelFailed
+    | ModifyFailed
+    | GuardAnswered
     | InstrumentsKnown
     | FeedState
     | BarsClosed
@@ -281,6 +300,8 @@ WorkerMessage = (
     | ConfinementTried
     | PlaceOrder
     | CancelOrder
+    | ModifyOrder
+    | ProtectPosition
     | Notify
     | RecordMetric
     | ChangeSubscription

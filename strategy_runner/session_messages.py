@@ -88,6 +88,7 @@ def order_report(order: trading_pb2.Order) -> OrderReport:
         reason=order.reason,
         message=order.message,
         cancel_requested=order.cancel_requested,
+        modify_requested=order.modify_requested,
     )
 
 

@@ -206,6 +206,10 @@ class StrategyWorker:
                 await driver.take_place_failure(request_id, state, reason, text)
             case protocol.CancelFailed(request_id=request_id, reason=reason, message=text):
                 await driver.take_cancel_failure(request_id, reason, text)
+            case protocol.ModifyFailed(request_id=request_id, reason=reason, message=text):
+                await driver.take_modify_failure(request_id, reason, text)
+            case protocol.GuardAnswered(guard):
+                await driver.take_guard(guard)
             case _:
                 raise TypeError(f"{type(message).__name__} makes no sense while a strategy runs")
 

@@ -2,7 +2,8 @@
 
 from tradewinds.instruments import Instrument, UnknownInstrumentError
 from tradewinds.sdk.bars import Bar, Bars
-from tradewinds.sdk.errors import NotThereYetError, OrderArgumentError, ParamsError, StateError, StrategyError
+from tradewinds.sdk.errors import OrderArgumentError, ParamsError, StateError, StrategyError
+from tradewinds.sdk.guards import Guard
 from tradewinds.sdk.market import Tick
 from tradewinds.sdk.orders import OrderHandle, Trade
 from tradewinds.sdk.params import Params, live
@@ -17,8 +18,8 @@ __all__ = [
     "Bar",
     "Bars",
     "BaseStrategy",
+    "Guard",
     "Instrument",
-    "NotThereYetError",
     "OrderArgumentError",
     "OrderHandle",
     "OrderState",

@@ -29,6 +29,26 @@ class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     order_id: str
 
 
+class ModifyOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Change a working order; what is 0 or empty stays as it is. `order_id` as in `CancelOrder`."""
+
+    request_id: str
+    order_id: str
+    quantity: int
+    price: str
+    trigger_price: str
+
+
+class ProtectPosition(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Guard what is open of an instrument, or move the levels of its guard. Decimal strings, empty for none."""
+
+    instrument: str
+    product: Product
+    stop_price: str
+    target_price: str
+    trail: str
+
+
 class Notify(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Tell the strategy's user something."""
 
@@ -74,5 +94,14 @@ class SaveCheckpoint(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Command = (
-    PlaceOrder | CancelOrder | Notify | RecordMetric | ChangeSubscription | SelectInstrument | WantBars | SaveCheckpoint
+    PlaceOrder
+    | CancelOrder
+    | ModifyOrder
+    | ProtectPosition
+    | Notify
+    | RecordMetric
+    | ChangeSubscription
+    | SelectInstrument
+    | WantBars
+    | SaveCheckpoint
 )

@@ -17,11 +17,14 @@ from tradewinds.sdk.commands import (
     CancelOrder,
     ChangeSubscription,
     Command,
+    ModifyOrder,
     Notify,
     PlaceOrder,
+    ProtectPosition,
     RecordMetric,
 )
 from tradewinds.sdk.errors import OrderArgumentError
+from tradewinds.sdk.guards import check_levels
 from tradewinds.sdk.market import Tick
 from tradewinds.sdk.order_book import OrderBook
 from tradewinds.sdk.orders import OrderHandle
@@ -163,11 +166,60 @@ class Desk:
 
     def cancel(self, handle: OrderHandle) -> None:
         """Ask for a cancel, once; an order that has ended is left alone."""
-        refused = self.stopping is not None and not self.stopping.allows_orders
-        if not handle.is_working or handle.cancel_requested or refused:
+        if not handle.is_working or handle.cancel_requested or self._refuses_orders:
             return
         handle.cancel_requested = True
         self._send(CancelOrder(request_id=handle.request_id, order_id=handle.id))
+
+    def modify(
+        self, handle: OrderHandle, quantity: int | None, price: Decimal | None, trigger_price: Decimal | None
+    ) -> None:
+        """Ask for a change; an order that has ended, or is being cancelled, is left alone."""
+        if not handle.is_working or handle.cancel_requested or self._refuses_orders:
+            return
+        checked = OrderTicket(
+            self.instrument(handle.instrument),
+            handle.side,
+            quantity if quantity is not None else handle.quantity,
+            price if price is not None else handle.price,
+            trigger_price if trigger_price is not None else handle.trigger_price,
+            handle.product,
+        )
+        if checked.order_type is not handle.order_type:
+            raise OrderArgumentError(f"a {handle.order_type} order cannot become a {checked.order_type} order")
+        if checked.quantity <= handle.filled:
+            raise OrderArgumentError(f"quantity: {handle.filled} have filled already; cancel the rest instead")
+        handle.modify_requested = True
+        self._send(
+            ModifyOrder(
+                request_id=handle.request_id,
+                order_id=handle.id,
+                quantity=quantity or 0,
+                price=_text(price),
+                trigger_price=_text(trigger_price),
+            )
+        )
+
+    def protect(
+        self, instrument: Instrument, product: Product, stop: Decimal, target: Decimal | None, trail: Decimal | None
+    ) -> None:
+        """Ask for a guard, or for other levels of the one that is there."""
+        check_levels(stop, target, trail)
+        if self._refuses_orders:
+            return
+        self._send(
+            ProtectPosition(
+                instrument=instrument.key,
+                product=product,
+                stop_price=_text(stop),
+                target_price=_text(target),
+                trail=_text(trail),
+            )
+        )
+
+    @property
+    def _refuses_orders(self) -> bool:
+        return self.stopping is not None and not self.stopping.allows_orders
 
     def square_off(self, position: Position) -> OrderHandle | None:
         """Cancel what would add to a position and exit the part that no working order exits already."""

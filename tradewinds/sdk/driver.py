@@ -20,6 +20,7 @@ from tradewinds.sdk import params as parameters
 from tradewinds.sdk.checkpoint import Checkpoint, encode
 from tradewinds.sdk.commands import Command, SaveCheckpoint, WantBars
 from tradewinds.sdk.desk import Desk
+from tradewinds.sdk.guards import Guard
 from tradewinds.sdk.market import Tick
 from tradewinds.sdk.orders import FillReport, OrderEvent, OrderHandle, Trade
 from tradewinds.sdk.phases import KnownDay, PhaseSpan, segments_of
@@ -134,6 +135,18 @@ class StrategyDriver:
             return
         handle.cancel_requested, handle.reason, handle.message = False, reason, message
         await self._call("on_order", handle)
+
+    async def take_modify_failure(self, request_id: str, reason: str, message: str) -> None:
+        """A change was not taken: the order works on as it was."""
+        handle = self.desk.orders.find(request_id)
+        if handle is None or not handle.is_working:
+            return
+        handle.modify_requested, handle.reason, handle.message = False, reason, message
+        await self._call("on_order", handle)
+
+    async def take_guard(self, guard: Guard) -> None:
+        """What became of `protect`."""
+        await self._call("on_guard", guard)
 
     async def fire_timers(self) -> None:
         """Call what is due, and tell of phases that have begun."""

@@ -7,10 +7,6 @@ class StrategyError(Exception):
     """Root of the errors that the SDK raises."""
 
 
-class NotThereYetError(StrategyError):
-    """The engine cannot do this yet."""
-
-
 class OrderArgumentError(StrategyError, ValueError):
     """An order verb was called with an argument that can never be right."""
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, NoReturn
 
 from tradewinds.sdk.desk import Desk, OrderTicket
-from tradewinds.sdk.errors import NotThereYetError, OrderArgumentError
+from tradewinds.sdk.errors import OrderArgumentError
 from tradewinds.sdk.orders import OrderHandle
 from tradewinds.sdk.positions import Position
 from tradewinds.sdk.vocabulary import Product, Side
@@ -54,13 +53,35 @@ class OrderVerbs:
         held = [p for p in self._desk.positions.open() if wanted in (None, p.instrument)]
         return [order for position in held if (order := self._desk.square_off(position)) is not None]
 
-    def modify(self, order: OrderHandle, **_changes: Any) -> NoReturn:
-        """Change a working order."""
-        raise NotThereYetError(f"modify is not there yet: cancel order {order.id or order.request_id}, place a new one")
+    def modify(
+        self,
+        order: OrderHandle,
+        *,
+        quantity: int | None = None,
+        price: Rupees | None = None,
+        trigger_price: Rupees | None = None,
+    ) -> OrderHandle:
+        """Change a working order: `quantity` in all, what is filled included. Settled by the broker; told in `on_order`."""
+        self._desk.modify(order, quantity, _rupees(price), _rupees(trigger_price))
+        return order
 
-    def protect(self, symbol: str, **_levels: Any) -> NoReturn:
-        """Guard a position with stop, target or trail."""
-        raise NotThereYetError(f"protect({symbol!r}) is not there yet: place an SL order and cancel it by hand")
+    def protect(
+        self,
+        symbol: str,
+        *,
+        stop: Rupees,
+        target: Rupees | None = None,
+        trail: Rupees | None = None,
+        product: str = Product.MIS,
+    ) -> None:
+        """Guard what is open of an instrument, or is being opened: out at `stop`, at `target`, or at a stop that follows the market.
+
+        The engine keeps it at the exchange, and its quantity follows the position: it needs no process of the strategy, and outlives
+        crashes and moves. A second call moves the levels. `on_guard` tells whether it was taken.
+        """
+        levels = (_rupees(stop), _rupees(target), _rupees(trail))
+        assert levels[0] is not None  # noqa: S101 - it is required
+        self._desk.protect(self._desk.instrument(symbol), Product(product), levels[0], levels[1], levels[2])
 
     def position(self, symbol: str, product: str = Product.MIS) -> Position:
         """What this strategy holds of an instrument, flat when nothing."""

@@ -29,6 +29,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     message: str
     cancel_requested: bool
+    modify_requested: bool = False
 
 
 class FillReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +68,7 @@ class OrderHandle:
     reason: str = ""
     message: str = ""
     cancel_requested: bool = False
+    modify_requested: bool = False
     has_event: bool = False  # whether the engine's event log has told of it
 
     @property
@@ -83,12 +85,15 @@ class OrderHandle:
         """Become what the engine reports."""
         self.id = report.order_id
         self.state = report.state
+        self.quantity = report.quantity
         self.filled = report.filled_quantity
         self.price = _rupees(report.price) or self.price
+        self.trigger_price = _rupees(report.trigger_price) or self.trigger_price
         self.average_price = _rupees(report.average_price)
         self.reason = report.reason
         self.message = report.message
         self.cancel_requested = report.cancel_requested
+        self.modify_requested = report.modify_requested
         self.has_event = True
 
     def report(self) -> OrderReport:
@@ -109,6 +114,7 @@ class OrderHandle:
             reason=self.reason,
             message=self.message,
             cancel_requested=self.cancel_requested,
+            modify_requested=self.modify_requested,
         )
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tradewinds.sdk.commands import PlaceOrder
+from tradewinds.sdk.commands import ModifyOrder, PlaceOrder
 from tradewinds.sdk.market import Tick
 from tradewinds.sdk.orders import FillReport, OrderEvent, OrderReport
 from tradewinds.sdk.vocabulary import OrderState, OrderType, Side
@@ -81,6 +81,21 @@ class ScriptedBroker:
         """Cancel a working order."""
         if request_id in self._orders and not self._orders[request_id].state.is_final:
             self.end(request_id, OrderState.CANCELLED)
+
+    def modify(self, command: ModifyOrder) -> None:
+        """Change a working order; it may cross the last quote then."""
+        order = self._orders.get(command.request_id)
+        if order is None or order.state.is_final:
+            return
+        self._report(
+            msgspec.structs.replace(
+                order,
+                quantity=command.quantity or order.quantity,
+                price=command.price or order.price,
+                trigger_price=command.trigger_price or order.trigger_price,
+            )
+        )
+        self._match(self._orders[command.request_id])
 
     def end(self, request_id: str, state: OrderState, reason: str = "", message: str = "") -> None:
         """End an order in a final state."""

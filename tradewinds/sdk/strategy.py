@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from tradewinds.sdk import params as parameters
 from tradewinds.sdk.bars import Bar
+from tradewinds.sdk.guards import Guard
 from tradewinds.sdk.market import Tick
 from tradewinds.sdk.market_reads import MarketReads
 from tradewinds.sdk.order_verbs import OrderVerbs
@@ -58,6 +59,9 @@ class BaseStrategy(OrderVerbs, MarketReads):
 
     def on_trade(self, trade: Trade) -> Outcome:
         """A fill; the position has it already. Called after `on_order` of the same event."""
+
+    def on_guard(self, guard: Guard) -> Outcome:
+        """What became of `protect`: `guard.is_refused` says that the position is not guarded by it, `guard.message` why."""
 
     def on_signal(self, signal: Any) -> Outcome:
         """A message from outside. Not called yet: the engine takes none."""

@@ -30,14 +30,17 @@ from tradewinds.sdk.commands import (
     CancelOrder,
     ChangeSubscription,
     Command,
+    ModifyOrder,
     Notify,
     PlaceOrder,
+    ProtectPosition,
     RecordMetric,
     SaveCheckpoint,
     SelectInstrument,
     WantBars,
 )
 from tradewinds.sdk.driver import StrategyDriver
+from tradewinds.sdk.guards import Guard
 from tradewinds.sdk.market import Tick
 from tradewinds.sdk.order_verbs import Rupees
 from tradewinds.sdk.orders import OrderReport
@@ -91,6 +94,7 @@ class StrategyHarness:
         self.broker = ScriptedBroker(lambda: self.market_ms, fills_marketable=fills_marketable)
         self.notifications: list[Notify] = []
         self.metrics: list[RecordMetric] = []
+        self.guards: list[ProtectPosition] = []
         self.checkpoint = Checkpoint()
         self._past_bars: list[StoredBar] = []
         self._meanings: dict[str, Instrument | None] = {}
@@ -210,6 +214,15 @@ class StrategyHarness:
         await self._driver.take_params(config_json)
         await self._settle()
 
+    async def guard(self, symbol: str, state: str, reason: str = "", message: str = "") -> None:
+        """The engine answers `protect`: ACTIVE, WAITING or REFUSED. What was asked is in `guards`."""
+        key = resolve(symbol, self.instruments).key
+        asked = next(guard for guard in reversed(self.guards) if guard.instrument == key)
+        await self._driver.take_guard(
+            Guard(instrument=key, product=asked.product, state=state, reason=reason, message=message)
+        )
+        await self._settle()
+
     async def feed(self, *, is_stale: bool) -> None:
         """The prices stop coming, or come again."""
         await self._driver.take_feed_state(self.instruments if is_stale else ())
@@ -247,6 +260,10 @@ class StrategyHarness:
                 self.broker.place(command)
             case CancelOrder():
                 self.broker.cancel(command.request_id)
+            case ModifyOrder():
+                self.broker.modify(command)
+            case ProtectPosition():
+                self.guards.append(command)
             case Notify():
                 self.notifications.append(command)
             case RecordMetric():

@@ -12,11 +12,12 @@ from msgspec import structs
 from strategy_runner.gate import OrderGate
 from strategy_runner.order_calls import RefusedError, UnansweredError
 from strategy_runner.orders import OrderLane
-from strategy_runner.protocol import CancelFailed, OrderPlaced, PlaceFailed
+from strategy_runner.protocol import CancelFailed, GuardAnswered, ModifyFailed, OrderPlaced, PlaceFailed
 from tests.support.waiting import eventually
 from tests.unit.runner.reports import place
-from tradewinds.sdk.commands import CancelOrder, PlaceOrder
-from tradewinds.sdk.vocabulary import OrderState
+from tradewinds.sdk.commands import CancelOrder, ModifyOrder, PlaceOrder, ProtectPosition
+from tradewinds.sdk.guards import Guard
+from tradewinds.sdk.vocabulary import OrderState, Product
 
 REFUSED = RefusedError("RISK_CAPITAL", "too much")
 SILENT = UnansweredError("UNAVAILABLE: connection refused")
@@ -30,7 +31,7 @@ class Desk:
         self.seconds_per_call = 0.0
         self.script = list(script)
         self.calls: list[tuple[str, str]] = []
-        self.answers: list[OrderPlaced | PlaceFailed | CancelFailed] = []
+        self.answers: list[OrderPlaced | PlaceFailed | CancelFailed | ModifyFailed | GuardAnswered] = []
         self.is_followed = True
         self.gate = OrderGate(self.monotonic)
         self.gate.configure(1_000)
@@ -59,6 +60,13 @@ class Desk:
     async def cancel(self, config_id: str, epoch: int, order_id: str) -> None:
         self._answer("cancel", order_id)
 
+    async def modify(self, config_id: str, epoch: int, order_id: str, change: ModifyOrder) -> None:
+        self._answer("modify", f"{order_id} {change.price}")
+
+    async def protect(self, config_id: str, epoch: int, wish: ProtectPosition) -> str:
+        self._answer("protect", wish.stop_price)
+        return "ACTIVE"
+
     def _answer(self, verb: str, subject: str) -> None:
         self.calls.append((verb, subject))
         self.seconds += self.seconds_per_call
@@ -84,7 +92,7 @@ async def test_commands_go_in_the_order_of_the_strategy_and_a_cancel_finds_its_o
         lane.submit(CancelOrder(request_id="r1", order_id=""))
         lane.submit(place("r2"))
     assert desk.calls == [("place", "r1"), ("cancel", "order-of-r1"), ("place", "r2")]
-    assert [a.request_id for a in desk.answers] == ["r1", "r2"]
+    assert [a.request_id for a in desk.answers if isinstance(a, OrderPlaced)] == ["r1", "r2"]
 
 
 async def test_an_unanswered_order_is_asked_again_under_the_same_id() -> None:
@@ -210,3 +218,52 @@ async def test_an_unwell_strategy_gets_no_entries_but_its_exits_and_cancels_and_
         reason="STRATEGY_UNWELL",
         message="no entries: blocked: its loop has not gone round for 15 s",
     )
+
+
+def change(request_id: str = "r1", order_id: str = "") -> ModifyOrder:
+    return ModifyOrder(request_id=request_id, order_id=order_id, quantity=0, price="1401.00", trigger_price="")
+
+
+WISH = ProtectPosition(
+    instrument="NSE:RELIANCE-EQ", product=Product.MIS, stop_price="1390.00", target_price="", trail=""
+)
+
+
+async def test_a_change_finds_its_order_and_a_refused_one_says_why() -> None:
+    desk = Desk()
+    async with serving(desk) as lane:
+        lane.submit(place("r1"))
+        lane.submit(change())
+        await lane.drain(5)
+        desk.script = [RefusedError("CHANGE_PENDING", "another change is on its way")]
+        lane.submit(change())
+        lane.submit(change("unknown"))
+    assert desk.calls[1:] == [("modify", "order-of-r1 1401.00")] * 2
+    assert desk.answers[1:] == [
+        ModifyFailed(request_id="r1", reason="CHANGE_PENDING", message="another change is on its way"),
+        ModifyFailed(request_id="unknown", reason="ORDER_NOT_PLACED", message="the order has not reached the engine"),
+    ]
+
+
+async def test_a_change_needs_the_gate_a_guard_does_not() -> None:
+    desk = Desk()
+    async with serving(desk) as lane:
+        desk.seconds = 2_000
+        lane.submit(change(order_id="o1"))
+        lane.submit(WISH)
+    assert desk.calls == [("protect", "1390.00")]
+    first, second = desk.answers
+    assert isinstance(first, ModifyFailed)
+    assert first.reason == "RUNNER_GATE_CLOSED"
+    assert second == GuardAnswered(Guard(instrument="NSE:RELIANCE-EQ", product=Product.MIS, state="ACTIVE"))
+
+
+async def test_a_guard_is_asked_for_again_and_a_refusal_is_told() -> None:
+    desk = Desk(SILENT, RefusedError("INVALID", "the stop is above the market"))
+    async with serving(desk) as lane:
+        lane.submit(WISH)
+    assert desk.calls == [("protect", "1390.00")] * 2
+    (answer,) = desk.answers
+    assert isinstance(answer, GuardAnswered)
+    assert answer.guard.is_refused
+    assert answer.guard.message == "the stop is above the market"

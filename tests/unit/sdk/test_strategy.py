@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from tradewinds.sdk import (
     BaseStrategy,
-    NotThereYetError,
+    Guard,
     OrderArgumentError,
     OrderHandle,
     OrderState,
@@ -134,15 +133,56 @@ async def test_the_prices_given_decide_the_order_type() -> None:
         harness.strategy.buy("RELIANCE", 1, trigger_price=1391)
 
 
-async def test_what_the_engine_cannot_do_yet_says_so() -> None:
-    strategy = (await started()).strategy
-    calls: list[Callable[[], object]] = [
-        lambda: strategy.modify(strategy.buy("RELIANCE", 1), price=1),
-        lambda: strategy.protect("RELIANCE", stop=1),
+async def test_a_working_order_is_changed_and_says_so() -> None:
+    harness = await started()
+    order = harness.strategy.buy("RELIANCE", 10, 1400)
+    await harness.tick("RELIANCE", 1500)
+    assert harness.strategy.modify(order, price="1401.50", quantity=12) is order
+    assert order.modify_requested
+    await harness.tick("RELIANCE", 1500)
+    assert (order.price, order.quantity, order.modify_requested) == (Decimal("1401.50"), 12, False)
+    await harness.fill(harness.working()[0])
+    harness.strategy.modify(order, price=1)  # it has ended: nothing happens
+    assert order.state is OrderState.FILLED
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"trigger_price": 1390}, "a LIMIT order cannot become a SL order"),
+        ({"quantity": 4}, "4 have filled already; cancel the rest"),
+        ({"quantity": 0}, "positive whole number"),
+        ({"price": -1}, "positive number of rupees"),
+        ({"price": 1.5}, "is a float"),
+    ],
+)
+async def test_a_change_that_can_never_be_right_is_refused_at_once(changes: dict[str, Any], words: str) -> None:
+    harness = await started()
+    order = harness.strategy.buy("RELIANCE", 10, 1400)
+    await harness.tick("RELIANCE", 1500)
+    await harness.fill(harness.working()[0], 4)
+    with pytest.raises(OrderArgumentError, match=words):
+        harness.strategy.modify(order, **changes)
+    assert not order.modify_requested
+
+
+async def test_a_guard_is_asked_for_and_its_answer_is_told() -> None:
+    class Guarded(Diary):
+        def on_guard(self, guard: Guard) -> None:
+            self.diary.append((guard.state, guard.is_refused, guard.message))
+
+    harness = await started(Guarded)
+    harness.strategy.protect("RELIANCE", stop="1390", target=1450)
+    assert [(g.instrument, g.stop_price, g.target_price, g.trail) for g in harness.guards] == [
+        ("NSE:RELIANCE-EQ", "1390", "1450", "")
     ]
-    for call in calls:
-        with pytest.raises(NotThereYetError, match="is not there yet"):
-            call()
+    await harness.guard("RELIANCE", "REFUSED", message="nothing is open")
+    assert harness.strategy.diary[-1] == ("REFUSED", True, "nothing is open")
+    with pytest.raises(OrderArgumentError, match="trail: must be a positive number"):
+        harness.strategy.protect("RELIANCE", stop=1390, trail=0)
+    await harness.stop(StopReason.MOVE)
+    harness.strategy.protect("RELIANCE", stop=1390)
+    assert len(harness.guards) == 1
 
 
 async def test_cancel_is_asked_once_and_ended_orders_are_left_alone() -> None:
