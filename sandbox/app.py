@@ -5,7 +5,19 @@ from __future__ import annotations
 from aiohttp import web
 
 from sandbox.broker import Broker
-from sandbox.http import auth, calculators, control, derivatives, edis, faults, gtt, history, market_data, orders, portfolio
+from sandbox.http import (
+    auth,
+    calculators,
+    control,
+    derivatives,
+    edis,
+    faults,
+    gtt,
+    history,
+    market_data,
+    orders,
+    portfolio,
+)
 from sandbox.http.disturbances import disturbed
 from sandbox.http.envelope import BROKER
 from sandbox.http.gate import answered, gateway, recorded
