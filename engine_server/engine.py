@@ -148,8 +148,10 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     await calendar.start()
     master = MasterGate(catalog, parts.market_clock, calendar.may_trade)
     entries = EntryGate(calendar, master, parts.market_clock)
-    board = StoredRiskBoard(parts.database)
-    registry = _registry(service, parts, event_log, catalog, quotes, entries, board)
+    risk = parts.configuration.risk
+    board, policy = StoredRiskBoard(parts.database), DecisionPolicy(risk.approvals, risk.cool_off_seconds)
+    desk = _kill_desk(service, parts, policy)
+    registry = _registry(service, parts, event_log, catalog, quotes, entries, board, desk)
     fleet = _fleet(service, parts, event_log, catalog, queries, registry.strategies.forget)
     follower = EventFollower(parts.database, parts.redis.client, event_log, service.settings.instance_id)
     peers = Peers(service.settings.instance_id)
@@ -181,7 +183,12 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
         server.server,
     )
     operations_pb2_grpc.add_OperationsServicer_to_server(
-        OperationsServicer(health, Listings(parts.database), Cordons(parts.database), _risk(service, parts, queries)),
+        OperationsServicer(
+            health,
+            Listings(parts.database),
+            Cordons(parts.database),
+            RiskParts(parts.database, queries, desk, policy, new_id, parts.market_clock),
+        ),
         server.server,
     )
     service.spawn("instruments", catalog.follow())
@@ -217,6 +224,7 @@ def _registry(
     quotes: QuoteReader,
     entries: EntryGate,
     board: StoredRiskBoard,
+    desk: KillDesk,
 ) -> AccountRegistry:
     """The order management of the accounts that this engine owns."""
     oms = OmsParts(
@@ -229,6 +237,7 @@ def _registry(
         wake_outbox=parts.relay.wake,
         compare_positions=PositionsCheck(catalog.by_token),
         board=board,
+        desk=desk,
         instruments=catalog,
         quotes=quotes,
     )
@@ -238,13 +247,9 @@ def _registry(
     return AccountRegistry(oms, owner, parts.configuration.leases, fence, make_broker, catalog, quotes, entries)
 
 
-def _risk(service: Service, parts: Parts, queries: OrderQueries) -> RiskParts:
-    """Limits, kill switches and decisions, as people change them."""
-    settings = parts.configuration.risk
-    policy = DecisionPolicy(settings.approvals, settings.cool_off_seconds)
+def _kill_desk(service: Service, parts: Parts, policy: DecisionPolicy) -> KillDesk:
     fence = EgressFence(parts.configuration.engine.egress_url, service.settings.instance_id)
-    desk = KillDesk(parts.database, fence, parts.clock, new_id, policy)
-    return RiskParts(parts.database, queries, desk, policy, new_id)
+    return KillDesk(parts.database, fence, parts.clock, new_id, policy)
 
 
 def _fleet(

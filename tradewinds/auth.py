@@ -132,6 +132,7 @@ METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
     f"{_V1}Operations/GetKillSwitch": _READ,
     f"{_V1}Operations/ListKillSwitches": _READ,
     f"{_V1}Operations/ReleaseKillSwitch": _LOOSEN,
+    f"{_V1}Operations/ListProfitAndLoss": _READ,
     f"{_V1}Operations/ListRiskDecisions": _READ,
     f"{_V1}Operations/ApproveRiskDecision": _LOOSEN,
     f"{_V1}Operations/WithdrawRiskDecision": _OPERATE,

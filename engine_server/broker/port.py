@@ -328,6 +328,10 @@ class Broker(Protocol):
         """What these orders would need together; raises `BrokerError`."""
         ...
 
+    async def charges(self, tickets: Sequence[OrderTicket]) -> Sequence[Decimal]:
+        """What each of at most 50 orders costs in brokerage, fees and taxes when it is filled, in rupees; raises `BrokerError`."""
+        ...
+
     def order_stream(self) -> AsyncIterator[StreamEvent]:
         """Order reports as they come, for ever: reconnects by itself and says so. A hint; the books are the truth."""
         ...

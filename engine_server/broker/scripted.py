@@ -53,6 +53,7 @@ class ScriptedBroker:
         self.holding_reports: list[HoldingReport] = []
         self.funds_report = FundsReport(Decimal(1_000_000), Decimal(1_000_000), None, Decimal(0), None, None)
         self.margin_report: MarginReport | None = None  # None: the value of the tickets
+        self.charge_each = Decimal(0)
         # What comes next, one each; the default when empty.
         self.placements: deque[Answer] = deque()
         self.cancels: deque[Outcome] = deque()
@@ -147,6 +148,11 @@ class ScriptedBroker:
         self._check_session()
         value = sum((ticket.price * ticket.quantity for ticket in tickets), Decimal(0))
         return self.margin_report or MarginReport(value, {})
+
+    async def charges(self, tickets: Sequence[OrderTicket]) -> Sequence[Decimal]:
+        """`charge_each` for every one."""
+        self._check_session()
+        return [self.charge_each for _ in tickets]
 
     async def order_stream(self) -> AsyncIterator[StreamEvent]:
         """What `push` and `report` say."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -14,6 +15,7 @@ from engine_server.oms.kill_desk import AccountProgress, KillStatus
 from engine_server.oms.risk_decisions import Decision
 from engine_server.oms.risk_limits import LimitsOf
 from tradewinds.errors import InvalidArgumentError
+from tradewinds.money import format_rupees
 from tradewinds.v1 import risk_pb2 as pb
 
 
@@ -93,6 +95,36 @@ def kill_message(status: KillStatus) -> pb.KillSwitch:
         done=status.is_done,
         pending_release=decision_message(status.pending_release) if status.pending_release is not None else None,
     )
+
+
+def days_of(request: pb.ListProfitAndLossRequest, today: date) -> tuple[date, date]:
+    """First and last day; today where none is said. Raises `InvalidArgumentError`."""
+    start = _day(request.start_day, "start_day", today)
+    return start, _day(request.end_day, "end_day", today if not request.start_day else max(start, today))
+
+
+def day_message(row: Mapping[str, Any]) -> pb.ProfitAndLoss:
+    """One day of one book."""
+    net = row["realised"] + row["unrealised"] - row["charges"]
+    return pb.ProfitAndLoss(
+        account_id=row["account_id"],
+        config_id=row["config_id"],
+        day=row["day"].isoformat(),
+        realised_pnl=format_rupees(row["realised"]),
+        unrealised_pnl=format_rupees(row["unrealised"]),
+        charges=format_rupees(row["charges"]),
+        net_pnl=format_rupees(net),
+        drawdown=format_rupees(row["best"] - net),
+        unpriced_positions=row["unpriced"],
+        updated_at=_timestamp(row["updated_at"]),
+    )
+
+
+def _day(text: str, field: str, default: date) -> date:
+    try:
+        return date.fromisoformat(text) if text else default
+    except ValueError as e:
+        raise InvalidArgumentError.field(field, f"is {text!r}; write a day as YYYY-MM-DD") from e
 
 
 def _progress_message(progress: AccountProgress) -> pb.KillProgress:

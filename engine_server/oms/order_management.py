@@ -21,6 +21,7 @@ from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.fencing import AccountFence
 from engine_server.oms.gate import Gate
 from engine_server.oms.journal import Fence, Journal
+from engine_server.oms.kill_desk import KillDesk
 from engine_server.oms.kill_progress import KillProgressStore
 from engine_server.oms.kill_response import KillResponse
 from engine_server.oms.modifying import modify_answered, request_modify
@@ -28,6 +29,7 @@ from engine_server.oms.outcomes import cancel_answered, placement_answered
 from engine_server.oms.pacer import Pacer, PacerSettings
 from engine_server.oms.ports import Instruments, Quotes
 from engine_server.oms.positions_check import PositionsCheck
+from engine_server.oms.profit_watch import ProfitWatch
 from engine_server.oms.records import OrderRecord
 from engine_server.oms.recovery import Recovery, RecoverySettings
 from engine_server.oms.risk_board import StoredRiskBoard
@@ -54,6 +56,7 @@ class OmsSettings:
 
     pacer: PacerSettings = field(default_factory=PacerSettings)
     recovery: RecoverySettings = field(default_factory=RecoverySettings)
+    profit_seconds: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class OmsParts:
     wake_outbox: Callable[[], None]
     compare_positions: PositionsCheck
     board: StoredRiskBoard
+    desk: KillDesk
     instruments: Instruments
     quotes: Quotes
     settings: OmsSettings = field(default_factory=OmsSettings)
@@ -207,13 +211,29 @@ class OrderManagement:
             self._fence.hold(self.gate.close, self._recovery.read_soon), name=f"fence {account_id}"
         )
         obeying = asyncio.create_task(self._kill_response(state, self._writer).run(), name=f"kill switch {account_id}")
+        counting = asyncio.create_task(self._profit_watch(state).run(), name=f"profit and loss {account_id}")
+        beside = (holding, obeying, counting)
         try:
-            await _first_failure(keeper, writing, recovering, holding, obeying, failure)
+            await _first_failure(keeper, writing, recovering, *beside, failure)
         finally:
-            for task in (holding, obeying):
+            for task in beside:
                 task.cancel()
-            await asyncio.gather(holding, obeying, return_exceptions=True)
+            await asyncio.gather(*beside, return_exceptions=True)
             await self._wind_down(sender, writing, recovering)
+
+    def _profit_watch(self, state: AccountState) -> ProfitWatch:
+        parts = self._parts
+        return ProfitWatch(
+            state,
+            self._broker,
+            parts.board,
+            parts.desk,
+            parts.database,
+            parts.instruments,
+            parts.quotes,
+            parts.market_clock,
+            parts.settings.profit_seconds,
+        )
 
     def _kill_response(self, state: AccountState, writer: Writer) -> KillResponse:
         parts = self._parts

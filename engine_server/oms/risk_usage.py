@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 
 from engine_server.oms.domain.risk.exposure import Exposure, gross_exposure, net_exposure, open_order_value
 from engine_server.oms.domain.risk.limits import LimitName, Scope
+from engine_server.oms.domain.risk.losses import DayResult
 from engine_server.oms.domain.states import OrderState
+from engine_server.oms.profit_store import ProfitStore
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.risk_subjects import Subject
 
 
-async def usage_of(queries: OrderQueries, subject: Subject) -> Mapping[LimitName, Decimal]:
+async def usage_of(
+    queries: OrderQueries, profit: ProfitStore, subject: Subject, today: date
+) -> Mapping[LimitName, Decimal]:
     """Of an account or a strategy; a global limit holds for each account, so it has none of its own."""
     if subject.scope is Scope.GLOBAL:
         return {}
@@ -23,7 +28,11 @@ async def usage_of(queries: OrderQueries, subject: Subject) -> Mapping[LimitName
         _, working = await queries.snapshot(subject.account_id)
         positions = await queries.account_positions([subject.account_id])
     exposure = Exposure(positions, working)
+    results = await profit.results(subject.account_id, today)
+    result = results.get(subject.subject_id if subject.scope is Scope.STRATEGY else "", DayResult())
     return {
+        LimitName.MAX_DAILY_LOSS: result.loss,
+        LimitName.MAX_DRAWDOWN: result.drawdown,
         LimitName.MAX_OPEN_ORDER_VALUE: open_order_value(exposure),
         LimitName.MAX_GROSS_EXPOSURE: gross_exposure(exposure),
         LimitName.MAX_NET_EXPOSURE: net_exposure(exposure),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,11 +15,13 @@ from engine_server.messages import risk as messages
 from engine_server.oms import risk_decisions, risk_limits
 from engine_server.oms.directory import Caller
 from engine_server.oms.kill_desk import KillDesk
+from engine_server.oms.profit_store import ProfitStore
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.risk_decisions import Actor, DecisionPolicy
 from engine_server.oms.risk_subjects import Subject, find_subject, parse_limit_id
 from engine_server.oms.risk_usage import usage_of
 from tradewinds import audit, auth
+from tradewinds.clock import MarketClock, ist
 from tradewinds.database.session import Database
 from tradewinds.errors import NotFoundError
 from tradewinds.idempotency import once, request_id_of
@@ -37,6 +40,11 @@ class RiskParts:
     desk: KillDesk
     policy: DecisionPolicy
     new_id: IdFactory
+    market_clock: MarketClock
+
+    def today(self) -> date:
+        """The market day."""
+        return ist(self.market_clock.now()).date()
 
 
 class RiskRpcs:
@@ -152,9 +160,24 @@ class RiskRpcs:
             await session.commit()
         return messages.decision_message(decision)
 
+    async def ListProfitAndLoss(  # noqa: N802
+        self, request: pb.ListProfitAndLossRequest, context: Any
+    ) -> pb.ListProfitAndLossResponse:
+        """Days, the newest first; today when none are named."""
+        async with self._risk.database.session() as session:
+            visible = await risk_limits.visible_subjects(session, _caller())
+        accounts = {subject.account_id for subject in visible if subject.account_id}
+        if request.account_id and request.account_id not in accounts:
+            raise NotFoundError(f"account {request.account_id!r} does not exist")
+        start, end = messages.days_of(request, self._risk.today())
+        wanted = [request.account_id] if request.account_id else sorted(accounts)
+        rows = await ProfitStore(self._risk.database).history(wanted, request.config_id, start, end)
+        return pb.ListProfitAndLossResponse(days=[messages.day_message(row) for row in rows])
+
     async def _limit(self, session: AsyncSession, subject: Subject) -> pb.RiskLimit:
         limits = await risk_limits.read(session, subject)
-        return messages.limit_message(limits, await usage_of(self._risk.queries, subject))
+        usage = await usage_of(self._risk.queries, ProfitStore(self._risk.database), subject, self._risk.today())
+        return messages.limit_message(limits, usage)
 
     async def _once(
         self,

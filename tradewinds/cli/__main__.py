@@ -12,7 +12,7 @@ from tradewinds.cli.instruments import instruments
 from tradewinds.cli.interventions import holds
 from tradewinds.cli.notifications import notifications
 from tradewinds.cli.positions import positions
-from tradewinds.cli.risk import kill, release, risk
+from tradewinds.cli.risk import kill, pnl, release, risk
 from tradewinds.cli.status import health, status
 from tradewinds.cli.token import token
 from tradewinds.cli.up import up
@@ -42,6 +42,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(risk, name="risk")
 app.add_typer(kill, name="kill")
 app.command()(release)
+app.command()(pnl)
 app.command()(token)
 app.command()(health)
 

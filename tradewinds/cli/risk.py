@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from tradewinds.cli.output import console, print_json, print_table, short, to_dict, when
+from tradewinds.cli.output import console, print_json, print_table, rupees, short, to_dict, when
 from tradewinds.cli.running import AsJson, StateDir, with_connection
 from tradewinds.client.connection import Connection
 from tradewinds.ids import new_id
@@ -175,6 +175,37 @@ def release(
     request = pb.ReleaseKillSwitchRequest(kill_id=kill_id, reason=reason)
     released = with_connection(state_dir, lambda link: link.call(link.operations.ReleaseKillSwitch, request))
     _print_decisions([released.pending_release])
+
+
+def pnl(
+    config: Annotated[str, typer.Option("--config", help="The book of this configured strategy.")] = "",
+    account: Annotated[str, typer.Option("--account", help="Of this account only.")] = "",
+    start: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD; today when left out.")] = "",
+    end: Annotated[str, typer.Option("--to", help="Last day.")] = "",
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the results of days, charges deducted."""
+    request = pb.ListProfitAndLossRequest(account_id=account, config_id=config, start_day=start, end_day=end)
+    days = list(with_connection(state_dir, lambda link: link.call(link.operations.ListProfitAndLoss, request)).days)
+    if as_json:
+        print_json([to_dict(day) for day in days])
+        return
+    rows = [
+        (
+            day.day,
+            day.config_id or day.account_id,
+            rupees(day.realised_pnl),
+            rupees(day.unrealised_pnl),
+            rupees(day.charges),
+            rupees(day.net_pnl),
+            rupees(day.drawdown),
+            f"{day.unpriced_positions} positions without a price" if day.unpriced_positions else "",
+        )
+        for day in days
+    ]
+    columns = ("day", "whose", ">realised ₹", ">unrealised ₹", ">charges ₹", ">net ₹", ">drawdown ₹", "")
+    print_table("Profit and loss", columns, rows, empty="No trades in these days.")
 
 
 def _engage(

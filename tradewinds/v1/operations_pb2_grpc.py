@@ -121,6 +121,11 @@ class OperationsStub:
                 request_serializer=tradewinds_dot_v1_dot_risk__pb2.ReleaseKillSwitchRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_risk__pb2.KillSwitch.FromString,
                 _registered_method=True)
+        self.ListProfitAndLoss = channel.unary_unary(
+                '/tradewinds.v1.Operations/ListProfitAndLoss',
+                request_serializer=tradewinds_dot_v1_dot_risk__pb2.ListProfitAndLossRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_risk__pb2.ListProfitAndLossResponse.FromString,
+                _registered_method=True)
         self.ListRiskDecisions = channel.unary_unary(
                 '/tradewinds.v1.Operations/ListRiskDecisions',
                 request_serializer=tradewinds_dot_v1_dot_risk__pb2.ListRiskDecisionsRequest.SerializeToString,
@@ -271,6 +276,13 @@ class OperationsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListProfitAndLoss(self, request, context):
+        """Lists the results of days, of accounts or of one strategy's book, charges deducted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRiskDecisions(self, request, context):
         """Lists what waits for approvals or for its cool-off.
         """
@@ -379,6 +391,11 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.ReleaseKillSwitch,
                     request_deserializer=tradewinds_dot_v1_dot_risk__pb2.ReleaseKillSwitchRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_risk__pb2.KillSwitch.SerializeToString,
+            ),
+            'ListProfitAndLoss': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProfitAndLoss,
+                    request_deserializer=tradewinds_dot_v1_dot_risk__pb2.ListProfitAndLossRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_risk__pb2.ListProfitAndLossResponse.SerializeToString,
             ),
             'ListRiskDecisions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRiskDecisions,
@@ -856,6 +873,33 @@ class Operations:
             '/tradewinds.v1.Operations/ReleaseKillSwitch',
             tradewinds_dot_v1_dot_risk__pb2.ReleaseKillSwitchRequest.SerializeToString,
             tradewinds_dot_v1_dot_risk__pb2.KillSwitch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProfitAndLoss(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/ListProfitAndLoss',
+            tradewinds_dot_v1_dot_risk__pb2.ListProfitAndLossRequest.SerializeToString,
+            tradewinds_dot_v1_dot_risk__pb2.ListProfitAndLossResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -306,3 +306,45 @@ class WithdrawRiskDecisionRequest(_message.Message):
     decision_id: str
     reason: str
     def __init__(self, decision_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ListProfitAndLossRequest(_message.Message):
+    __slots__ = ("account_id", "config_id", "start_day", "end_day")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    START_DAY_FIELD_NUMBER: _ClassVar[int]
+    END_DAY_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    config_id: str
+    start_day: str
+    end_day: str
+    def __init__(self, account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., start_day: _Optional[str] = ..., end_day: _Optional[str] = ...) -> None: ...
+
+class ListProfitAndLossResponse(_message.Message):
+    __slots__ = ("days",)
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    days: _containers.RepeatedCompositeFieldContainer[ProfitAndLoss]
+    def __init__(self, days: _Optional[_Iterable[_Union[ProfitAndLoss, _Mapping]]] = ...) -> None: ...
+
+class ProfitAndLoss(_message.Message):
+    __slots__ = ("account_id", "config_id", "day", "realised_pnl", "unrealised_pnl", "charges", "net_pnl", "drawdown", "unpriced_positions", "updated_at")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    REALISED_PNL_FIELD_NUMBER: _ClassVar[int]
+    UNREALISED_PNL_FIELD_NUMBER: _ClassVar[int]
+    CHARGES_FIELD_NUMBER: _ClassVar[int]
+    NET_PNL_FIELD_NUMBER: _ClassVar[int]
+    DRAWDOWN_FIELD_NUMBER: _ClassVar[int]
+    UNPRICED_POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    config_id: str
+    day: str
+    realised_pnl: str
+    unrealised_pnl: str
+    charges: str
+    net_pnl: str
+    drawdown: str
+    unpriced_positions: int
+    updated_at: _timestamp_pb2.Timestamp
+    def __init__(self, account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., day: _Optional[str] = ..., realised_pnl: _Optional[str] = ..., unrealised_pnl: _Optional[str] = ..., charges: _Optional[str] = ..., net_pnl: _Optional[str] = ..., drawdown: _Optional[str] = ..., unpriced_positions: _Optional[int] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

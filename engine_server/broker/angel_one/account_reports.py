@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import time
+from decimal import Decimal
 from typing import Any
 
 from engine_server.broker.angel_one.fields import Row, decimal, optional_decimal, record, required, rows, text, whole
@@ -55,6 +56,11 @@ def margin_report(data: Any) -> MarginReport:
         raise ValueError("totalMarginRequired: is missing")
     components = record(row.get("marginComponents") or {})
     return MarginReport(total, {name: decimal(components, name) for name in components})
+
+
+def charge_amounts(data: Any) -> list[Decimal]:
+    """The total of each order of an estimate. Raises `ValueError`."""
+    return [decimal(row, "total_charges") for row in rows(record(data).get("charges"))]
 
 
 def _is_whole_portfolio(data: Any) -> bool:

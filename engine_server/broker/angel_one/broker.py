@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
 from engine_server.broker.angel_one.account_reports import (
+    charge_amounts,
     funds_report,
     holding_reports,
     margin_report,
@@ -28,6 +30,7 @@ from engine_server.broker.angel_one.order_stream import OrderStream, StreamTimes
 from engine_server.broker.angel_one.outcomes import placement_outcome, read_data, request_outcome, says_no_such_order
 from engine_server.broker.angel_one.payloads import (
     change_parameters,
+    charges_parameters,
     conversion_parameters,
     margin_parameters,
     placement_parameters,
@@ -229,6 +232,19 @@ class AngelOneBroker:
         except ValueError as e:
             raise BrokerError(f"the margin cannot be asked for: {e}") from e
         return await self._report(Category.MARGIN, "the margin", lambda c: c.getMarginApi(parameters), margin_report)
+
+    async def charges(self, tickets: Sequence[OrderTicket]) -> Sequence[Decimal]:
+        """What each costs when it is filled. Raises `BrokerError`."""
+        try:
+            parameters = charges_parameters(tickets)
+        except ValueError as e:
+            raise BrokerError(f"the charges cannot be asked for: {e}") from e
+        amounts = await self._report(
+            Category.CHARGES, "the charges", lambda c: c.estimateCharges(parameters), charge_amounts
+        )
+        if len(amounts) != len(tickets):
+            raise BrokerError(f"the charges of {len(amounts)} orders came for {len(tickets)}")
+        return amounts
 
     def order_stream(self) -> AsyncGenerator[StreamEvent, None]:
         """Reports as they come, for ever, with `StreamConnected` and `StreamLost` around outages. Waits for a login."""

@@ -110,6 +110,26 @@ def _margin_line(ticket: OrderTicket) -> dict[str, Any]:
     }
 
 
+def charges_parameters(tickets: Sequence[OrderTicket]) -> dict[str, Any]:
+    """The body of the estimate of charges. Raises `ValueError`."""
+    if not 0 < len(tickets) <= MAX_MARGIN_TICKETS:
+        raise ValueError(f"tickets: 1 to {MAX_MARGIN_TICKETS} can be asked about at once, not {len(tickets)}")
+    return {
+        "orders": [
+            {
+                "product_type": PRODUCT_TYPES[ticket.product],
+                "transaction_type": ticket.side,
+                "quantity": str(ticket.quantity),
+                "price": str(ticket.price),
+                "exchange": ticket.instrument.exchange,
+                "symbol_name": ticket.instrument.symbol,
+                "token": ticket.instrument.token,
+            }
+            for ticket in tickets
+        ]
+    }
+
+
 def _identity(instrument: Instrument) -> dict[str, str]:
     return {
         "exchange": instrument.exchange,

@@ -32,6 +32,7 @@ class Category(StrEnum):
     POSITIONS = "positions"
     HOLDINGS = "holdings"
     MARGIN = "margin"
+    CHARGES = "charges"
     QUOTES = "quotes"
     CANDLES = "candles"
 
@@ -92,6 +93,7 @@ class RateSettings(Settings):
     positions: RateSetting = _rate("1/s", "POSITIONS")
     holdings: RateSetting = _rate("1/s", "HOLDINGS")
     margin: RateSetting = _rate("10/s 500/min 5000/h", "MARGIN")
+    charges: RateSetting = _rate("1/s", "CHARGES")  # not in the table
     quotes: RateSetting = _rate("10/s 500/min 5000/h", "QUOTES")
     # The table says 3/s; users are refused at a steady 2.5 and not at 2. Open interest is counted with the candles.
     candles: RateSetting = _rate("2/s 180/min 5000/h", "CANDLES")

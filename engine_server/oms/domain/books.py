@@ -52,6 +52,12 @@ class Book:
             )
         return Book(_totalled(legs, earlier=begun), trade.traded_at)
 
+    def realised_on(self, moment: datetime) -> Decimal:
+        """Rupees realised on `moment`'s market day, at the averages of its totals; what was carried counts at its cost."""
+        if self.last_traded_at is None or day_key(self.last_traded_at) != day_key(moment):
+            return ZERO
+        return _realised_today(self.position)
+
     def _carried(self, moment: datetime) -> PositionRecord:
         """The line at the beginning of `moment`'s market day; a report of an earlier day changes no day."""
         position, last = self.position, self.last_traded_at

@@ -22,6 +22,7 @@ from engine_server.oms.domain.protection import Quote
 from engine_server.oms.domain.resolution import ResolutionBounds
 from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.fencing import Fence
+from engine_server.oms.kill_desk import KillDesk
 from engine_server.oms.order_management import OmsParts, OmsSettings, OrderManagement
 from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.positions_check import PositionsCheck
@@ -30,6 +31,7 @@ from engine_server.oms.records import OrderRecord
 from engine_server.oms.recovery import RecoverySettings
 from engine_server.oms.registry import AccountRegistry
 from engine_server.oms.risk_board import StoredRiskBoard
+from engine_server.oms.risk_decisions import DecisionPolicy
 from tests.support.waiting import eventually
 from tests.unit.oms.orders import NIFTY, NIFTY_FUTURE, RELIANCE, order_request
 from tradewinds.clock import MarketClock, SystemClock
@@ -43,6 +45,7 @@ FRESH = Quote(last=Decimal(1400), bid=Decimal(1399), ask=Decimal(1400), age_seco
 ASHA = Caller("asha")
 RUNNER = Caller("runner-0", is_runner=True)
 FAST = OmsSettings(
+    profit_seconds=0.1,
     pacer=PacerSettings(limit=1_000),
     recovery=RecoverySettings(
         sweep_seconds=0.2,
@@ -188,6 +191,7 @@ async def running_engine(
         wake_outbox=lambda: wakes.append(None),
         compare_positions=PositionsCheck(instruments.by_token),
         board=board,
+        desk=KillDesk(database, fence or MemoryFence(), SystemClock(), new_id, DecisionPolicy(1, 0.2)),
         instruments=instruments,
         quotes=quotes,
         settings=settings,

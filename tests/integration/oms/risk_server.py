@@ -22,7 +22,7 @@ from tests.integration.oms.engine import Engine
 from tests.support.signing import Signing
 from tradewinds import auth
 from tradewinds.auth import TokenVerifier
-from tradewinds.clock import SystemClock
+from tradewinds.clock import MarketClock, SystemClock
 from tradewinds.grpc_server import GrpcServer, open_channel
 from tradewinds.ids import new_id
 from tradewinds.v1 import operations_pb2_grpc
@@ -45,7 +45,7 @@ async def serving_operations(
 ) -> AsyncIterator[Operations]:
     signing, policy = Signing(folder), policy or DecisionPolicy(1, 0.2)
     desk = KillDesk(engine.database, fence, SystemClock(), new_id, policy)
-    parts = RiskParts(engine.database, engine.queries, desk, policy, new_id)
+    parts = RiskParts(engine.database, engine.queries, desk, policy, new_id, MarketClock())
     health = HealthCheck(engine.database, None, lambda: "")  # type: ignore[arg-type] # nobody asks for it here
     server = GrpcServer(TokenVerifier(signing.jwks_file))
     operations_pb2_grpc.add_OperationsServicer_to_server(

@@ -56,6 +56,7 @@ def test_the_defaults_are_the_brokers_table() -> None:
         "positions": "1/s",
         "holdings": "1/s",
         "margin": "10/s 500/min 5000/h",
+        "charges": "1/s",
         "quotes": "10/s 500/min 5000/h",
         "candles": "2/s 180/min 5000/h",
     }

@@ -23,6 +23,5 @@ def test_every_reason_code_of_the_rules_is_in_the_reference() -> None:
     assert [reason for reason in sorted(reasons) if f"`{reason}`" not in _REFERENCE] == []
 
 
-def test_every_limit_is_in_the_reference_or_acts_by_itself() -> None:
-    by_themselves = {LimitName.MAX_DAILY_LOSS, LimitName.MAX_DRAWDOWN}
-    assert [name for name in LimitName if f"`{name}`" not in _REFERENCE and name not in by_themselves] == []
+def test_every_limit_is_in_the_reference() -> None:
+    assert [name for name in LimitName if f"`{name}`" not in _REFERENCE] == []

@@ -37,6 +37,7 @@ from tradewinds.database.models.notifications import (
     OutboxEvent,
 )
 from tradewinds.database.models.orders import Order, OrderEvent
+from tradewinds.database.models.profit import ProfitAndLoss, TradeCharge
 from tradewinds.database.models.requests import ApiRequest
 from tradewinds.database.models.risk import KillProgress, KillSwitch, RiskDecision, RiskLimit
 from tradewinds.database.models.runs import StrategyCheckpoint, StrategyMetric, StrategyRun
@@ -76,6 +77,7 @@ __all__ = [
     "PriceAlert",
     "PriceAlertFire",
     "PriceAlertLease",
+    "ProfitAndLoss",
     "RiskDecision",
     "RiskLimit",
     "RunnerLease",
@@ -87,5 +89,6 @@ __all__ = [
     "StrategyMetric",
     "StrategyRun",
     "Trade",
+    "TradeCharge",
     "User",
 ]

@@ -1,0 +1,158 @@
+"""The day's result of an account and of each of its strategies, charges included; a loss beyond its limit acts by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+from engine_server.broker.port import Broker, BrokerError, OrderTicket
+from engine_server.oms.account_state import AccountState
+from engine_server.oms.domain.books import Book
+from engine_server.oms.domain.kill_switch import KillAction
+from engine_server.oms.domain.risk.limits import LimitName, Scope
+from engine_server.oms.domain.risk.losses import DayResult, LossVerdict, judged
+from engine_server.oms.kill_desk import KillDesk
+from engine_server.oms.ports import Instruments, Quotes
+from engine_server.oms.profit_store import ProfitStore
+from engine_server.oms.records import ZERO, TradeRecord
+from engine_server.oms.risk_board import StoredRiskBoard
+from engine_server.oms.risk_decisions import Actor
+from engine_server.oms.risk_subjects import Subject
+from tradewinds.clock import MarketClock, ist
+from tradewinds.database.faults import is_passing
+from tradewinds.database.session import Database
+from tradewinds.instruments import UnknownInstrumentError
+from tradewinds.telemetry import get_logger
+
+log = get_logger("oms.profit")
+
+_BATCH = 50
+
+
+class ProfitWatch:
+    """Run `run` as a watched task of the account."""
+
+    def __init__(
+        self,
+        state: AccountState,
+        broker: Broker,
+        board: StoredRiskBoard,
+        desk: KillDesk,
+        database: Database,
+        instruments: Instruments,
+        quotes: Quotes,
+        market_clock: MarketClock,
+        interval_seconds: float,
+    ) -> None:
+        self._state = state
+        self._broker = broker
+        self._board = board
+        self._desk = desk
+        self._database = database
+        self._store = ProfitStore(database)
+        self._instruments = instruments
+        self._quotes = quotes
+        self._market_clock = market_clock
+        self._interval_seconds = interval_seconds
+        self._day: date | None = None
+        self._written: dict[str, DayResult] = {}
+
+    async def run(self) -> None:
+        """Look every interval, for ever. A store or a broker that is away is waited for."""
+        while True:
+            try:
+                await self._look()
+            except BrokerError as e:
+                log.warning_throttled("charges.unread", account_id=self._state.account_id, error=e.message)
+            except Exception as e:
+                if not is_passing(e):
+                    raise
+                log.warning_throttled("unwritten", account_id=self._state.account_id, error=repr(e))
+            await asyncio.sleep(self._interval_seconds)
+
+    async def _look(self) -> None:
+        now = self._market_clock.now()
+        if ist(now).date() != self._day:
+            self._written = await self._store.results(self._state.account_id, ist(now).date())
+            self._day = ist(now).date()
+        prices, charges = await self._prices(), await self._store.charges(self._state.account_id, self._day)
+        for config_id, books in _by_owner(self._state.books.values()).items():
+            before = self._written.get(config_id, DayResult())
+            paid = charges.get(config_id, ZERO) if config_id else sum(charges.values(), ZERO)
+            result = result_of(books, prices, paid, before.best, now)
+            if result != before:
+                await self._store.write(self._state.account_id, config_id, self._day, result)
+                self._written[config_id] = result
+            await self._act(config_id, result)
+        await self._estimate(now)
+
+    async def _prices(self) -> dict[str, Decimal]:
+        """Of what is open. None that is missing is guessed."""
+        keys = {b.position.instrument for b in self._state.books.values() if b.position.net_quantity}
+        quotes = {key: await self._quotes.quote(key) for key in sorted(keys)}
+        return {key: quote.last for key, quote in quotes.items() if quote is not None and quote.last > 0}
+
+    async def _act(self, config_id: str, result: DayResult) -> None:
+        account_id = self._state.account_id
+        limits = self._board.limits(account_id, config_id or None)
+        of = limits.of_strategy if config_id else limits.of_account
+        verdict = judged(result, of(LimitName.MAX_DAILY_LOSS), of(LimitName.MAX_DRAWDOWN))
+        if verdict is None or self._is_engaged(config_id, verdict.action):
+            return
+        await self._engage(config_id, verdict)
+
+    def _is_engaged(self, config_id: str, action: KillAction) -> bool:
+        over = self._board.restriction(self._state.account_id, config_id or None)
+        return over is not None and over.kill.action.severity >= action.severity
+
+    async def _engage(self, config_id: str, verdict: LossVerdict) -> None:
+        account_id = self._state.account_id
+        scope, subject_id = (Scope.STRATEGY, config_id) if config_id else (Scope.ACCOUNT, account_id)
+        async with self._database.session() as session:
+            subject = Subject(scope, subject_id, account_id)
+            await self._desk.engage(session, subject, verdict.action, verdict.reason, Actor("risk", "oms"))
+            await session.commit()
+        log.error("limit.reached", account_id=account_id, config_id=config_id, goes=verdict.action, why=verdict.reason)
+        await self._board.load()
+
+    async def _estimate(self, now: datetime) -> None:
+        """Ask what new trades cost; a trade of an instrument that is gone from the scrip master stays without."""
+        trades = await self._store.uncharged(self._state.account_id, now, _BATCH)
+        tickets = {trade.trade_id: ticket for trade in trades if (ticket := self._ticket(trade)) is not None}
+        if tickets:
+            amounts = await self._broker.charges(list(tickets.values()))
+            await self._store.charge(dict(zip(tickets, amounts, strict=True)))
+
+    def _ticket(self, trade: TradeRecord) -> OrderTicket | None:
+        try:
+            instrument = self._instruments.resolve(trade.instrument)
+        except UnknownInstrumentError:
+            return None
+        return OrderTicket("", instrument, trade.side, trade.quantity, "LIMIT", trade.product, trade.price)
+
+
+def result_of(
+    books: Iterable[Book], prices: Mapping[str, Decimal], charges: Decimal, best: Decimal, now: datetime
+) -> DayResult:
+    """The result of some lines together. An open line without a price counts as unpriced, not as nothing lost."""
+    realised, unrealised, unpriced = ZERO, ZERO, 0
+    for book in books:
+        position = book.position
+        realised += book.realised_on(now)
+        if position.net_quantity and position.instrument in prices:
+            cost = position.average_price or ZERO
+            unrealised += (prices[position.instrument] - cost) * position.net_quantity
+        elif position.net_quantity:
+            unpriced += 1
+    net = realised + unrealised - charges
+    return DayResult(realised, unrealised, charges, max(best, net, ZERO), unpriced)
+
+
+def _by_owner(books: Iterable[Book]) -> dict[str, list[Book]]:
+    """By strategy, '' the account's totals."""
+    owners: dict[str, list[Book]] = {}
+    for book in books:
+        owners.setdefault(book.position.config_id, []).append(book)
+    return owners
