@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -15,12 +16,15 @@ from engine_server.broker.fence import EgressFence
 from engine_server.broker.port import Broker
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms.directory import Account
+from engine_server.oms.domain.protection import Quote
 from tests.integration.oms.engine import ACCOUNT, Engine, add_account, add_strategy, running_engine
+from tests.integration.oms.risk_server import serving_operations
 from tests.support.angel_one import EgressForTests, broker_settings, credentials_of, running_egress
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
 from tradewinds.database.session import Database
 from tradewinds.errors import PreconditionError
+from tradewinds.v1 import risk_pb2 as pb
 
 ABOVE = Decimal("1490.00")  # beyond generated prices of RELIANCE (1420), inside its band: fills at once
 BELOW = Decimal("1350.00")
@@ -187,3 +191,41 @@ async def test_the_next_engine_takes_over_session_orders_and_fills(
     assert session is not None
     assert session["logged_in_at"] == logged_in
     assert [await placements(sandbox, order.tag) for order in (resting, marketable)] == [1, 1]
+
+
+async def test_a_square_off_ends_flat_at_the_broker(
+    engine: Engine,
+    sandbox: SandboxProcess,
+    egress: EgressForTests,
+    make_broker: Callable[[Account, int], Broker],
+    tmp_path: Path,
+) -> None:
+    before = await net_at_broker(sandbox, make_broker)
+    await add_strategy(engine.database)
+    bought = await engine.place_for("momo", 1, price=ABOVE)
+    filled = await engine.wait_for(bought.order_id, "FILLED")
+    resting = await engine.place(price=BELOW)
+    await engine.accepted(resting)
+    price = filled.average_price or ABOVE
+    engine.quotes.last = Quote(price, price - 1, price + 1, 0.1)  # as the feed would have it
+    async with serving_operations(engine, tmp_path, EgressFence(egress.url, "engine-1")) as operations:
+        asha = operations.as_("asha")
+        request = pb.EngageKillSwitchRequest(
+            scope="RISK_SCOPE_ACCOUNT", subject_id=ACCOUNT, action="KILL_ACTION_SQUARE_OFF", reason="end of the test"
+        )
+        kill = await operations.stub.EngageKillSwitch(request, metadata=asha)
+
+        async def proven() -> bool:
+            wanted = pb.GetKillSwitchRequest(kill_id=kill.kill_id)
+            return bool((await operations.stub.GetKillSwitch(wanted, metadata=asha)).done)
+
+        await eventually(proven, timeout=45, interval=0.2, what="the broker's books show nothing of ours")
+    assert (await engine.order(resting.order_id)).state == "CANCELLED"
+    assert await net_at_broker(sandbox, make_broker) == before
+    assert await engine.rows("SELECT 1 FROM positions WHERE net_quantity <> 0") == []
+
+    async def charged() -> bool:
+        rows = await engine.rows("SELECT c.amount FROM trades t LEFT JOIN trade_charges c USING (trade_id)")
+        return len(rows) > 0 and all(row["amount"] is not None and row["amount"] > 0 for row in rows)
+
+    await eventually(charged, timeout=15, interval=0.2, what="the broker's estimate of the charges")
