@@ -15,7 +15,7 @@ from engine_server.oms.domain.commands import CancelOrder, OrderRequest, PlaceOr
 from engine_server.oms.domain.kill_switch import KillAction, KillSwitch
 from engine_server.oms.domain.protection import NoFreshQuoteError, protection_price
 from engine_server.oms.domain.states import OrderState
-from engine_server.oms.domain.unwinding import Closing, Step, exit_prefix, next_step
+from engine_server.oms.domain.unwinding import EXTERNAL, Closing, Step, exit_prefix, foreign_lines, next_step
 from engine_server.oms.draft import Draft
 from engine_server.oms.kill_progress import KillProgressStore, Progress
 from engine_server.oms.ports import Instruments, Quotes
@@ -123,7 +123,8 @@ class KillResponse:
         if not kill.action.cancels:
             return Progress(is_proven=True)
         positions = [book.position for book in self._state.books.values()]
-        step = next_step(kill, self._state.working.values(), positions, self._clock.now())
+        foreign = foreign_lines(self._state.orders.values())
+        step = next_step(kill, self._state.working.values(), positions, foreign, self._clock.now())
         problem = await self._taken(kill, step)
         is_proven = False
         if not problem and (step.is_finished if kill.action is KillAction.SQUARE_OFF else not step.open_orders):
@@ -203,6 +204,7 @@ class KillResponse:
         order = self._state.orders.get(order_id) if order_id is not None else None
         return (
             order is not None
+            and order.origin != EXTERNAL
             and report.status is ReportStatus.WORKING
             and kill.covers(order.account_id, order.config_id)
         )

@@ -3,7 +3,7 @@ so that it goes on after a restart as if nothing had happened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,6 +15,9 @@ from engine_server.oms.records import OrderRecord, PositionRecord
 # An exit that the market has run away from is cancelled and priced anew.
 CHASE_AFTER: Final = timedelta(seconds=2)
 DELIVERED: Final = "CNC"
+EXTERNAL: Final = "EXTERNAL"
+
+Line = tuple[str, str]  # instrument and product
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Step:
     close: Sequence[Closing] = ()
     open_orders: int = 0
     open_positions: int = 0
-    lines: Sequence[tuple[str, str]] = field(default=())  # instrument and product of everything in scope
+    lines: Sequence[Line] = field(default=())  # everything in scope
 
     @property
     def is_finished(self) -> bool:
@@ -50,12 +53,19 @@ def exit_prefix(kill: KillSwitch) -> str:
 
 
 def next_step(
-    kill: KillSwitch, working: Iterable[OrderRecord], positions: Iterable[PositionRecord], now: datetime
+    kill: KillSwitch,
+    working: Iterable[OrderRecord],
+    positions: Iterable[PositionRecord],
+    foreign: Mapping[Line, int],
+    now: datetime,
 ) -> Step:
-    """Cancel first, everything; then buy shorts back; then sell longs: a margin call must not come in between."""
-    orders = [order for order in working if kill.covers(order.account_id, order.config_id)]
+    """Cancel first, everything of ours; then buy shorts back; then sell longs: a margin call must not come in between.
+
+    `foreign` is what orders that were not placed here made of the account's lines: it is not ours to close.
+    """
+    orders = [o for o in working if o.origin != EXTERNAL and kill.covers(o.account_id, o.config_id)]
     held = _in_scope(kill, positions)
-    closings = _closings(kill, held)
+    closings = _closings(kill, held, foreign)
     exits = [order for order in orders if order.request_id.startswith(exit_prefix(kill))]
     others = [order for order in orders if order not in exits]
     lines = sorted({(p.instrument, p.product) for p in held})
@@ -82,17 +92,36 @@ def _in_scope(kill: KillSwitch, positions: Iterable[PositionRecord]) -> list[Pos
     ]
 
 
-def _closings(kill: KillSwitch, held: Sequence[PositionRecord]) -> list[Closing]:
+def foreign_lines(orders: Iterable[OrderRecord]) -> dict[Line, int]:
+    """Net of what orders that were not placed here, and belong to no strategy, have filled."""
+    net: dict[Line, int] = {}
+    for order in orders:
+        if order.origin == EXTERNAL and order.config_id is None and order.filled_quantity:
+            line = (order.instrument, order.product)
+            net[line] = net.get(line, 0) + order.filled_quantity * (1 if order.side == "BUY" else -1)
+    return net
+
+
+def _closings(kill: KillSwitch, held: Sequence[PositionRecord], foreign: Mapping[Line, int]) -> list[Closing]:
     if kill.scope is Scope.STRATEGY:
         return [_closing(p.config_id, p, p.net_quantity) for p in held if p.net_quantity]
     totals = [p for p in held if not p.config_id and p.net_quantity]
-    return [closing for total in totals for closing in _shared_out(total, held)]
+    return [closing for total in totals for closing in _shared_out(total, held, foreign)]
 
 
-def _shared_out(total: PositionRecord, held: Sequence[PositionRecord]) -> list[Closing]:
+def _ours(total: PositionRecord, foreign: Mapping[Line, int]) -> int:
+    """Never more than is open, and never in the other direction."""
+    net = total.net_quantity
+    ours = net - foreign.get((total.instrument, total.product), 0)
+    if ours * net <= 0:
+        return 0
+    return min(ours, net) if net > 0 else max(ours, net)
+
+
+def _shared_out(total: PositionRecord, held: Sequence[PositionRecord], foreign: Mapping[Line, int]) -> list[Closing]:
     """The account's position among the books that are on its side, the rest to nobody's: books that offset each other are no
     position at the broker."""
-    left, closings = total.net_quantity, []
+    left, closings = _ours(total, foreign), []
     sign = 1 if left > 0 else -1
     line = (total.instrument, total.product)
     books = [p for p in held if p.config_id and (p.instrument, p.product) == line and p.net_quantity * sign > 0]

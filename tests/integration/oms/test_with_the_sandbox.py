@@ -222,7 +222,7 @@ async def test_a_square_off_ends_flat_at_the_broker(
         await eventually(proven, timeout=45, interval=0.2, what="the broker's books show nothing of ours")
     assert (await engine.order(resting.order_id)).state == "CANCELLED"
     assert await net_at_broker(sandbox, make_broker) == before
-    assert await engine.rows("SELECT 1 FROM positions WHERE net_quantity <> 0") == []
+    assert await engine.rows("SELECT 1 FROM positions WHERE config_id = 'momo' AND net_quantity <> 0") == []
 
     async def charged() -> bool:
         rows = await engine.rows("SELECT c.amount FROM trades t LEFT JOIN trade_charges c USING (trade_id)")
