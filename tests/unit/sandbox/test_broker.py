@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -107,7 +108,7 @@ def test_the_generated_day_ends_and_the_next_trading_day_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     friday = on_day(monkeypatch, "2026-11-20")
-    broker = started(settings(tmp_path))
+    broker = started(replace(settings(tmp_path), tick_rate=0.05))  # a whole day of ticks, few of them
     floor = TradingFloor(broker)
     floor.advance()
     order = place_resting(broker)
