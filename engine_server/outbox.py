@@ -113,7 +113,7 @@ class OutboxRelay:
         """One malformed event must not hold up the others: it is logged whole and dropped."""
         if len(requests) == 1:
             _REFUSED.inc()
-            log.error("event.refused", event=json_format.MessageToDict(requests[0]), detail=error.details())
+            log.error("event.refused", refused=json_format.MessageToDict(requests[0]), detail=error.details())
             return
         for request in requests:
             await self._send([request])

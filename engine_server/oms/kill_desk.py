@@ -61,8 +61,8 @@ _STOP_STRATEGIES = text(
 _TELL = text(
     """
     INSERT INTO outbox (topic, dedupe_key, payload)
-    SELECT 'KILL_SWITCH', :kill_id || ':' || a.user_id,
-           jsonb_build_object('user_id', a.user_id, 'type', 'KILL_SWITCH', 'title', CAST(:title AS text),
+    SELECT 'KILL_SWITCH_ENGAGED', :kill_id || ':' || a.user_id,
+           jsonb_build_object('user_id', a.user_id, 'type', 'KILL_SWITCH_ENGAGED', 'title', CAST(:title AS text),
                               'message', CAST(:message AS text), 'data', jsonb_build_object('kill_id', CAST(:kill_id AS text)))
     FROM (SELECT DISTINCT user_id FROM broker_accounts
           WHERE enabled AND (:account_id = '' OR account_id = :account_id)) a

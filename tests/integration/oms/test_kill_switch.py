@@ -103,7 +103,7 @@ async def test_a_halt_stops_entries_and_strategies_and_lets_exits_and_cancels_pa
     await killable.wait_for(resting.order_id, "CANCELLED")
     (command,) = await killable.rows("SELECT verb, issuer, reason FROM strategy_commands")
     assert command == {"verb": "STOP", "issuer": f"kill:{kill.kill_id}", "reason": "drill"}
-    (told,) = await killable.rows("SELECT topic FROM outbox WHERE topic = 'KILL_SWITCH'")
+    (told,) = await killable.rows("SELECT topic FROM outbox WHERE topic = 'KILL_SWITCH_ENGAGED'")
     assert told
     (audited,) = await killable.rows("SELECT actor, reason, source FROM audit_log WHERE action = 'kill_switch.engage'")
     assert (audited["actor"], audited["reason"]) == ("asha", "drill")

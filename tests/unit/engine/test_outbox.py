@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
 from typing import Any, cast
 
 import asyncpg
@@ -10,9 +12,12 @@ import grpc
 import pytest
 
 from engine_server.fleet.faults import DATABASE_FAULTS
+from engine_server.oms import kill_desk
 from engine_server.outbox import OutboxRelay
+from notifier.types import TYPES
 from tests.support.waiting import eventually
 from tradewinds.database.session import Database
+from tradewinds.v1 import notifier_pb2
 
 # What SIGKILL of PostgreSQL makes asyncpg raise, from the cut to the end of the recovery.
 WHILE_AWAY = (
@@ -58,3 +63,33 @@ async def test_a_database_that_is_away_is_waited_for(error: Exception) -> None:
 @pytest.mark.parametrize("error", WHILE_AWAY, ids=lambda error: type(error).__name__)
 def test_the_fleet_waits_for_the_same(error: Exception) -> None:
     assert isinstance(error, DATABASE_FAULTS)
+
+
+class RefusingNotifier:
+    """Refuses every event of one type, as a notifier does that does not know it."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    async def BatchSendNotifications(self, batch: Any, **_: Any) -> None:  # noqa: N802 - the rpc's name
+        types = [request.type for request in batch.requests]
+        if "UNHEARD_OF" in types:
+            nothing = grpc.aio.Metadata()
+            raise grpc.aio.AioRpcError(grpc.StatusCode.INVALID_ARGUMENT, nothing, nothing, "is not a type")
+        self.taken += types
+
+
+async def test_an_event_that_the_notifier_refuses_is_dropped_and_the_others_go_on() -> None:
+    notifier = RefusingNotifier()
+    async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
+        relay = OutboxRelay(cast("Database", None), channel, "token")
+        relay._stub = notifier
+        requests = [notifier_pb2.SendNotificationRequest(type=type_) for type_ in ("A", "UNHEARD_OF", "B")]
+        await relay._send(requests)
+    assert notifier.taken == ["A", "B"]
+
+
+def test_what_the_kill_switch_tells_is_a_type_that_the_notifier_knows() -> None:
+    told = set(re.findall(r"'(KILL_SWITCH_\w+)'", inspect.getsource(kill_desk)))
+    assert told
+    assert told <= set(TYPES)
