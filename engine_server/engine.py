@@ -49,6 +49,7 @@ from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import Listings
 from engine_server.outbox import OutboxRelay
 from engine_server.rpc.bar_desk import BarDesk
+from engine_server.rpc.broker_logins import BrokerLogins
 from engine_server.rpc.calendar_desk import CalendarDesk
 from engine_server.rpc.market_data import MarketDataServicer
 from engine_server.rpc.operations import OperationsServicer
@@ -167,7 +168,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     health = HealthCheck(parts.database, parts.redis.client, master.problem)
     server = GrpcServer(verifier, is_passing)
     trading_pb2_grpc.add_TradingServicer_to_server(
-        TradingServicer(registry, queries, watch, quotes, peers), server.server
+        TradingServicer(registry, queries, watch, quotes, catalog.by_token, peers), server.server
     )
     strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(
         StrategyManagerServicer(fleet, peers, strategies), server.server
@@ -196,6 +197,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
             Listings(parts.database),
             Cordons(parts.database),
             RiskParts(parts.database, queries, desk, policy, new_id, parts.market_clock),
+            BrokerLogins(parts.database, registry, peers),
         ),
         server.server,
     )

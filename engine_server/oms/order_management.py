@@ -88,7 +88,7 @@ class OrderManagement:
         self._parts = parts
         self._lease = lease
         self._fence = fence
-        self._broker = broker
+        self.broker = broker
         self._journal = Journal(parts.database, lease)
         self.user_id = user_id
         self.gate = Gate(lease, user_id, parts.new_id, parts.wake_outbox)
@@ -111,7 +111,7 @@ class OrderManagement:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             self._failure.cancel()
-            await self._broker.close()
+            await self.broker.close()
 
     async def place(self, command: PlaceOrder) -> OrderRecord:
         """The committed order: it will be sent once, or it is DENIED. The same request returns the first order.
@@ -160,7 +160,7 @@ class OrderManagement:
     async def convert(self, conversion: PositionConversion) -> None:
         """One call of the broker. Raises `PreconditionError` (GATE_CLOSED, BROKER_REFUSED) and `UnavailableError`."""
         self.gate.check_open()
-        outcome = await self._broker.convert(conversion)
+        outcome = await self.broker.convert(conversion)
         if isinstance(outcome, Refused):
             raise PreconditionError(f"the broker refused: {outcome.code} {outcome.message}", reason="BROKER_REFUSED")
         if not isinstance(outcome, Accepted):
@@ -193,7 +193,7 @@ class OrderManagement:
         await parts.board.load()  # what was engaged while nobody owned the account
         state = self._state = await self._journal.load()
         tags = Tags(account_id, parts.tag_key)
-        sender = Sender(self._broker, self._lease, parts.clock, self._session_expired, self._fail)
+        sender = Sender(self.broker, self._lease, parts.clock, self._session_expired, self._fail)
         sender.sink = self
         dispatcher = Dispatcher(state, Pacer(parts.settings.pacer), sender, parts.clock)
         self._writer = Writer(
@@ -204,7 +204,7 @@ class OrderManagement:
             state,
             self._writer,
             self._journal,
-            self._broker,
+            self.broker,
             tags,
             self.gate,
             parts.clock,
@@ -243,7 +243,7 @@ class OrderManagement:
         parts = self._parts
         return ProfitWatch(
             state,
-            self._broker,
+            self.broker,
             parts.board,
             parts.desk,
             parts.database,
@@ -259,7 +259,7 @@ class OrderManagement:
             parts.board,
             state,
             writer,
-            self._broker,
+            self.broker,
             self._lease,
             KillProgressStore(parts.database),
             self.place,

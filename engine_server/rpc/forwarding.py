@@ -16,10 +16,11 @@ MessageT = TypeVar("MessageT", bound=Message)
 async def answered_by_owner(
     answer: Awaitable[MessageT], peers: Peers, name: str, request: Any, response_class: type[MessageT], context: Any
 ) -> MessageT:
-    """This engine's answer; that of the account's owner where this is another one. Raises what either raises."""
+    """This engine's answer; that of the account's owner where this is another one. `name` is `Service/Method`. Raises what
+    either raises."""
     try:
         return await answer
     except AccountElsewhereError as e:
         if not e.owner_address or not peers.may_forward(context):
             raise
-        return await peers.call(e.owner_address, f"Trading/{name}", request, response_class, context)
+        return await peers.call(e.owner_address, name, request, response_class, context)

@@ -40,7 +40,7 @@ class GuardsServicer(OrderDecisionsServicer):
             epoch=request.epoch or None,
         )
         answer = _message(self.guard_desk.create(wanted, caller))
-        return await answered_by_owner(answer, self._peers, "CreateGuard", request, pb.Guard, context)
+        return await answered_by_owner(answer, self._peers, "Trading/CreateGuard", request, pb.Guard, context)
 
     async def ListGuards(self, request: pb.ListGuardsRequest, context: Any) -> pb.ListGuardsResponse:  # noqa: N802
         """Guards of the caller's accounts."""
@@ -61,7 +61,9 @@ class GuardsServicer(OrderDecisionsServicer):
             request.reason,
             caller,
         )
-        return await answered_by_owner(_message(cancelled), self._peers, "CancelGuard", request, pb.Guard, context)
+        return await answered_by_owner(
+            _message(cancelled), self._peers, "Trading/CancelGuard", request, pb.Guard, context
+        )
 
 
 async def _message(guard: Awaitable[GuardRecord]) -> pb.Guard:

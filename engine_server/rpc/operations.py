@@ -11,6 +11,7 @@ from engine_server.fleet.cordons import Cordons
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import AccountListing, Listings
 from engine_server.rpc.audit import AuditRpcs
+from engine_server.rpc.broker_logins import BrokerLogins
 from engine_server.rpc.risk import RiskParts, RiskRpcs
 from tradewinds import auth
 from tradewinds.paging import decode_token, encode_token, page_size
@@ -20,11 +21,14 @@ from tradewinds.v1 import common_pb2, operations_pb2, operations_pb2_grpc
 class OperationsServicer(AuditRpcs, RiskRpcs, operations_pb2_grpc.OperationsServicer):
     """Shows how the system is, sets runners aside, limits trading and stops it."""
 
-    def __init__(self, health: HealthCheck, listings: Listings, cordons: Cordons, risk: RiskParts) -> None:
+    def __init__(
+        self, health: HealthCheck, listings: Listings, cordons: Cordons, risk: RiskParts, logins: BrokerLogins
+    ) -> None:
         self._health = health
         self._cordons = cordons
         self._listings = listings
         self._risk = risk
+        self._logins = logins
         self._database = risk.database
 
     async def GetHealth(  # noqa: N802
@@ -82,6 +86,15 @@ class OperationsServicer(AuditRpcs, RiskRpcs, operations_pb2_grpc.OperationsServ
         caller = auth.principal()
         listed = await self._listings.accounts(None if caller.sees_everything else caller.subject)
         return operations_pb2.ListBrokerAccountsResponse(broker_accounts=[_account(one) for one in listed])
+
+    async def LoginBrokerAccount(  # noqa: N802
+        self, request: operations_pb2.LoginBrokerAccountRequest, context: Any
+    ) -> operations_pb2.BrokerAccount:
+        """A new session at the broker, now."""
+        await self._logins.login(request, context)
+        caller = auth.principal()
+        listed = await self._listings.accounts(None if caller.sees_everything else caller.subject)
+        return next(_account(one) for one in listed if one.account_id == request.account_id)
 
     async def ListAuditEvents(  # noqa: N802
         self, request: operations_pb2.ListAuditEventsRequest, context: Any

@@ -67,7 +67,7 @@ class OrderDecisionsServicer(trading_pb2_grpc.TradingServicer):
             broker_order_id=request.placed_as.strip(),
         )
         answer = order_answer(self._decisions.resolve(command, caller))
-        return await answered_by_owner(answer, self._peers, "ResolveOrder", request, pb.Order, context)
+        return await answered_by_owner(answer, self._peers, "Trading/ResolveOrder", request, pb.Order, context)
 
     async def ExplainOrder(self, request: pb.ExplainOrderRequest, context: Any) -> pb.ExplainOrderResponse:  # noqa: N802
         """Everything about one order."""
@@ -96,14 +96,14 @@ class OrderDecisionsServicer(trading_pb2_grpc.TradingServicer):
             asked = (current_caller(), request.account_id, request.kind.upper(), request.subject_id, reason)
             return messages.hold_message(await self._decisions.release_hold(*asked))
 
-        return await answered_by_owner(released(), self._peers, "ReleaseHold", request, pb.Hold, context)
+        return await answered_by_owner(released(), self._peers, "Trading/ReleaseHold", request, pb.Hold, context)
 
     async def AttributePosition(self, request: pb.AttributePositionRequest, context: Any) -> pb.Order:  # noqa: N802
         """Whose it is."""
         reason = required_text(request.reason, "reason")
         asked = self._decisions.attribute(current_caller(), request.order_id, request.config_id, reason)
         return await answered_by_owner(
-            order_answer(asked), self._peers, "AttributePosition", request, pb.Order, context
+            order_answer(asked), self._peers, "Trading/AttributePosition", request, pb.Order, context
         )
 
     async def AdjustPosition(self, request: pb.AdjustPositionRequest, context: Any) -> pb.Order:  # noqa: N802
@@ -115,7 +115,7 @@ class OrderDecisionsServicer(trading_pb2_grpc.TradingServicer):
         command = _adjustment(request, caller, messages.product_name(request.product), context)
         command = replace(command, side=messages.side_name(request.side), price=price)
         answer = order_answer(self._decisions.adjust(command, caller))
-        return await answered_by_owner(answer, self._peers, "AdjustPosition", request, pb.Order, context)
+        return await answered_by_owner(answer, self._peers, "Trading/AdjustPosition", request, pb.Order, context)
 
     async def ConvertPosition(  # noqa: N802
         self, request: pb.ConvertPositionRequest, context: Any
@@ -132,7 +132,7 @@ class OrderDecisionsServicer(trading_pb2_grpc.TradingServicer):
 
         answer = converted()
         return await answered_by_owner(
-            answer, self._peers, "ConvertPosition", request, pb.ConvertPositionResponse, context
+            answer, self._peers, "Trading/ConvertPosition", request, pb.ConvertPositionResponse, context
         )
 
     async def _visible(self, account_id: str) -> Sequence[str] | None:

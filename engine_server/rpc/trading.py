@@ -15,6 +15,7 @@ from engine_server.oms.guard_requests import GuardDesk
 from engine_server.oms.queries import OrderFilter, OrderQueries, Page, page_key
 from engine_server.oms.records import PositionRecord
 from engine_server.oms.registry import AccountRegistry
+from engine_server.rpc.account_reads import ByToken, funds_answer, holdings_answer
 from engine_server.rpc.callers import actor_of, check_scope, current_caller
 from engine_server.rpc.forwarding import answered_by_owner
 from engine_server.rpc.guards import GuardsServicer
@@ -38,13 +39,20 @@ class TradingServicer(GuardsServicer):
     """Every rpc of `Trading`. A caller sees own rows unless its role sees everything."""
 
     def __init__(
-        self, orders: AccountRegistry, queries: OrderQueries, watch: OrderWatch, quotes: QuoteSource, peers: Peers
+        self,
+        orders: AccountRegistry,
+        queries: OrderQueries,
+        watch: OrderWatch,
+        quotes: QuoteSource,
+        by_token: ByToken,
+        peers: Peers,
     ) -> None:
         super().__init__(AccountDecisions(orders, queries), queries, orders.accounts, peers)
         self._orders = orders
         self.guard_desk = GuardDesk(orders, queries)
         self._watch = watch
         self._quotes = quotes
+        self._by_token = by_token
 
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Any) -> pb.Order:  # noqa: N802 - proto's name
         """Commit an intent; see the contract."""
@@ -52,7 +60,9 @@ class TradingServicer(GuardsServicer):
         check_scope(caller, request.config_id, request.epoch)
         request.request_id = request_id_of(request, context)  # it may have come as a header, which stays here
         placed = self._orders.place(_order_request(request, caller, request.request_id), caller)
-        return await answered_by_owner(order_answer(placed), self._peers, "PlaceOrder", request, pb.Order, context)
+        return await answered_by_owner(
+            order_answer(placed), self._peers, "Trading/PlaceOrder", request, pb.Order, context
+        )
 
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> pb.Order:  # noqa: N802
         """Commit a wish to cancel."""
@@ -67,7 +77,9 @@ class TradingServicer(GuardsServicer):
             external=request.external,
         )
         cancelled = self._orders.cancel(command, caller)
-        return await answered_by_owner(order_answer(cancelled), self._peers, "CancelOrder", request, pb.Order, context)
+        return await answered_by_owner(
+            order_answer(cancelled), self._peers, "Trading/CancelOrder", request, pb.Order, context
+        )
 
     async def ModifyOrder(self, request: pb.ModifyOrderRequest, context: Any) -> pb.Order:  # noqa: N802
         """Commit a wish to change."""
@@ -84,7 +96,21 @@ class TradingServicer(GuardsServicer):
             epoch=request.epoch or None,
         )
         changed = self._orders.modify(change, caller)
-        return await answered_by_owner(order_answer(changed), self._peers, "ModifyOrder", request, pb.Order, context)
+        return await answered_by_owner(
+            order_answer(changed), self._peers, "Trading/ModifyOrder", request, pb.Order, context
+        )
+
+    async def ListHoldings(self, request: pb.ListHoldingsRequest, context: Any) -> pb.ListHoldingsResponse:  # noqa: N802
+        """What the account holds, as the broker says."""
+        answer = holdings_answer(self._orders, self._by_token, current_caller(), request.account_id)
+        return await answered_by_owner(
+            answer, self._peers, "Trading/ListHoldings", request, pb.ListHoldingsResponse, context
+        )
+
+    async def GetFunds(self, request: pb.GetFundsRequest, context: Any) -> pb.Funds:  # noqa: N802
+        """What the account can trade with, as the broker says."""
+        answer = funds_answer(self._orders, current_caller(), request.account_id)
+        return await answered_by_owner(answer, self._peers, "Trading/GetFunds", request, pb.Funds, context)
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.Order:  # noqa: N802
         """One order."""

@@ -48,6 +48,19 @@ async def test_orders_go_to_the_account_in_the_environment_and_no_sample_strateg
             assert [(fill["symbol"], fill["side"], fill["quantity"]) for fill in fills] == [("SBIN-EQ", "BUY", 3)]
             trades = (await stack.get("/v1/trades"))["trades"]
             assert [Decimal(trade["price"]) for trade in trades] == [Decimal(fills[0]["price"]) / 100]
+            account = stack.facts["account_id"]
+            funds = await stack.get(f"/v1/broker-accounts/{account}/funds")
+            assert 9_000_000 < float(funds["net"]) < 10_000_000, "three shares cost something"
+            assert (await stack.get("/v1/holdings", account_id=account))["holdings"] == [], "they settle tomorrow"
+            typed = {"one_time_password": broker.credentials.totp(), "reason": "to see that it works"}
+            logged_in = await stack.rest.post(f"/v1/broker-accounts/{account}:login", json=typed)
+            assert (logged_in.status_code, logged_in.json()["session"]) == (200, "LOGGED_IN"), logged_in.text
+            refused = await stack.rest.post(f"/v1/broker-accounts/{account}:login", json={"one_time_password": "12"})
+            assert refused.status_code == 400
+            audited = (await stack.get("/v1/audit", subject_type="broker_account"))["audit_events"]
+            assert [(event["action"], event["reason"]) for event in audited if "login" in event["action"]] == [
+                ("broker_account.login", "to see that it works")
+            ]
             assert_no_secret_in(folder, broker)
 
 

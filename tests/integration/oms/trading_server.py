@@ -53,7 +53,8 @@ async def serving(
     peers = Peers(engine.owner)
     server = GrpcServer(TokenVerifier(signing.jwks_file))
     trading_pb2_grpc.add_TradingServicer_to_server(
-        TradingServicer(engine.registry, engine.queries, watch, quotes, peers), server.server
+        TradingServicer(engine.registry, engine.queries, watch, quotes, lambda exchange, token: None, peers),
+        server.server,
     )
     address = await server.start("127.0.0.1", port, ("tradewinds.v1.Trading",))
     channel = open_channel(address)
