@@ -16,7 +16,7 @@ from tradewinds.errors import TradewindsError
 from tradewinds.instruments import Instrument
 from tradewinds.money import from_e4
 
-# A subscription is answered with the last price at once, open market or not.
+# It ticks as long as anything trades.
 NIFTY: Final = Instrument(
     key="NSE:NIFTY 50",
     exchange="NSE",

@@ -188,8 +188,8 @@ STEPS: Final[tuple[Step, ...]] = (
     ),
     Step(
         "one tick",
-        "prices arrive: the last price of Nifty 50, also outside trading hours",
-        "check that the API key is one for trading with market data",
+        "prices arrive: the last price of Nifty 50",
+        "outside trading hours none may come: try again when the market is open; else check that the API key has market data",
         _tick,
     ),
     Step("scrip master", "the day's instrument list can be fetched", _AGAIN, _scrip_master, needs_login=False),
