@@ -193,7 +193,7 @@ class OrderManagement:
         await parts.board.load()  # what was engaged while nobody owned the account
         state = self._state = await self._journal.load()
         tags = Tags(account_id, parts.tag_key)
-        sender = Sender(self.broker, self._lease, parts.clock, self._session_expired, self._fail)
+        sender = Sender(self.broker, self._lease, parts.clock, self._session_expired, self.read_books_soon, self._fail)
         sender.sink = self
         dispatcher = Dispatcher(state, Pacer(parts.settings.pacer), sender, parts.clock)
         self._writer = Writer(

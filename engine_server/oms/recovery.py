@@ -218,6 +218,8 @@ class Recovery:
                 continue
             try:
                 await self._compare()
+            except SessionExpiredError:
+                self.read_soon()  # nothing else looks for a long while where no order works
             except _PASSING as e:
                 log.warning_throttled("positions.unread", account_id=self._state.account_id, error=repr(e))
 

@@ -6,7 +6,17 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from engine_server.broker.port import Broker, NotSent, OrderChange, OrderTicket, Outcome, SessionExpiredError, Unknown
+from engine_server.broker.port import (
+    Accepted,
+    Broker,
+    NotSent,
+    OrderChange,
+    OrderTicket,
+    Outcome,
+    Refused,
+    SessionExpiredError,
+    Unknown,
+)
 from engine_server.oms import metrics
 from engine_server.oms.account_lease import AccountLease
 from engine_server.oms.records import OrderRecord
@@ -44,12 +54,15 @@ class Sender:
         lease: AccountLease,
         clock: Clock,
         session_expired: Callable[[], None],
+        look: Callable[[], None],
         failed: Callable[[BaseException], None],
     ) -> None:
+        """`look` has the broker's books read: they tell whether the session or the way is to blame for what was not sent."""
         self._broker = broker
         self._lease = lease
         self._clock = clock
         self._session_expired = session_expired
+        self._look = look
         self._failed = failed
         self._tasks: set[asyncio.Task[None]] = set()
         self.sink: OutcomeSink | None = None
@@ -106,6 +119,8 @@ class Sender:
         except Exception as e:
             log.error("broker.raised", verb=verb, exc_info=True)
             outcome = Unknown(f"{type(e).__name__}: {e}")
+        if not isinstance(outcome, Accepted | Refused):
+            self._look()
         metrics.OUTCOMES.labels(verb, type(outcome).__name__).inc()
         return outcome
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from typing import TypeVar
 
 from engine_server.broker.port import Broker, BrokerError, FundsReport, HoldingReport
 from engine_server.oms.directory import Caller
@@ -13,6 +14,7 @@ from tradewinds.instruments import Instrument
 from tradewinds.money import format_rupees
 from tradewinds.v1 import trading_pb2 as pb
 
+ReportT = TypeVar("ReportT")
 ByToken = Callable[[str, str], Instrument | None]
 
 
@@ -20,11 +22,7 @@ async def holdings_answer(
     registry: AccountRegistry, by_token: ByToken, caller: Caller, account_id: str
 ) -> pb.ListHoldingsResponse:
     """Every holding, by instrument. Raises `NotFoundError`, and `UnavailableError` with the broker's words."""
-    broker = await _broker_of(registry, caller, account_id)
-    try:
-        reports = await broker.holdings()
-    except BrokerError as e:
-        raise UnavailableError(f"the broker does not say what {account_id} holds: {e.message}", reason=e.reason) from e
+    reports = await _asked(registry, caller, account_id, lambda broker: broker.holdings())
     instruments = [by_token(report.exchange, report.token) for report in reports]
     named = sorted(zip(map(_name, reports, instruments), reports, strict=True), key=lambda one: one[0])
     return pb.ListHoldingsResponse(holdings=[_holding(name, report) for name, report in named])
@@ -32,16 +30,19 @@ async def holdings_answer(
 
 async def funds_answer(registry: AccountRegistry, caller: Caller, account_id: str) -> pb.Funds:
     """The broker's figures. Raises as `holdings_answer`."""
-    broker = await _broker_of(registry, caller, account_id)
-    try:
-        return _funds(account_id, await broker.funds())
-    except BrokerError as e:
-        raise UnavailableError(f"the broker does not say what {account_id} has: {e.message}", reason=e.reason) from e
+    return _funds(account_id, await _asked(registry, caller, account_id, lambda broker: broker.funds()))
 
 
-async def _broker_of(registry: AccountRegistry, caller: Caller, account_id: str) -> Broker:
+async def _asked(
+    registry: AccountRegistry, caller: Caller, account_id: str, question: Callable[[Broker], Awaitable[ReportT]]
+) -> ReportT:
     account = await registry.accounts.of_caller(caller, account_id)
-    return (await registry.management_of(account.account_id)).broker
+    management = await registry.management_of(account.account_id)
+    try:
+        return await question(management.broker)
+    except BrokerError as e:
+        management.read_books_soon()  # where the session is gone, this finds it out, and logs in again
+        raise UnavailableError(f"the broker does not answer for {account_id}: {e.message}", reason=e.reason) from e
 
 
 def _name(report: HoldingReport, instrument: Instrument | None) -> str:

@@ -15,6 +15,7 @@ import pytest
 from engine_server.broker.port import (
     BrokerError,
     LoginRefusedError,
+    NotSent,
     OrderTicket,
     Outcome,
     ReportStatus,
@@ -277,6 +278,17 @@ async def test_a_session_that_is_renewed_at_once_alarms_nobody(engine: Engine, b
     await engine.wait_until_open()
     topics = [row["topic"] for row in await engine.rows("SELECT topic FROM outbox")]
     assert topics == ["ACCOUNT_GATE_OPEN"]
+
+
+async def test_what_was_not_sent_has_the_session_looked_at(engine: Engine, broker: ScriptedBroker) -> None:
+    async def not_sent(ticket: OrderTicket) -> Outcome:
+        return NotSent("there is no valid broker session")
+
+    broker.expire_session()
+    broker.placements.append(not_sent)
+    await engine.place()
+    await eventually(lambda: broker.logins == 2)
+    await engine.wait_until_open()
 
 
 async def test_an_expired_session_is_renewed_with_the_gate_closed_meanwhile(
