@@ -146,8 +146,10 @@ def _differences(whose: str, ours: dict[Line, Legs], expected: dict[Line, Legs])
 
 
 def one_process_at_a_time(evidence: Evidence, _unsettled: frozenset[str]) -> Iterator[str]:
-    """The orders of a strategy arrive at the broker in blocks, one a process, under epochs that never go back."""
-    rows = {row["tag"]: row for row in evidence.orders if row["config_id"]}
+    """The orders of a strategy arrive at the broker in blocks, one a process, under epochs that never go back. What a person ordered
+    that closes a strategy's position is its, but has no epoch.
+    """
+    rows = {row["tag"]: row for row in evidence.orders if row["config_id"] and row["epoch"] is not None}
     arrived: defaultdict[str, list[Row]] = defaultdict(list)
     for placement in evidence.placements:
         if (row := rows.get(placement["body"].get("ordertag", ""))) is not None:

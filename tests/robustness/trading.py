@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import asyncpg
+
 from tests.robustness.checker import UNSETTLED_STATES, violations
 from tests.robustness.evidence import Evidence, Gatherer
 from tests.robustness.faults import Faults
@@ -19,6 +21,7 @@ AGREE_SECONDS = 25.0
 RECOVERY_SECONDS = 40.0
 BURST = 8
 
+_LIMIT = "INSERT INTO risk_limits (scope, subject_id, name, value) VALUES ('GLOBAL', '', $1, $2)"
 _CHURN = {
     "config_id": CONFIG_ID,
     "module_path": "strategies.momentum",
@@ -45,11 +48,20 @@ class Trading:
 
     async def begin(self) -> None:
         """Create and start the strategy, wait until it trades, and let the manual orders flow."""
+        await self._widen_limits()
         await eventually(self._create, timeout=30, interval=0.2, what="the strategy is registered")
         await self._verb("start")
         await eventually(self._prices_known, timeout=30, interval=0.2, what="every symbol has a price")
         await self.goes_on()
         self.manual.flow()
+
+    async def _widen_limits(self) -> None:
+        """Manual orders cross by more than a careful person's, and come faster."""
+        connection = await asyncpg.connect(self._stack.facts["database_url"], timeout=5)
+        try:
+            await connection.executemany(_LIMIT, [("collar_percent", 10), ("duplicate_window_seconds", 0)])
+        finally:
+            await connection.close(timeout=5)
 
     async def goes_on(self) -> None:
         """The strategy runs and trades again, and a manual order goes through."""
