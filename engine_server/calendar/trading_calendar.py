@@ -52,23 +52,7 @@ class TradingCalendar:
 
     async def follow(self, database: Database) -> None:
         """Load now and at every edit, for ever. A database that is away changes nothing: the last state goes on."""
-        heard = asyncio.Event()
-
-        async def hear(_payload: str | None) -> None:
-            heard.set()
-
-        listener = await database.listen(CHANNEL, hear)
-        try:
-            while True:
-                heard.clear()
-                await self._load_or_keep()
-                try:
-                    async with asyncio.timeout(_POLL_SECONDS):
-                        await heard.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            await listener.close()
+        await database.act_on(CHANNEL, self._load_or_keep, poll_seconds=_POLL_SECONDS)
 
     async def _load_or_keep(self) -> None:
         try:

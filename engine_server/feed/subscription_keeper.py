@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence, Set
 
 from engine_server.feed.database_errors import DATABASE_ERRORS
@@ -38,23 +37,7 @@ class SubscriptionKeeper:
 
     async def follow(self, database: Database) -> None:
         """Keep, for ever."""
-        heard = asyncio.Event()
-
-        async def hear(_payload: str | None) -> None:
-            heard.set()
-
-        listener = await database.listen(CHANNEL, hear)
-        try:
-            while True:
-                heard.clear()
-                await self._read_again()
-                try:
-                    async with asyncio.timeout(_POLL_SECONDS):
-                        await heard.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            await listener.close()
+        await database.act_on(CHANNEL, self._read_again, poll_seconds=_POLL_SECONDS)
 
     def use(self, instruments: Mapping[InstrumentKey, Instrument]) -> None:
         """Another scrip master is in force."""

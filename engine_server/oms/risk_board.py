@@ -71,23 +71,7 @@ class StoredRiskBoard:
 
     async def follow(self) -> None:
         """Load now and at every change, for ever."""
-        heard = asyncio.Event()
-
-        async def hear(_payload: str | None) -> None:
-            heard.set()
-
-        listener = await self._database.listen(CHANNEL, hear)
-        try:
-            while True:
-                heard.clear()
-                await self._load_or_keep()
-                try:
-                    async with asyncio.timeout(_POLL_SECONDS):
-                        await heard.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            await listener.close()
+        await self._database.act_on(CHANNEL, self._load_or_keep, poll_seconds=_POLL_SECONDS)
 
     async def _load_or_keep(self) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -105,6 +105,29 @@ class Database:
         await listener.start()
         self._listeners.append(listener)
         return listener
+
+    async def act_on(self, channel: str, act: Callable[[], Awaitable[None]], *, poll_seconds: float) -> None:
+        """Await `act()` now, after every notification on `channel`, and every `poll_seconds` without one, for ever.
+
+        Notifications that come while it acts are one more act. What `act` raises ends it. Raises as `listen`.
+        """
+        heard = asyncio.Event()
+
+        async def hear(_payload: str | None) -> None:
+            heard.set()
+
+        listener = await self.listen(channel, hear)
+        try:
+            while True:
+                heard.clear()
+                await act()
+                try:
+                    async with asyncio.timeout(poll_seconds):
+                        await heard.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            await listener.close()
 
     async def is_healthy(self, *, timeout_seconds: float = 1.0) -> bool:
         """Whether a query is answered in time. Never raises; False too while every pooled connection is busy that long."""
