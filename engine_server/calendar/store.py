@@ -23,6 +23,7 @@ SEED_AUTHOR: Final = "system:seed"
 WRITERS_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('calendar', 0))"
 _ROWS_AT_ONCE: Final = 1_000  # a loop that reads seven years goes on serving others in between
 _TIMEOUT_SECONDS: Final = 10.0
+_SEED_SECONDS: Final = 60.0
 
 _VERSION = "SELECT coalesce(max(version), 0) FROM calendar_days"
 _NEWER = """
@@ -32,7 +33,8 @@ FROM calendar_days d JOIN calendar_versions v USING (version)
 WHERE d.version > $1
 ORDER BY d.segment, d.day, d.instrument_class, d.version DESC
 """
-_PATIENT = f"SET LOCAL lock_timeout = '{_TIMEOUT_SECONDS:g}s'"
+# Seven years are one statement, on a machine that may be starting nine processes at once; who comes second waits for it.
+_PATIENT = f"SET LOCAL lock_timeout = '{_SEED_SECONDS:g}s'; SET LOCAL statement_timeout = '{_SEED_SECONDS:g}s'"
 _WAS_SEEDED = "SELECT EXISTS (SELECT 1 FROM calendar_versions WHERE author = $1 AND reason = $2)"
 _NEW_VERSION = "INSERT INTO calendar_versions (author, reason) VALUES ($1, $2) RETURNING version"
 # What an operator has written stays; what an earlier seeding wrote is replaced where the lists have become better.
@@ -83,7 +85,7 @@ class CalendarStore:
         async with self._database.pool.acquire(timeout=_TIMEOUT_SECONDS) as connection, connection.transaction():
             # Another engine that starts now may be writing all of it, which takes longer than others may wait for a lock.
             await connection.execute(_PATIENT)
-            await connection.execute(WRITERS_LOCK)
+            await connection.execute(WRITERS_LOCK, timeout=_SEED_SECONDS)
             if await connection.fetchval(_WAS_SEEDED, SEED_AUTHOR, reason):
                 return 0
             return await _seed(connection, days, reason)
@@ -100,13 +102,15 @@ async def _seed(connection: PoolConnectionProxy[Any], days: Sequence[SegmentDay]
         [phases_json(day.spans) for day in days],
         [day.note for day in days],
         SEED_AUTHOR,
+        timeout=_SEED_SECONDS,
     )
     written = int(status.rsplit(" ", 1)[1])
     await connection.execute(_AUDIT_SEED, SEED_AUTHOR, str(version), reason, written)
     return written
 
 
-def phases_json(spans: Sequence[PhaseSpan]) -> str:
+@lru_cache(512)  # sixteen thousand days, some twenty shapes
+def phases_json(spans: tuple[PhaseSpan, ...]) -> str:
     """As the column `phases` has them: `[["CONTINUOUS", "09:15", "15:30"]]`."""
     return msgspec.json.encode([span.as_texts() for span in spans]).decode()
 
@@ -123,7 +127,7 @@ def _day(row: Any) -> SegmentDay:
     )
 
 
-@lru_cache(512)  # sixteen thousand days, some twenty shapes
+@lru_cache(512)
 def _spans(phases: str) -> tuple[PhaseSpan, ...]:
     written = msgspec.json.decode(phases, type=list[tuple[str, str, str]])
     return tuple(PhaseSpan(Phase(name), clock_minute(start), clock_minute(end)) for name, start, end in written)

@@ -116,10 +116,12 @@ def _muhurat(segment: str, hours: str) -> _Spans:
     return before, trading, after
 
 
+@cache  # sixteen thousand days, some twenty shapes
 def _continuous(hours: str) -> _Spans:
     return tuple(_span(Phase.CONTINUOUS, one) for one in hours.split(","))
 
 
+@cache
 def _span(phase: Phase, hours: str) -> PhaseSpan:
     start, _, end = hours.partition("-")
     return PhaseSpan(phase, clock_minute(start), clock_minute(end))
