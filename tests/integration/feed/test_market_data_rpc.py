@@ -1,10 +1,10 @@
-"""The MarketData service over a real gRPC server, fed by a real feed."""
+"""The MarketData service over a real gRPC server, fed by a real feed that the tests share: who stops it starts it again."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,11 @@ from typing import Any
 
 import jwt
 import pytest
+import pytest_asyncio
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from engine_server.bars.history import BarHistory
 from engine_server.bars.market_hours import MarketHours
@@ -28,15 +31,20 @@ from engine_server.market.quotes import QuoteService
 from engine_server.rpc.bar_desk import BarDesk
 from engine_server.rpc.calendar_desk import CalendarDesk
 from engine_server.rpc.market_data import MarketDataServicer
-from tests.support.feed_process import FeedProcess, Valkey, quoted
+from tests.support.datastores import PostgresForTests
+from tests.support.feed_process import FeedProcess, Valkey, log_in, quoted, write_session
+from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
 from tradewinds import auth, errors
 from tradewinds.clock import MarketClock, SystemClock
+from tradewinds.config import DatabaseSettings
 from tradewinds.database.faults import is_passing
 from tradewinds.database.session import Database
 from tradewinds.grpc_server import GrpcServer, open_channel
 from tradewinds.market_clock_reader import read_market_clock
 from tradewinds.v1 import market_data_pb2, market_data_pb2_grpc
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Client:
@@ -62,7 +70,48 @@ class Client:
         return self._stub.WatchQuotes(request, metadata=self._metadata, timeout=30)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def database_url(postgres_server: PostgresForTests) -> Iterator[str]:
+    with postgres_server.fresh_database() as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(DatabaseSettings(url=SecretStr(database_url), pool_size=4))
+    await database.connect()
+    yield database
+    await database.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def valkey(valkey_url: str) -> AsyncIterator[Valkey]:
+    """Emptied once."""
+    async with Redis.from_url(valkey_url) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def feed(
+    database_url: str, database: Database, valkey_url: str, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[FeedProcess]:
+    async with SandboxProcess() as sandbox:
+        process = FeedProcess(database_url, valkey_url, sandbox, tmp_path_factory.mktemp("feed"))
+        await write_session(database, process.seal_key, await log_in(sandbox))
+        async with process:
+            yield process
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stopped_feed(feed: FeedProcess) -> AsyncIterator[FeedProcess]:
+    """The shared one, which runs again afterwards."""
+    yield feed
+    await feed.stop()
+    await feed.start()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def call(feed: FeedProcess, database: Database, valkey: Valkey, tmp_path: Path) -> AsyncIterator[Client]:
     """A served MarketData with a loaded catalog and the sandbox's clock."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -105,7 +154,7 @@ async def test_a_quote_that_nobody_follows_comes_within_a_second_and_is_followed
     assert float(sbin.bid_price) <= float(sbin.last_price) <= float(sbin.ask_price)
     assert (nifty.bid_price, nifty.ask_price) == ("", "")
     rows = await database.pool.fetch(
-        "SELECT *, expires_at - now() AS rest FROM market_subscriptions ORDER BY instrument"
+        "SELECT *, expires_at - now() AS rest FROM market_subscriptions WHERE subscriber LIKE 'quotes:%' ORDER BY instrument"
     )
     assert [row["instrument"] for row in rows] == ["NSE:NIFTY 50", "NSE:SBIN-EQ"]
     assert {row["subscriber"] for row in rows} == {"quotes:u1"}
@@ -113,13 +162,13 @@ async def test_a_quote_that_nobody_follows_comes_within_a_second_and_is_followed
 
 
 async def test_a_quote_that_does_not_come_is_said_to_be_missing(
-    call: Client, feed: FeedProcess, valkey: Valkey
+    call: Client, stopped_feed: FeedProcess, valkey: Valkey
 ) -> None:
-    await feed.stop()
+    await stopped_feed.stop()
     answer = await call("GetQuotes", market_data_pb2.GetQuotesRequest(instruments=["NSE:ITC-EQ"]))
     [quote] = answer.quotes
     assert (quote.source, quote.age_ms, quote.last_price) == ("NONE", -1, "")
-    assert await quoted(valkey) == set()
+    assert "NSE:ITC-EQ" not in await quoted(valkey)
 
 
 async def test_an_unknown_instrument_is_named_with_what_is_near(call: Client) -> None:
@@ -256,9 +305,9 @@ async def test_a_watcher_that_reads_slowly_gets_the_newest_of_each_and_no_backlo
 
 
 async def test_an_instrument_without_a_quote_is_in_the_snapshot_all_the_same(
-    call: Client, valkey: Valkey, feed: FeedProcess
+    call: Client, stopped_feed: FeedProcess
 ) -> None:
-    await feed.stop()
+    await stopped_feed.stop()
     stream = call.watch("TCS")
     [quote] = (await stream.read()).quotes
     assert (quote.source, quote.age_ms) == ("NONE", -1)
@@ -289,7 +338,7 @@ async def test_one_instrument_is_shown_whole_and_an_unknown_one_is_not_found_wit
 
 
 async def test_the_state_of_the_feed_is_told_and_a_feed_that_has_died_is_down(
-    call: Client, feed: FeedProcess, valkey: Valkey
+    call: Client, stopped_feed: FeedProcess, valkey: Valkey
 ) -> None:
     await call("GetQuotes", market_data_pb2.GetQuotesRequest(instruments=["SBIN"]))
 
@@ -301,7 +350,7 @@ async def test_the_state_of_the_feed_is_told_and_a_feed_that_has_died_is_down(
     assert status.scrip_master
     assert 0 <= status.age_ms < 5_000
 
-    await feed.stop()
+    await stopped_feed.stop()
     await valkey.hset("md:feed", "updated_ms", 1_000)
     status = await call("GetFeedStatus", market_data_pb2.GetFeedStatusRequest())
     assert status.state == "DOWN"
