@@ -9,7 +9,7 @@ from typing import Final
 
 from engine_server.bars.domain.ranges import Range
 from engine_server.bars.store import StoredMinutes
-from engine_server.broker.port import Candle
+from engine_server.broker.market_data import Candle
 from tradewinds.bars import BROKER, Bar
 from tradewinds.instruments import InstrumentKey
 from tradewinds.money import to_e4

@@ -22,7 +22,8 @@ from engine_server.bars.domain.sessions import DAY_MS, MINUTE_MS, day_start_ms, 
 from engine_server.bars.market_hours import MarketHours, market_of
 from engine_server.bars.store import BarStore
 from engine_server.bars.wishes import Wish, WishReader
-from engine_server.broker.port import BrokerError, MarketDataSource
+from engine_server.broker.market_data import MarketDataSource
+from engine_server.broker.port import BrokerError
 from tradewinds.clock import MarketClock
 from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.reconnecting import Backoff, describe

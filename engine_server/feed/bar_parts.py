@@ -12,7 +12,7 @@ from engine_server.bars.market_hours import MarketHours
 from engine_server.bars.partitions import MonthPartitions
 from engine_server.bars.store import BarStore
 from engine_server.bars.wishes import WishReader
-from engine_server.broker.port import MarketDataSource
+from engine_server.broker.market_data import MarketDataSource
 from engine_server.feed.bar_backfill import Backfill
 from engine_server.feed.bar_feed import BarFeed, StreamedSocket
 from engine_server.feed.bar_keeper import BarKeeper

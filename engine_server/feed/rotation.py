@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from prometheus_client import Counter, Gauge
 
-from engine_server.broker.port import BrokerError, MarketDataSource, QuoteReport
+from engine_server.broker.market_data import MarketDataSource, QuoteReport
+from engine_server.broker.port import BrokerError
 from engine_server.feed.placement import Instruments
 from tradewinds.clock import MarketClock
 from tradewinds.database.reconnecting import Backoff

@@ -24,7 +24,8 @@ from engine_server.broker.angel_one.market_reports import candle_reports, open_i
 from engine_server.broker.angel_one.outcomes import is_throttled, may_pass, read_data
 from engine_server.broker.angel_one.rates import Category
 from engine_server.broker.angel_one.requester import Requester, UsableTokens
-from engine_server.broker.port import BrokerError, Candle, QuoteReport, ThrottledError
+from engine_server.broker.market_data import Candle, QuoteReport
+from engine_server.broker.port import BrokerError, ThrottledError
 from tradewinds.config import BrokerSettings
 from tradewinds.instruments import Instrument
 from tradewinds.telemetry import get_logger

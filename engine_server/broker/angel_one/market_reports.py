@@ -9,7 +9,7 @@ from typing import Any
 
 from engine_server.broker.angel_one.fields import Row, decimal, optional_decimal, record, required, rows, text, whole
 from engine_server.broker.angel_one.reports import book_time
-from engine_server.broker.port import Candle, QuoteReport
+from engine_server.broker.market_data import Candle, QuoteReport
 from tradewinds.clock import IST
 from tradewinds.telemetry import get_logger
 

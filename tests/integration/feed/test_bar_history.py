@@ -17,7 +17,8 @@ from engine_server.bars.history import BarHistory
 from engine_server.bars.market_hours import MarketHours, market_of
 from engine_server.bars.store import BarStore
 from engine_server.bars.wishes import BarsNotInError, WishReader, WishSender
-from engine_server.broker.port import BrokerError, Candle, QuoteReport
+from engine_server.broker.market_data import Candle, QuoteReport
+from engine_server.broker.port import BrokerError
 from engine_server.calendar.domain.calendar import Calendar
 from engine_server.calendar.domain.seed import seeded_days
 from engine_server.feed.bar_backfill import Backfill

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from engine_server.broker.port import BrokerError, QuoteReport
+from engine_server.broker.market_data import QuoteReport
+from engine_server.broker.port import BrokerError
 from engine_server.feed.rotation import QUOTES_A_REQUEST, Rotation, quote_ticks
 from tests.unit.feed.instruments import instrument
 from tradewinds.clock import MarketClock
