@@ -18,13 +18,14 @@ from engine_server.broker.angel_one.account_reports import (
     trade_reports,
 )
 from engine_server.broker.angel_one.budgets import BudgetLeft, Budgets
+from engine_server.broker.angel_one.client import AskClient
 from engine_server.broker.angel_one.connections import Connections
 from engine_server.broker.angel_one.credentials import Credentials
 from engine_server.broker.angel_one.egress_route import EgressRoute, origin_of
 from engine_server.broker.angel_one.evidence import describe_error
 from engine_server.broker.angel_one.fields import record
 from engine_server.broker.angel_one.keeper import Keeper
-from engine_server.broker.angel_one.lane import AskClient, Lane
+from engine_server.broker.angel_one.lane import Lane
 from engine_server.broker.angel_one.login_owner import LoginOwner
 from engine_server.broker.angel_one.order_stream import OrderStream, StreamTimes
 from engine_server.broker.angel_one.outcomes import placement_outcome, read_data, request_outcome, says_no_such_order

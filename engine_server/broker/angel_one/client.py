@@ -64,6 +64,22 @@ class AngelOneClient(SmartConnect):
         raise NotImplementedError("requests go through _request alone")
 
 
+AskClient = Callable[[AngelOneClient], dict[str, Any]]
+
+
+def request_of(api_key: str, access_token: str, method: AskClient) -> HttpRequest:
+    """What the official client sends for one of its methods; nothing is sent here."""
+    requests: list[HttpRequest] = []
+
+    def record(request: HttpRequest) -> Evidence:
+        requests.append(request)
+        return Evidence(begun=False, failure="not sent yet")
+
+    method(AngelOneClient(api_key, access_token, record))
+    (request,) = requests
+    return request
+
+
 def _as_the_client_expects(evidence: Evidence) -> dict[str, Any]:
     envelope = evidence.envelope
     return {

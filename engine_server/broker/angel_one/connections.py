@@ -15,6 +15,7 @@ from urllib3.connection import HTTPSConnection
 # server's close on its way would be of unknown outcome.
 MAX_IDLE_SECONDS = 40.0
 _CONNECT_SECONDS = 3.0
+_HTTPS_PORT = 443
 
 
 class Route(Protocol):
@@ -37,19 +38,28 @@ class Connections:
     def __init__(self, route: Route, origin: tuple[str, int], size: int) -> None:
         self._route = route
         self._origin = origin
+        self.host = origin[0] if origin[1] == _HTTPS_PORT else f"{origin[0]}:{origin[1]}"  # as the Host header names it
         self._size = size
         self._lock = threading.Lock()
         self._idle: deque[_Idle] = deque()
         self._taken = 0
         self._closed = False
 
-    def take(self, timeout_seconds: float) -> HTTPSConnection:
-        """A connection that stands, warm if there is one. Raises what connecting raises."""
+    def take_warm(self) -> HTTPSConnection | None:
+        """One that stands already; None without any. Never blocks."""
         while (idle := self._pop()) is not None:
             if _is_fresh(idle):
-                break
+                with self._lock:
+                    self._taken += 1
+                return idle.connection
             idle.connection.close()
-        connection = idle.connection if idle else self._open(timeout_seconds)
+        return None
+
+    def take(self, timeout_seconds: float) -> HTTPSConnection:
+        """A connection that stands, warm if there is one. Blocks, and raises what connecting raises."""
+        if (warm := self.take_warm()) is not None:
+            return warm
+        connection = self._open(timeout_seconds)
         with self._lock:
             self._taken += 1
         return connection

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from engine_server.broker.angel_one.budgets import Budgets
+from engine_server.broker.angel_one.client import AskClient
 from engine_server.broker.angel_one.evidence import Evidence
-from engine_server.broker.angel_one.lane import AskClient, Lane
+from engine_server.broker.angel_one.lane import Lane
 from engine_server.broker.angel_one.outcomes import is_session_expired, is_throttled, read_data
 from engine_server.broker.angel_one.rates import Category
 from engine_server.broker.port import SessionExpiredError, ThrottledError
