@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -122,29 +122,68 @@ class SealSettings(Settings):
 
 
 class LeaseSettings(Settings):
-    """Times of the lease protocol (design §5.2), all in proportion to the TTL so that a test can scale them at once."""
+    """Times of the lease protocol (design §5.2): what is not set is in proportion to the TTL, so that a test can scale all at once.
+
+    A runner whose heartbeats are not acknowledged closes its order gate before anybody else may be given its strategies: checked here,
+    so that no process starts with times that could let two of them order.
+    """
 
     ttl_seconds: float = Field(default=6.0, gt=0.1, le=120, validation_alias="LEASE_TTL_SECONDS")
+    own_heartbeat_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        validation_alias="LEASE_HEARTBEAT_SECONDS",
+        description="how often a holder renews; a sixth of the TTL",
+    )
+    own_gate_close_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        validation_alias="LEASE_GATE_CLOSE_SECONDS",
+        description="without an acknowledged heartbeat for so long no order leaves; three quarters of the TTL",
+    )
+    own_grace_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        validation_alias="LEASE_GRACE_SECONDS",
+        description="waited beyond the TTL before somebody else gets the work; a third of the TTL",
+    )
+
+    @model_validator(mode="after")
+    def _gate_closes_before_anybody_else_is_given_the_work(self) -> Self:
+        gate, beat = self.gate_close_seconds, self.heartbeat_seconds
+        if gate < 3 * beat:
+            raise ValueError(
+                f"LEASE_GATE_CLOSE_SECONDS: {gate:g} s is less than three heartbeats of {beat:g} s, so that one lost message stops "
+                "orders; raise it, or lower LEASE_HEARTBEAT_SECONDS"
+            )
+        # A heartbeat's time is for the order that leaves at the last moment. An account's lease has no grace: its epoch is fenced.
+        if gate >= self.ttl_seconds or gate + beat > self.ttl_seconds + self.grace_seconds:
+            raise ValueError(
+                f"LEASE_GATE_CLOSE_SECONDS: a gate that closes after {gate:g} s, with heartbeats of {beat:g} s, may let an order pass when "
+                f"the lease of {self.ttl_seconds:g} s, or its grace of {self.grace_seconds:g} s, is over and somebody else has the "
+                "work; lower it, or raise LEASE_TTL_SECONDS or LEASE_GRACE_SECONDS"
+            )
+        return self
 
     @property
     def heartbeat_seconds(self) -> float:
         """How often a holder renews: 1 s at the default TTL."""
-        return self.ttl_seconds / 6
+        return self.own_heartbeat_seconds or self.ttl_seconds / 6
 
     @property
     def grace_seconds(self) -> float:
         """What is waited beyond the TTL before somebody else gets the work: 2 s at the default TTL."""
-        return self.ttl_seconds / 3
+        return self.ttl_seconds / 3 if self.own_grace_seconds is None else self.own_grace_seconds
 
     @property
     def gate_close_seconds(self) -> float:
         """Without an acknowledged heartbeat for so long, a runner closes its order gate: 4.5 s at the default TTL."""
-        return self.ttl_seconds * 0.75
+        return self.own_gate_close_seconds or self.ttl_seconds * 0.75
 
     @property
     def flush_seconds(self) -> float:
         """How often an engine writes the heartbeats it has collected: 250 ms at the default TTL."""
-        return self.ttl_seconds / 24
+        return self.heartbeat_seconds / 4
 
 
 class BrokerCredentials(Settings):

@@ -26,6 +26,8 @@ _NOTIFIER_SETTINGS = (
     "HEALTHCHECK_DURING",
 )
 
+_LEASE_SETTINGS = tuple(f"LEASE_{word}_SECONDS" for word in ("TTL", "HEARTBEAT", "GATE_CLOSE", "GRACE"))
+
 
 @dataclass(frozen=True)
 class Addresses:
@@ -134,8 +136,7 @@ class Layout:
 
     def _service(self, name: str, arguments: tuple[str, ...], environment: Mapping[str, str]) -> ProcessSpec:
         common = {"INSTANCE_ID": name, "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO")}
-        if ttl := os.environ.get("LEASE_TTL_SECONDS"):
-            common["LEASE_TTL_SECONDS"] = ttl
+        common |= {variable: os.environ[variable] for variable in _LEASE_SETTINGS if variable in os.environ}
         return ProcessSpec(name, python(*arguments), {**common, **environment})
 
     def _engines(self, beginning_with: int = 0) -> str:

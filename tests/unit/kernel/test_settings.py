@@ -44,3 +44,36 @@ def test_a_runner_stops_itself_before_anyone_else_gets_its_work(monkeypatch: pyt
     assert lease.heartbeat_seconds * 3 <= lease.gate_close_seconds
     assert lease.flush_seconds < lease.heartbeat_seconds
     assert lease.gate_close_seconds < lease.ttl_seconds < lease.ttl_seconds + lease.grace_seconds
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"LEASE_GATE_CLOSE_SECONDS": "6"},
+        {"LEASE_GATE_CLOSE_SECONDS": "5.5", "LEASE_GRACE_SECONDS": "0"},
+        {"LEASE_TTL_SECONDS": "4", "LEASE_GATE_CLOSE_SECONDS": "4.5"},
+    ],
+)
+def test_a_gate_that_could_be_open_when_the_work_is_given_away_is_refused(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=r"LEASE_GATE_CLOSE_SECONDS: a gate that closes .* raise LEASE_TTL"):
+        load(LeaseSettings)
+
+
+def test_a_gate_that_one_lost_heartbeat_would_close_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEASE_HEARTBEAT_SECONDS", "2")
+    with pytest.raises(
+        ConfigurationError, match=r"LEASE_GATE_CLOSE_SECONDS: 4.5 s is less than three heartbeats of 2 s"
+    ):
+        load(LeaseSettings)
+
+
+def test_times_of_the_lease_can_be_set_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("HEARTBEAT", "0.5"), ("GATE_CLOSE", "3"), ("GRACE", "0")):
+        monkeypatch.setenv(f"LEASE_{name}_SECONDS", value)
+    lease = load(LeaseSettings)
+    assert (lease.heartbeat_seconds, lease.gate_close_seconds, lease.grace_seconds) == (0.5, 3.0, 0.0)
+    assert lease.flush_seconds < lease.heartbeat_seconds
