@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test install proto contracts lint format types bench lock clean
+.PHONY: help up test chaos install proto contracts lint format types bench lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,16 @@ up: $(STAMP) ## Start everything on this machine: a strategy trades within secon
 
 test: $(STAMP) ## Run every test against real parts (ARGS="-k orders")
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: export CHAOS_ROUNDS ?= 15
+chaos: export FLEET_STRATEGIES ?= 30
+chaos: export FLEET_RUNNERS ?= 3
+chaos: export FLEET_ROUNDS ?= 15
+chaos: export FLEET_FAULTS ?= all
+chaos: export FLEET_LEASE_TTL ?= 6
+chaos: export FLEET_SOAK_SECONDS ?= 300
+chaos: $(STAMP) ## Orders and a fleet of 30 strategies under every fault, and a compressed night; a JSON line a run (CHAOS_SEED=7)
+	@$(BIN)/python -m pytest -q -s tests/robustness/test_orders_under_faults.py tests/robustness/test_fleet_under_faults.py $(ARGS)
 
 install: $(STAMP) ## Create the virtual environment and install the hash-pinned dependencies
 

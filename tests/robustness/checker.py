@@ -158,7 +158,7 @@ def one_process_at_a_time(evidence: Evidence, _unsettled: frozenset[str]) -> Ite
         for earlier, later in pairwise(sent):
             if later["epoch"] < earlier["epoch"]:
                 yield f"{config_id}: {later['order_id']} of epoch {later['epoch']} came after epoch {earlier['epoch']}"
-        blocks = Counter(process for process, _ in groupby(map(_process, sent)) if process)
+        blocks = Counter(process for process, _ in groupby(filter(None, map(_process, sent))))
         yield from (f"{config_id}: process {process} came back {n - 1} times" for process, n in blocks.items() if n > 1)
 
 
