@@ -36,6 +36,16 @@ _INSERT = text("INSERT INTO outbox (topic, dedupe_key, payload) VALUES (:topic, 
 # SKIP LOCKED: several engines may relay; each row is in one batch at a time.
 _TAKE = "SELECT outbox_id, topic, dedupe_key, payload FROM outbox ORDER BY outbox_id LIMIT $1 FOR UPDATE SKIP LOCKED"
 _DELETE = "DELETE FROM outbox WHERE outbox_id = ANY($1)"
+# Once for each user and fact, whichever process sees it first and however often it is started again.
+_TELL_OWNERS = """
+INSERT INTO outbox (topic, dedupe_key, payload)
+SELECT $1, $2, $3::jsonb || jsonb_build_object('user_id', owner.user_id)
+FROM (SELECT DISTINCT user_id FROM broker_accounts WHERE enabled) AS owner
+WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.dedupe_key = $2 AND o.payload ->> 'user_id' = owner.user_id)
+  AND NOT EXISTS (SELECT 1 FROM notification_keys n WHERE n.dedupe_key = $2 AND n.user_id = owner.user_id)
+"""
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('outbox.owners', 0))"
+_OWNERS_TIMEOUT_SECONDS = 5.0
 
 
 async def add(
@@ -53,6 +63,22 @@ async def add(
     await session.execute(
         _INSERT, {"topic": type_, "dedupe_key": dedupe_key, "payload": msgspec.json.encode(payload).decode()}
     )
+
+
+async def tell_owners(
+    database: Database,
+    *,
+    type_: str,
+    title: str,
+    message: str,
+    dedupe_key: str,
+    data: Mapping[str, object],
+) -> None:
+    """One event for every owner of an enabled account, in a transaction of its own. Raises asyncpg's errors."""
+    payload: dict[str, Any] = {"type": type_, "title": title, "message": message, "data": dict(data)}
+    async with database.pool.acquire(timeout=_OWNERS_TIMEOUT_SECONDS) as connection, connection.transaction():
+        await connection.execute(_ONE_AT_A_TIME)
+        await connection.execute(_TELL_OWNERS, type_, dedupe_key, payload)
 
 
 class OutboxRelay:

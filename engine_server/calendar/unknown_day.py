@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
+from engine_server import outbox
 from engine_server.calendar.domain.calendar import Calendar
 from engine_server.calendar.domain.days import SEGMENTS
 from engine_server.calendar.trading_calendar import TradingCalendar
@@ -18,16 +19,6 @@ log = get_logger("calendar")
 
 NOTIFICATION_TYPE: Final = "CALENDAR_DAY_UNKNOWN"
 _CHECK_SECONDS: Final = 5.0
-_TIMEOUT_SECONDS: Final = 5.0
-# Once for each user and day, whichever engine sees it first and however often it is started again.
-_TELL = """
-INSERT INTO outbox (topic, dedupe_key, payload)
-SELECT $1, $2, $3::jsonb || jsonb_build_object('user_id', owner.user_id)
-FROM (SELECT DISTINCT user_id FROM broker_accounts WHERE enabled) AS owner
-WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.dedupe_key = $2 AND o.payload ->> 'user_id' = owner.user_id)
-  AND NOT EXISTS (SELECT 1 FROM notification_keys n WHERE n.dedupe_key = $2 AND n.user_id = owner.user_id)
-"""
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('calendar.unknown_day', 0))"
 
 
 def unknown_segments(calendar: Calendar, day: date) -> tuple[str, ...]:
@@ -64,13 +55,11 @@ class UnknownDayAlarm:
         return not missing
 
     async def _tell(self, day: date, segments: tuple[str, ...]) -> None:
-        payload: dict[str, Any] = {
-            "type": NOTIFICATION_TYPE,
-            "title": f"The trading calendar does not have {day}",
-            "message": f"No entries today on {', '.join(segments)}: write the day into the calendar, or close it there",
-            "data": {"day": str(day), "segments": list(segments)},
-        }
-        key = f"{NOTIFICATION_TYPE.lower()}:{day}"
-        async with self._database.pool.acquire(timeout=_TIMEOUT_SECONDS) as connection, connection.transaction():
-            await connection.execute(_LOCK)
-            await connection.execute(_TELL, NOTIFICATION_TYPE, key, payload)
+        await outbox.tell_owners(
+            self._database,
+            type_=NOTIFICATION_TYPE,
+            title=f"The trading calendar does not have {day}",
+            message=f"No entries today on {', '.join(segments)}: write the day into the calendar, or close it there",
+            dedupe_key=f"{NOTIFICATION_TYPE.lower()}:{day}",
+            data={"day": str(day), "segments": list(segments)},
+        )

@@ -6,6 +6,7 @@ A real broker publishes none: then the real clock is the market's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from typing import Final
 
@@ -50,6 +51,7 @@ class ClockPoller:
         self._market_clock = market_clock
         self._clock = clock
         self._latest: BrokerClock | None = None
+        self._first = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
         self._published_at = float("-inf")
 
@@ -57,6 +59,12 @@ class ClockPoller:
     def is_known(self) -> bool:
         """Whether the clock has been read once; a real broker publishes none, and ours is as good from the beginning."""
         return self._latest is not None
+
+    async def until_known(self, at_most_seconds: float) -> None:
+        """Wait for the first reading, but not for ever: a broker that publishes a clock may be down."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most_seconds):
+                await self._first.wait()
 
     async def look(self) -> None:
         """Take a reading now."""
@@ -82,6 +90,7 @@ class ClockPoller:
             return False
         jumped = self._latest is not None and reading.jump != self._latest.jump
         self._latest = reading
+        self._first.set()
         self._market_clock.set(reading.reading())
         if jumped:
             log.info("jumped", market_ms=reading.market_ms, rate=reading.rate)

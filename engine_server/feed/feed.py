@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from datetime import timedelta
 
 from redis.asyncio import Redis
 
@@ -23,13 +24,16 @@ from engine_server.feed.feed_lease import FeedLease
 from engine_server.feed.feed_state import FeedFacts, SocketFacts, StatePublisher
 from engine_server.feed.inbox import FrameInbox
 from engine_server.feed.instrument_codes import instrument_code
-from engine_server.feed.instrument_keeper import InstrumentKeeper
+from engine_server.feed.instrument_keeper import InstrumentKeeper, MasterRules
 from engine_server.feed.instrument_publisher import InstrumentPublisher
 from engine_server.feed.listing import Listing
 from engine_server.feed.market_phases import CalendarPhases
 from engine_server.feed.market_sockets import CANARY, MarketSockets
 from engine_server.feed.market_stream import MarketStream
 from engine_server.feed.market_time import MarketTime
+from engine_server.feed.master_alarm import MasterAlarm
+from engine_server.feed.master_archive import MasterArchive
+from engine_server.feed.master_ledger import MasterLedger
 from engine_server.feed.placement import Placement
 from engine_server.feed.quote_book import QuoteBook
 from engine_server.feed.rotation import Rotation
@@ -44,7 +48,8 @@ from engine_server.feed.tick_routes import routes
 from engine_server.feed.watch import Watch
 from engine_server.feed.watchdog import Watchdog
 from engine_server.instruments.catalog import InstrumentCatalog
-from tradewinds.clock import MarketClock, SystemClock
+from engine_server.instruments.master_gate import not_in_because
+from tradewinds.clock import MarketClock, SystemClock, ist
 from tradewinds.config import BrokerSettings, load
 from tradewinds.database.session import Database
 from tradewinds.ids import new_id
@@ -68,6 +73,7 @@ class Feed:
         market_clock = MarketClock(clock)
         inbox = FrameInbox()
         self._database = database
+        self._market_clock = market_clock
         self._outcome = SubscriptionOutcome()
         self._calendar = TradingCalendar(CalendarStore(database))
         self._clock = ClockPoller(broker.clock_url, tls, redis, market_clock, clock)
@@ -130,7 +136,10 @@ class Feed:
             lambda sink: download(broker.scrip_master_url, tls, sink),
             InstrumentPublisher(redis, instance_id),
             InstrumentCatalog(redis),
-            minimum_rows=settings.scrip_master_minimum_rows,
+            MasterLedger(database, _archive(database, settings), market_clock),
+            MasterAlarm(database, self._not_in_because, lambda: ist(market_clock.now()).date()),
+            rules=MasterRules(settings.scrip_master_minimum_rows, settings.scrip_master_least_share),
+            until_clock_known=self._clock.until_known,
             market_clock=market_clock,
             clock=clock,
             on_change=self._listing_changed,
@@ -177,6 +186,11 @@ class Feed:
     def _listing_changed(self, listing: Listing) -> None:
         self._subscriptions.use(listing.instruments)
 
+    def _not_in_because(self, listing: Listing) -> str:
+        return not_in_because(
+            bool(listing.version), listing.trade_day, self._market_clock.now(), self._calendar.may_trade
+        )
+
     def _wanted(self, plan: SubscriptionPlan) -> None:
         canary = self._instruments.listing.instruments.get(CANARY)
         # First where ticks go, then that they are wanted: the first tick must find its way.
@@ -210,8 +224,14 @@ class Feed:
             dropped=self._ticks.dropped,
             scrip_master=self._instruments.listing.version,
             scrip_master_day=str(self._instruments.listing.trade_day or ""),
+            scrip_master_problem=self._instruments.problem,
             epoch=self._lease.epoch,
         )
+
+
+def _archive(database: Database, settings: FeedSettings) -> MasterArchive:
+    retention = timedelta(days=settings.scrip_master_retention_days)
+    return MasterArchive(database, retention=retention, minimum_rows=settings.scrip_master_minimum_rows)
 
 
 def _socket_facts(stream: MarketStream) -> SocketFacts:

@@ -80,6 +80,7 @@ class FeedFacts:
     dropped: Mapping[str, int]
     scrip_master: str
     scrip_master_day: str
+    scrip_master_problem: str
     epoch: int
 
     @property
@@ -106,6 +107,8 @@ def reason(condition: FeedCondition, facts: FeedFacts) -> str:
     problems = [f"socket {socket.number}: {socket.problem}" for socket in facts.sockets if socket.problem]
     if facts.rotated and facts.rotation_problem:
         problems.append(f"rotation: {facts.rotation_problem}")
+    if facts.scrip_master_problem:
+        problems.append(f"scrip master: {facts.scrip_master_problem}")
     if condition is FeedCondition.WAITING_FOR_SESSION:
         return "no broker session; the engine logs in"
     if condition is FeedCondition.STALE:

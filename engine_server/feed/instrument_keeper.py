@@ -1,24 +1,30 @@
 """Keeps today's scrip master: fetched at start and every morning, judged, published, published again where Redis lost it.
 
-A file that cannot be fetched or trusted changes nothing: the last good one stays in force, in memory and in Redis.
+A file that cannot be fetched or trusted changes nothing: the last good one stays in force, in memory, in Redis and in PostgreSQL.
 """
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO
+from typing import IO, Final
 
 import msgspec
 from redis.exceptions import RedisError
 
+from engine_server.feed.database_errors import DATABASE_ERRORS
 from engine_server.feed.download import DownloadError
 from engine_server.feed.instrument_publisher import InstrumentPublisher
 from engine_server.feed.listing import EMPTY_LISTING, Listing
+from engine_server.feed.master_alarm import MasterAlarm
+from engine_server.feed.master_archive import packed
+from engine_server.feed.master_ledger import MasterLedger
 from engine_server.feed.master_reader import MasterContent, read_master
-from engine_server.feed.scrip_master import ScripMasterError
+from engine_server.feed.scrip_master import ScripMasterError, shrunken
 from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.instruments.master_gate import master_day
 from tradewinds.clock import Clock, MarketClock, ist
@@ -29,8 +35,19 @@ log = get_logger("feed.instruments")
 
 _CHECK_SECONDS = 1.0
 _CLOCK_SET_BACK = timedelta(minutes=1)
+_CLOCK_WAIT_SECONDS: Final = 10.0
 _REFRESH_HOUR, _REFRESH_MINUTE = 8, 30  # the day's file is there, the market is not open yet
 _RETRY_FIRST_SECONDS, _RETRY_CAP_SECONDS = 1.0, 60.0
+
+Fetch = Callable[[IO[bytes]], Awaitable[int]]
+
+
+@dataclass(frozen=True)
+class MasterRules:
+    """What a file must have: so many rows, and this share of the last good one's in each exchange segment."""
+
+    minimum_rows: int
+    least_share: float
 
 
 def refresh_due(last: datetime | None, now: datetime) -> bool:
@@ -45,15 +62,19 @@ def refresh_due(last: datetime | None, now: datetime) -> bool:
 
 
 class InstrumentKeeper:
-    """The feed's own instruments (`listing`), and the copy of them in Redis. `on_change` is called with every new listing."""
+    """The feed's own instruments (`listing`), and the copy of them in Redis. `on_change` is called with every new listing;
+    `until_clock_known(seconds)` waits for the market's time: the day's file is fetched for a day."""
 
     def __init__(
         self,
-        fetch: Callable[[IO[bytes]], Awaitable[int]],
+        fetch: Fetch,
         publisher: InstrumentPublisher,
         published: InstrumentCatalog,
+        ledger: MasterLedger,
+        alarm: MasterAlarm,
         *,
-        minimum_rows: int,
+        rules: MasterRules,
+        until_clock_known: Callable[[float], Awaitable[None]],
         market_clock: MarketClock,
         clock: Clock,
         on_change: Callable[[Listing], None],
@@ -61,7 +82,10 @@ class InstrumentKeeper:
         self._fetch = fetch
         self._publisher = publisher
         self._published = published
-        self._minimum_rows = minimum_rows
+        self._ledger = ledger
+        self._alarm = alarm
+        self._rules = rules
+        self._until_clock_known = until_clock_known
         self._market_clock = market_clock
         self._clock = clock
         self._on_change = on_change
@@ -70,52 +94,96 @@ class InstrumentKeeper:
         self._backoff = Backoff(_RETRY_FIRST_SECONDS, _RETRY_CAP_SECONDS)
         self._write_anyway = False
         self.listing = EMPTY_LISTING
+        self.problem = ""  # why the broker's newest file is not in force, for a person
 
     async def run(self) -> None:
         """Keep, for ever."""
+        await self._until_clock_known(_CLOCK_WAIT_SECONDS)
         await self._adopt_published()
         while True:
             if self._clock.monotonic() >= self._try_after and refresh_due(self._fetched_at, self._market_clock.now()):
                 await self._refresh()
             await self._keep_published()
+            await self._ledger.write()
             await asyncio.sleep(_CHECK_SECONDS)
 
     async def _adopt_published(self) -> None:
         """What a feed before us left in Redis serves until the file is here."""
+        published = self._published
         try:
-            await self._published.load()
+            await published.load()
         except (RedisError, OSError, TimeoutError, msgspec.DecodeError) as e:
             log.warning("adopt.failed", error=describe(e))
-        if self._published.ready:
-            self._take(Listing(self._published.version, self._published.instruments))
+        if published.ready:
+            rows = Counter[str]()
+            for (exchange, _, _), count in published.categories.items():
+                rows[exchange] += count
+            self._take(Listing(published.version, published.instruments, published.trade_day, rows))
 
     async def _refresh(self) -> None:
         fetched_at = self._market_clock.now()
         try:
-            master = await self._read()
+            master, content = await self._read()
         except (DownloadError, ScripMasterError) as e:
-            delay = self._backoff.next_delay()
-            self._try_after = self._clock.monotonic() + delay
-            log.warning("refused", error=str(e), kept=self.listing.version, again_in_seconds=round(delay, 1))
+            await self._refuse(str(e))
             return
         self._backoff.reset()
+        self._alarm.accepted()
+        self.problem = ""
         # Also when nothing changed: an older program may have written the rows in another form.
         self._write_anyway = self._fetched_at is None
         self._fetched_at = fetched_at
         head = master.head
         log.info("accepted", version=head.version, instruments=head.rows, left_out=head.skipped)
-        listing = Listing(
-            head.version, master.instruments, master_day(fetched_at), head.rows_by_exchange, head.categories
-        )
-        if listing.version != self.listing.version or self._write_anyway:
+        before, day = self.listing, master_day(fetched_at)
+        listing = Listing(head.version, master.instruments, day, head.rows_by_exchange, head.categories)
+        self._ledger.accept(before, listing, content)
+        if listing.version != before.version or self._write_anyway:
             self._take(listing)
         else:
             self.listing = listing
 
-    async def _read(self) -> MasterContent:
+    async def _read(self) -> tuple[MasterContent, bytes]:
         with tempfile.TemporaryFile(prefix="scrip-master-") as file:
             await self._fetch(file)
-            return await read_master(file, minimum_rows=self._minimum_rows)
+            master = await read_master(file, minimum_rows=self._rules.minimum_rows)
+            if lost := shrunken(await self._last_rows(), master.head.rows_by_exchange, self._rules.least_share):
+                raise ScripMasterError(f"it has shrunk: {lost}; if that is right, lower SCRIP_MASTER_LEAST_SHARE")
+            return master, await packed(file)
+
+    async def _last_rows(self) -> Mapping[str, int]:
+        """Of the last good file, in force or kept."""
+        if self.listing is not EMPTY_LISTING:
+            return self.listing.rows_by_exchange
+        try:
+            kept = await self._ledger.newest()
+        except DATABASE_ERRORS as e:
+            log.warning("kept.unreadable", error=describe(e))
+            return {}
+        return kept.rows_by_exchange if kept is not None else {}
+
+    async def _refuse(self, why: str) -> None:
+        delay = self._backoff.next_delay()
+        self._try_after = self._clock.monotonic() + delay
+        if self.listing is EMPTY_LISTING:
+            await self._fall_back()
+        self.problem = f"the broker's file is refused ({why}); that of {self.listing.trade_day or 'no day'} is in force"
+        log.warning("refused", error=why, kept=self.listing.version, again_in_seconds=round(delay, 1))
+        await self._alarm.refused(self.listing, why)
+
+    async def _fall_back(self) -> None:
+        """Neither Redis nor the broker has one: the last good one is in PostgreSQL."""
+        try:
+            kept = await self._ledger.load_newest()
+        except DATABASE_ERRORS as e:
+            log.warning("kept.unreadable", error=describe(e))
+            return
+        except ScripMasterError as e:
+            log.warning("kept.unreadable", error=describe(e))
+            return
+        if kept is not None:
+            log.warning("fell_back", version=kept.version, day=str(kept.trade_day), instruments=len(kept.instruments))
+            self._take(kept)
 
     def _take(self, listing: Listing) -> None:
         self.listing = listing

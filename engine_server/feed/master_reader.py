@@ -12,6 +12,7 @@ import os
 import sys
 import zlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -29,13 +30,12 @@ _GZIP: Final = b"\x1f\x8b"
 _PASSED_ON: Final = ("PATH", "LD_LIBRARY_PATH", "TZ")  # no secret is its business
 
 
+@dataclass(frozen=True)
 class MasterContent:
-    """A scrip master that was read, and the bytes in which it is kept."""
+    """A scrip master that was read."""
 
-    def __init__(self, head: MasterHead, instruments: PackedInstruments, content: bytes) -> None:
-        self.head = head
-        self.instruments = instruments
-        self.content = content
+    head: MasterHead
+    instruments: PackedInstruments
 
 
 async def read_master(file: IO[bytes], *, minimum_rows: int) -> MasterContent:
@@ -64,9 +64,8 @@ async def _read(process: asyncio.subprocess.Process) -> MasterContent:
     output, errors = process.stdout, process.stderr
     if output is None or errors is None:
         raise AssertionError("both are pipes")
-    kept: list[bytes] = []
     try:
-        head, instruments = await unpacked(_parts(output, kept))
+        head, instruments = await unpacked(_parts(output))
     except (EOFError, ValueError, zlib.error, msgspec.DecodeError) as e:
         reason = (await errors.read(_MAX_REASON_BYTES)).decode(errors="replace").strip().rpartition("\n")[2]
         code = await process.wait()
@@ -74,15 +73,13 @@ async def _read(process: asyncio.subprocess.Process) -> MasterContent:
             reason if code == _REFUSED and reason else f"its reader failed ({code}): {reason}"
         ) from e
     await process.wait()
-    return MasterContent(head, instruments, b"".join(kept))
+    return MasterContent(head, instruments)
 
 
-async def _parts(output: asyncio.StreamReader, kept: list[bytes]) -> AsyncIterator[bytes]:
+async def _parts(output: asyncio.StreamReader) -> AsyncIterator[bytes]:
     while prefix := await output.read(4):
         prefix += await output.readexactly(4 - len(prefix)) if len(prefix) < 4 else b""
-        part = await output.readexactly(frame_length(prefix))
-        kept += (prefix, part)
-        yield part
+        yield await output.readexactly(frame_length(prefix))
 
 
 def main(source: IO[bytes], sink: IO[bytes], minimum_rows: int) -> None:

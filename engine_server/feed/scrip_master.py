@@ -30,7 +30,6 @@ _STRIKE_SCALE: Final[Mapping[str, Decimal]] = {"CDS": Decimal(10_000_000)}
 _MAX_NUMBER = Decimal(10**12)
 _FINEST_PRICE = Decimal("0.0001")
 _MAX_SKIPPED_SHARE: Final = 0.05
-_LEAST_SHARE_LEFT: Final = 0.8
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
@@ -91,13 +90,14 @@ def parse(content: bytes, *, minimum_rows: int) -> ScripMaster:
     return ScripMaster(instruments, hashlib.sha256(content).hexdigest()[:16], dict(skipped))
 
 
-def shrunken(before: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
-    """What became of the exchange segments that have lost more than a fifth of their rows since the last good file."""
-    return [
+def shrunken(before: Mapping[str, int], now: Mapping[str, int], least_share: float) -> str:
+    """Which exchange segments have less than `least_share` of the rows that they had in the last good file; empty where none has."""
+    lost = (
         f"{exchange} has {now.get(exchange, 0)} rows, the last good one had {rows}"
         for exchange, rows in sorted(before.items())
-        if now.get(exchange, 0) < rows * _LEAST_SHARE_LEFT
-    ]
+        if now.get(exchange, 0) < rows * least_share
+    )
+    return "; ".join(lost)
 
 
 def _rows(content: bytes, skipped: Counter[str]) -> list[_Row]:

@@ -30,6 +30,19 @@ class FeedSettings(Settings):
         validation_alias="SCRIP_MASTER_MINIMUM_ROWS",
         description="a scrip master with fewer usable rows is refused; a simulated broker lists few",
     )
+    scrip_master_least_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        validation_alias="SCRIP_MASTER_LEAST_SHARE",
+        description="a scrip master in which a segment has less than this share of its last rows is refused; 0 takes any",
+    )
+    scrip_master_retention_days: int = Field(
+        default=7,
+        ge=1,
+        validation_alias="SCRIP_MASTER_RETENTION_DAYS",
+        description="accepted scrip masters are kept in PostgreSQL for so many days; the last one always",
+    )
     bar_retention_days: int = Field(
         default=400,
         ge=31,

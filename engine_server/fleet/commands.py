@@ -43,7 +43,7 @@ _CLAIM = text(
 _LOCK_CONFIG = text(
     """
     SELECT c.desired_state, c.state, c.state_reason, c.generation, a.instance_id IS NOT NULL AS is_held,
-           c.process_generation, c.is_paused, c.is_killed, c.is_off_schedule, c.config
+           c.process_generation, c.is_paused, c.pause_reason, c.is_killed, c.is_off_schedule, c.config
     FROM strategy_configs c LEFT JOIN assignments a ON a.config_id = c.config_id
     WHERE c.config_id = :config_id
     FOR UPDATE OF c
@@ -53,7 +53,8 @@ _CHANGE_CONFIG = text(
     """
     UPDATE strategy_configs
     SET desired_state = :desired_state, state = :state, state_reason = :state_reason, generation = :generation,
-        process_generation = :process_generation, is_paused = :is_paused, is_killed = :is_killed, updated_at = now()
+        process_generation = :process_generation, is_paused = :is_paused,
+        pause_reason = :pause_reason, is_killed = :is_killed, updated_at = now()
     WHERE config_id = :config_id
     """
 )
@@ -130,7 +131,7 @@ class CommandDesk:
         row = (await session.execute(_LOCK_CONFIG, key)).one()
         before = Wish(
             row.desired_state, row.state, row.state_reason, row.generation, row.is_held,
-            row.process_generation, row.is_paused, row.is_killed, row.is_off_schedule,
+            row.process_generation, row.is_paused, row.is_killed, row.is_off_schedule, row.pause_reason,
         )  # fmt: skip
         if command.verb == "UPDATE_CONFIG":
             examined = Examined.of_payload(command.payload)
@@ -139,7 +140,7 @@ class CommandDesk:
                 return
             verdict = await _update(session, command.config_id, command.payload, examined, before)
         else:
-            verdict = judge(command.verb, before)
+            verdict = judge(command.verb, before, command.reason)
         await self._conclude(session, command, before, verdict)
 
     async def _conclude(self, session: AsyncSession, command: Row[Any], before: Wish, verdict: Verdict) -> None:
@@ -221,6 +222,7 @@ async def _change(session: AsyncSession, config_id: str, wish: Wish) -> None:
             "generation": wish.generation,
             "process_generation": wish.process_generation,
             "is_paused": wish.is_paused,
+            "pause_reason": wish.pause_reason,
             "is_killed": wish.is_killed,
         },
     )

@@ -70,7 +70,7 @@ async def examine(
 ) -> Examined:
     """What the update makes of it; raises as `ParameterCheck.check`."""
     wanted = merged(target.config, changes, mask)
-    checked = await check.check(target.module_path, target.class_name, wanted)
+    checked = await check.check(target.module_path, target.class_name, wanted, target.config)
     return Examined(
         target.config, checked.config, is_live(target.config, checked.config, checked.inspected.params_schema)
     )

@@ -57,7 +57,8 @@ _ACCOUNTS = text("SELECT account_id FROM broker_accounts WHERE user_id = :user_i
 
 _SHOWN = """
     SELECT c.config_id, c.user_id, c.account_id, c.module_path, c.class_name, c.config, c.desired_state, c.state,
-           c.state_reason, c.is_paused, c.on_crash, c.schedule, c.flatten_because, c.heartbeat_at, c.created_at, c.updated_at,
+           c.state_reason, c.is_paused, c.pause_reason, c.on_crash, c.schedule, c.flatten_because,
+           c.heartbeat_at, c.created_at, c.updated_at,
            coalesce(a.runner_id, '') AS runner_id, coalesce(a.epoch, 0) AS epoch,
            coalesce(run.pid, 0) AS process_id, coalesce(run.code_hash, '') AS running_code_hash,
            (SELECT count(*) FROM strategy_runs r WHERE r.config_id = c.config_id AND r.outcome = 'CRASHED'

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from engine_server.fleet import market_wishes
+from engine_server.fleet.domain.command import STARTING
 from engine_server.fleet.domain.steering import Desired
 from engine_server.fleet.ports import Books, Instruments
+from engine_server.instruments import master_gate
 from engine_server.messages.instruments import instrument_message
 from engine_server.messages.orders import order_message, position_message
 from tradewinds.database.session import Database
@@ -18,8 +20,8 @@ from tradewinds.v1 import strategy_runner_pb2 as pb
 
 # Epoch and revision are checked here: between the decision to tell and this read the world may have moved on.
 _READ = """
-    SELECT c.user_id, c.account_id, c.module_path, c.class_name, c.config, c.process_generation, c.is_paused,
-           k.state, coalesce(k.last_event_sequence, 0) AS last_event_sequence
+    SELECT c.user_id, c.account_id, c.module_path, c.class_name, c.config, c.process_generation, c.is_paused, c.pause_reason, c.state,
+           k.state AS checkpoint, coalesce(k.last_event_sequence, 0) AS last_event_sequence
     FROM assignments a
     JOIN strategy_configs c ON c.config_id = a.config_id
     LEFT JOIN strategy_checkpoints k ON k.config_id = a.config_id
@@ -27,13 +29,17 @@ _READ = """
 """
 
 
-PAUSED_BECAUSE = "the strategy is paused; `strategies resume` lets it enter again"
+PAUSED_BECAUSE = "the strategy is paused{reason}; `strategies resume` lets it enter again"
+
+
+def _denied_because(reason: str) -> str:
+    return PAUSED_BECAUSE.format(reason=f" ({reason})" if reason else "")
 
 
 class ScripMasterMissingError(PreconditionError):
-    """The scrip master is not loaded yet."""
+    """The day's scrip master is not in."""
 
-    reason = "SCRIP_MASTER_NOT_READY"
+    reason = master_gate.REASON
 
 
 class InstrumentGoneError(PreconditionError):
@@ -43,12 +49,15 @@ class InstrumentGoneError(PreconditionError):
 
 
 class DirectiveWriter:
-    """Builds directives."""
+    """Builds directives. `not_in_because` says why the day's scrip master is not in."""
 
-    def __init__(self, database: Database, instruments: Instruments, books: Books) -> None:
+    def __init__(
+        self, database: Database, instruments: Instruments, books: Books, not_in_because: Callable[[], str]
+    ) -> None:
         self._database = database
         self._instruments = instruments
         self._books = books
+        self._not_in_because = not_in_because
 
     async def write(self, desired: Desired) -> pb.Directive | None:
         """The directive; None when it is no longer what shall be. Raises `ScripMasterMissingError` or `InstrumentGoneError`."""
@@ -69,17 +78,25 @@ class DirectiveWriter:
         config: Mapping[str, object] = row["config"]
         directive.user_id, directive.account_id = row["user_id"], row["account_id"]
         directive.process_revision = row["process_generation"]
-        directive.entries_denied_because = PAUSED_BECAUSE if row["is_paused"] else ""
+        directive.entries_denied_because = _denied_because(row["pause_reason"]) if row["is_paused"] else ""
         directive.module_path, directive.class_name = row["module_path"], row["class_name"]
         directive.config_json = msgspec.json.encode(config).decode()
-        directive.state_json = msgspec.json.encode(row["state"]).decode() if row["state"] else ""
+        directive.state_json = msgspec.json.encode(row["checkpoint"]).decode() if row["checkpoint"] else ""
         directive.last_event_sequence = row["last_event_sequence"]
         directive.instruments.extend(self._named_by(config))
         positions = await self._books.strategy_positions(desired.config_id)
         directive.positions.extend(position_message(position) for position in positions)
         working = await self._books.working_orders(desired.config_id)
         directive.working_orders.extend(order_message(order) for order in working)
+        # Whoever has something open must be able to close it; an entry is refused by order management all the same.
+        is_exposed = bool(working) or any(position.net_quantity for position in positions)
+        if row["state"] == STARTING and directive.instruments and not is_exposed:
+            self._wait_for_master()
         return directive
+
+    def _wait_for_master(self) -> None:
+        if problem := self._not_in_because():
+            raise ScripMasterMissingError(f"waits for today's scrip master: {problem}")
 
     def _named_by(self, config: Mapping[str, object]) -> list[market_data_pb2.Instrument]:
         keys = market_wishes.instruments_of(config)

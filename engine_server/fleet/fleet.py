@@ -89,13 +89,13 @@ class Fleet:
         self._ledger = HeartbeatLedger(database, leases, engine_id, clock, self._patience)
         self._inspections = Inspections(ids)
         self._facts_changed = strategy_facts_changed
-        self.parameters = ParameterCheck(self.inspect, instruments)
+        self.parameters = ParameterCheck(self.inspect, instruments, hours.not_in_because)
         self._updates = UpdateExaminer(database, self.parameters)
         checkpoints = CheckpointStore(database)
         scribe = Scribe(database, ReportDesk(database, crash_budget), checkpoints, self._strategy_changed, outbox_wake)
         parts = SessionParts(self._ledger, scribe, checkpoints, self._inspections, order_events, self.logs, clock, ids)
         self.sessions = SessionRegistry(database, leases, engine_id, parts, self.changed)
-        writer = DirectiveWriter(database, instruments, books)
+        writer = DirectiveWriter(database, instruments, books, hours.not_in_because)
         self._steering = Steering(database, self.sessions, writer, scribe, clock, leases.heartbeat_seconds)
         self._outbox_wake = outbox_wake
 

@@ -22,20 +22,34 @@ class Checked:
 
 
 class ParameterCheck:
-    """`inspect(module_path, class_name, config_json)` asks a runner."""
+    """`inspect(module_path, class_name, config_json)` asks a runner; `not_in_because` says why the day's scrip master is not in."""
 
-    def __init__(self, inspect: Callable[[str, str, str], Awaitable[Inspected]], instruments: Instruments) -> None:
+    def __init__(
+        self,
+        inspect: Callable[[str, str, str], Awaitable[Inspected]],
+        instruments: Instruments,
+        not_in_because: Callable[[], str],
+    ) -> None:
         self._inspect = inspect
         self._instruments = instruments
+        self._not_in_because = not_in_because
 
-    async def check(self, module_path: str, class_name: str, config: Mapping[str, object]) -> Checked:
-        """Raises `InvalidArgumentError` naming the field, `NoRunnerError`, or `ScripMasterMissingError` (symbols cannot be checked yet)."""
+    async def check(
+        self, module_path: str, class_name: str, config: Mapping[str, object], in_force: Mapping[str, object]
+    ) -> Checked:
+        """`in_force` are the parameters that `config` replaces: without the day's scrip master it may name no other symbols.
+
+        Raises `InvalidArgumentError` naming the field, `NoRunnerError`, or `ScripMasterMissingError` (symbols cannot be checked yet).
+        """
         inspected = await self._inspect(module_path, class_name, to_json(config))
         if inspected.error:
             raise InvalidArgumentError.field(inspected.error_field or "config", inspected.error)
         complete = inspected.config
-        if (complete.get("symbols") or complete.get("symbol")) and not self._instruments.ready:
+        problem = self._not_in_because()
+        if not problem:
+            return Checked(inspected, resolve_symbols(complete, self._instruments.resolve))
+        if any(complete.get(name) and complete[name] != in_force.get(name) for name in ("symbols", "symbol")):
             raise ScripMasterMissingError(
-                "config.symbols cannot be checked: the feed has not published a scrip master yet; try again"
+                f"config.symbols cannot be checked before today's scrip master is in: {problem}"
             )
-        return Checked(inspected, resolve_symbols(complete, self._instruments.resolve))
+        return Checked(inspected, complete)

@@ -33,7 +33,7 @@ async def examine(fleet: Fleet, draft: Draft) -> NewConfig:
     check_names(draft.config_id, draft.module_path, draft.class_name)
     async with fleet.database.session() as session:
         account_id = await configs.account_for(session, draft.user_id, draft.account_id)
-    checked = await fleet.parameters.check(draft.module_path, draft.class_name, draft.config)
+    checked = await fleet.parameters.check(draft.module_path, draft.class_name, draft.config, in_force={})
     inspected = checked.inspected
     return NewConfig(
         config_id=draft.config_id or fleet.ids("config"),

@@ -17,7 +17,10 @@ SELECT a.account_id, a.user_id, a.client_code, a.sealed_credentials, coalesce(l.
 FROM broker_accounts a LEFT JOIN account_leases l USING (account_id)
 WHERE a.enabled ORDER BY a.account_id
 """
-_STRATEGY = "SELECT account_id, user_id, is_paused, config->>'capital_allocated' AS capital FROM strategy_configs WHERE config_id = $1"
+_STRATEGY = """
+SELECT account_id, user_id, is_paused, pause_reason, config->>'capital_allocated' AS capital
+FROM strategy_configs WHERE config_id = $1
+"""
 
 _STRATEGY_CACHE_LIMIT = 4_096
 _STRATEGY_CACHE_SECONDS = 10.0
@@ -43,6 +46,7 @@ class StrategyFacts:
     user_id: str
     capital: Decimal | None
     is_paused: bool = False
+    pause_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,13 @@ class StrategyDirectory:
         row = await self._database.pool.fetchrow(_STRATEGY, config_id)
         if row is None:
             raise NotFoundError(f"strategy {config_id!r} does not exist")
-        return StrategyFacts(row["account_id"], row["user_id"], _capital(config_id, row["capital"]), row["is_paused"])
+        return StrategyFacts(
+            row["account_id"],
+            row["user_id"],
+            _capital(config_id, row["capital"]),
+            row["is_paused"],
+            row["pause_reason"],
+        )
 
 
 def _capital(config_id: str, text: str | None) -> Decimal | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from engine_server.broker.fence import FenceUnreachableError
 from engine_server.broker.port import Broker
+from engine_server.instruments import master_gate
 from engine_server.oms.account_lease import AccountLease, LeaseLostError, LeaseOwner, acquire
 from engine_server.oms.admission import repeated
 from engine_server.oms.changing import ChangeRequest, changed_command, changed_request
@@ -96,7 +97,7 @@ class AccountRegistry:
 
     async def place(self, request: OrderRequest, caller: Caller) -> OrderRecord:
         """The committed order (sent once, or DENIED). Raises `InvalidArgumentError`, `NotFoundError`,
-        `PreconditionError` (GATE_CLOSED, SCRIP_MASTER_NOT_READY), `LeaseSupersededError`, `RequestIdReusedError`,
+        `PreconditionError` (GATE_CLOSED, SCRIP_MASTER_NOT_IN), `LeaseSupersededError`, `RequestIdReusedError`,
         `UnavailableError`."""
         received_at = self._parts.clock.monotonic()
         account, facts = await self._account_and_facts(request, caller)
@@ -156,7 +157,7 @@ class AccountRegistry:
         return await self._management(account).modify(command)
 
     def instrument(self, text: str) -> Instrument:
-        """What `text` names today; raises `InvalidArgumentError`, and `PreconditionError` (SCRIP_MASTER_NOT_READY)."""
+        """What `text` names today; raises `InvalidArgumentError`, and `PreconditionError` (SCRIP_MASTER_NOT_IN)."""
         return self._resolved(text)
 
     async def management_of(self, account_id: str) -> OrderManagement:
@@ -251,7 +252,7 @@ class AccountRegistry:
     def _resolved(self, text: str) -> Instrument:
         if not self._instruments.ready:
             raise PreconditionError(
-                "today's scrip master is not loaded yet; try again in a moment", reason="SCRIP_MASTER_NOT_READY"
+                "no scrip master has been loaded yet; the feed fetches it, see GET /v1/feed", reason=master_gate.REASON
             )
         try:
             return self._instruments.resolve(text)
@@ -277,7 +278,8 @@ class AccountRegistry:
 def _paused(facts: StrategyFacts | None) -> Denial | None:
     if facts is None or not facts.is_paused:
         return None
-    return Denial("STRATEGY_PAUSED", "the strategy is paused: no entries until somebody resumes it")
+    because = f" ({facts.pause_reason})" if facts.pause_reason else ""
+    return Denial("STRATEGY_PAUSED", f"the strategy is paused{because}: no entries until somebody resumes it")
 
 
 def _stop_others(running: dict[str, asyncio.Task[None]], enabled: set[str]) -> None:

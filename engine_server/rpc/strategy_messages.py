@@ -35,6 +35,7 @@ def config_message(row: Any, metrics: Mapping[str, float]) -> pb.StrategyConfig:
         metrics=metrics,
         crash_count=row.crash_count,
         paused=row.is_paused,
+        pause_reason=row.pause_reason,
         running_code_hash=row.running_code_hash,
         on_crash=f"ON_CRASH_{row.on_crash}",
         schedule=_schedule_message(row.schedule) if row.schedule else None,

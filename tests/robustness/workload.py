@@ -146,7 +146,7 @@ class ManualOrders:
 
 def _passes(status: int, reason: str) -> bool:
     """What another try may mend. 499 is what a call gets that was cut off when its engine stopped; 500 is a defect."""
-    return status in (499, 502, 503, 504) or reason in ("GATE_CLOSED", "SCRIP_MASTER_NOT_READY", "ACCOUNT_ELSEWHERE")
+    return status in (499, 502, 503, 504) or reason in ("GATE_CLOSED", "SCRIP_MASTER_NOT_IN", "ACCOUNT_ELSEWHERE")
 
 
 def _reason(answer: dict[str, Any]) -> str:

@@ -59,7 +59,7 @@ def print_strategies(configs: list[strategy_manager_pb2.StrategyConfig]) -> None
                 str(config.process_id or "–"),
                 str(config.crash_count),
                 ago(status["heartbeat"]),
-                config.state_reason,
+                "; ".join(filter(None, (config.state_reason, config.pause_reason))),
             )
         )
     columns = ("config", "strategy", "account", "state", "runner", ">pid", ">crashes", "heartbeat", "")

@@ -159,6 +159,8 @@ class Layout:
             "BROKER_SCRIP_MASTER_URL": f"https://{tls}/OpenAPI_File/files/OpenAPIScripMaster.json",
             "BROKER_CLOCK_URL": f"https://{tls}/sandbox/clock",
             "BROKER_CA_FILE": str(self._sandbox_dir / "ca.pem"),
+            # Its list is as long as it was told to make it: the next run's may be shorter.
+            "SCRIP_MASTER_LEAST_SHARE": "0",
         }
 
     def _token(self, subject: str, role: str, lifetime: timedelta = SERVICE_TOKEN_LIFETIME) -> str:

@@ -110,7 +110,7 @@ class Strategy(_message.Message):
     def __init__(self, module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., params_schema: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., description: _Optional[str] = ..., code_hash: _Optional[str] = ..., registered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StrategyConfig(_message.Message):
-    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "desired_state", "state", "state_reason", "runner_id", "epoch", "process_id", "heartbeat_at", "created_at", "updated_at", "metrics", "crash_count", "paused", "running_code_hash", "on_crash", "schedule", "flatten_because")
+    __slots__ = ("config_id", "user_id", "account_id", "module_path", "class_name", "config", "desired_state", "state", "state_reason", "runner_id", "epoch", "process_id", "heartbeat_at", "created_at", "updated_at", "metrics", "crash_count", "paused", "running_code_hash", "on_crash", "schedule", "flatten_because", "pause_reason")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +140,7 @@ class StrategyConfig(_message.Message):
     ON_CRASH_FIELD_NUMBER: _ClassVar[int]
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     FLATTEN_BECAUSE_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_REASON_FIELD_NUMBER: _ClassVar[int]
     config_id: str
     user_id: str
     account_id: str
@@ -162,7 +163,8 @@ class StrategyConfig(_message.Message):
     on_crash: OnCrash
     schedule: Schedule
     flatten_because: str
-    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., state: _Optional[_Union[StrategyState, str]] = ..., state_reason: _Optional[str] = ..., runner_id: _Optional[str] = ..., epoch: _Optional[int] = ..., process_id: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., crash_count: _Optional[int] = ..., paused: _Optional[bool] = ..., running_code_hash: _Optional[str] = ..., on_crash: _Optional[_Union[OnCrash, str]] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., flatten_because: _Optional[str] = ...) -> None: ...
+    pause_reason: str
+    def __init__(self, config_id: _Optional[str] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., desired_state: _Optional[_Union[DesiredState, str]] = ..., state: _Optional[_Union[StrategyState, str]] = ..., state_reason: _Optional[str] = ..., runner_id: _Optional[str] = ..., epoch: _Optional[int] = ..., process_id: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., crash_count: _Optional[int] = ..., paused: _Optional[bool] = ..., running_code_hash: _Optional[str] = ..., on_crash: _Optional[_Union[OnCrash, str]] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., flatten_because: _Optional[str] = ..., pause_reason: _Optional[str] = ...) -> None: ...
 
 class Schedule(_message.Message):
     __slots__ = ("segment", "phases", "square_off_minutes")

@@ -35,6 +35,7 @@ class Wish:
     is_paused: bool = False
     is_killed: bool = False
     is_off_schedule: bool = False
+    pause_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ class Verdict:
     result: str = ""
 
 
-def judge(verb: str, wish: Wish) -> Verdict:
-    """Apply `verb`. (UPDATE_CONFIG changes parameters too: `judge_update`.)"""
+def judge(verb: str, wish: Wish, reason: str = "") -> Verdict:
+    """Apply `verb`, given for `reason`. (UPDATE_CONFIG changes parameters too: `judge_update`.)"""
     if verb in ("START", "RESTART") and wish.state == QUARANTINED:
         return Verdict(wish, "FAILED", f"it is quarantined ({wish.state_reason}): release it first")
-    verdict = _VERDICTS[verb](wish)
+    verdict = _pause(wish, reason) if verb == "PAUSE" else _VERDICTS[verb](wish)
     is_start = verb in ("START", "RESTART")
     return _when_its_hours_come(verdict) if is_start and wish.is_off_schedule and not wish.is_held else verdict
 
@@ -98,16 +99,19 @@ def _kill(wish: Wish) -> Verdict:
     return Verdict(replace(_ending(wish, "being killed"), is_killed=True), "CLAIMED")
 
 
-def _pause(wish: Wish) -> Verdict:
-    if wish.is_paused:
-        return Verdict(wish, "DONE", "it was paused already")
-    return _with_entries(wish, is_paused=True, at_rest="it takes no entries when it runs")
+def _pause(wish: Wish, reason: str) -> Verdict:
+    if not wish.is_paused:
+        paused = replace(wish, is_paused=True, pause_reason=reason)
+        return _told(paused, at_rest="it takes no entries when it runs")
+    # Who resumes it must have read every reason.
+    reasons = [wish.pause_reason] if reason in wish.pause_reason else [wish.pause_reason, reason]
+    return Verdict(replace(wish, pause_reason="; ".join(filter(None, reasons))), "DONE", "it was paused already")
 
 
 def _resume(wish: Wish) -> Verdict:
     if not wish.is_paused:
         return Verdict(wish, "DONE", "it was not paused")
-    return _with_entries(wish, is_paused=False, at_rest="it may enter when it runs")
+    return _told(replace(wish, is_paused=False, pause_reason=""), at_rest="it may enter when it runs")
 
 
 def _release(wish: Wish) -> Verdict:
@@ -121,7 +125,6 @@ _VERDICTS: dict[str, Callable[[Wish], Verdict]] = {
     "START": _start,
     "STOP": _stop,
     "RESTART": _restart,
-    "PAUSE": _pause,
     "RESUME": _resume,
     "KILL": _kill,
     "RELEASE": _release,
@@ -138,12 +141,11 @@ def _without_process(wish: Wish) -> Verdict:
     return Verdict(replace(stopped, generation=wish.generation + 1), "DONE", "it had no process")
 
 
-def _with_entries(wish: Wish, *, is_paused: bool, at_rest: str) -> Verdict:
+def _told(changed: Wish, *, at_rest: str) -> Verdict:
     """Entries are denied from the commit on; the command is done when the process's runner denies them too."""
-    changed = replace(wish, is_paused=is_paused)
-    if wish.desired_state == STOPPED or not wish.is_held:
+    if changed.desired_state == STOPPED or not changed.is_held:
         return Verdict(changed, "DONE", at_rest)
-    return Verdict(replace(changed, generation=wish.generation + 1), "CLAIMED")
+    return Verdict(replace(changed, generation=changed.generation + 1), "CLAIMED")
 
 
 def _ending(wish: Wish, reason: str) -> Wish:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gzip
 import io
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +19,26 @@ import pytest
 from aiohttp import web
 
 from engine_server.feed.download import DownloadError, download, tls_context
-from engine_server.feed.instrument_keeper import InstrumentKeeper
+from engine_server.feed.instrument_keeper import InstrumentKeeper, MasterRules
 from engine_server.feed.instrument_publisher import InstrumentPublisher
 from engine_server.feed.listing import Listing
+from engine_server.feed.master_alarm import PATIENCE_SECONDS, MasterAlarm
+from engine_server.feed.master_archive import MasterArchive
+from engine_server.feed.master_ledger import MasterLedger
 from engine_server.instruments.catalog import InstrumentCatalog
+from engine_server.instruments.master_gate import not_in_because
+from tests.integration.database.rows import an_account
 from tests.support.feed_process import Valkey
 from tests.support.waiting import eventually
 from tests.unit.feed.test_scrip_master import NIFTY, SBIN, row
-from tradewinds.clock import MarketClock, SystemClock
+from tradewinds import redis_keys
+from tradewinds.clock import IST, ClockReading, MarketClock, SystemClock
+from tradewinds.database.session import Database
 from tradewinds.errors import ConfigurationError
 
 TLS = ssl.create_default_context()
+MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
+TODAY = TUESDAY
 
 
 class Site:
@@ -62,32 +76,77 @@ def master(*rows: dict[str, Any]) -> bytes:
     return json.dumps([SBIN, NIFTY, *rows]).encode()
 
 
-Start = Callable[[], tuple[InstrumentKeeper, list[Listing]]]
+@dataclass
+class Kept:
+    """A keeper that runs, and every listing that it said was in force."""
+
+    keeper: InstrumentKeeper
+    task: asyncio.Task[None]
+    seen: list[Listing] = field(default_factory=list)
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+    @property
+    def keys(self) -> set[str]:
+        return set(self.keeper.listing.instruments)
 
 
-@pytest.fixture
-async def start(site: Site, valkey: Valkey) -> AsyncIterator[Start]:
-    """Starts a keeper, which ends with the test."""
-    tasks: list[asyncio.Task[None]] = []
+class Starter:
+    """Starts keepers; `now` is their market clock's, `clock_known` says when that is read."""
 
-    def start() -> tuple[InstrumentKeeper, list[Listing]]:
+    def __init__(self, site: Site, valkey: Valkey, database: Database) -> None:
+        self.site = site
+        self.valkey = valkey
+        self.database = database
+        self.market_clock = MarketClock()
+        self.clock_known = asyncio.Event()
+        self.clock_known.set()
+        self.monotonic = 0.0
+        self.started: list[Kept] = []
+
+    def __call__(self, *, least_share: float = 0.5) -> Kept:
         seen: list[Listing] = []
+        archive = MasterArchive(self.database, retention=timedelta(days=7), minimum_rows=2)
         keeper = InstrumentKeeper(
-            lambda sink: download(site.url, TLS, sink),
-            InstrumentPublisher(valkey, "test"),
-            InstrumentCatalog(valkey),
-            minimum_rows=2,
-            market_clock=MarketClock(),
+            lambda sink: download(self.site.url, TLS, sink),
+            InstrumentPublisher(self.valkey, "test"),
+            InstrumentCatalog(self.valkey),
+            MasterLedger(self.database, archive, self.market_clock),
+            MasterAlarm(self.database, self.not_in, lambda: TODAY, lambda: self.monotonic),
+            rules=MasterRules(2, least_share),
+            until_clock_known=self.until_clock_known,
+            market_clock=self.market_clock,
             clock=SystemClock(),
             on_change=seen.append,
         )
-        tasks.append(asyncio.create_task(keeper.run()))
-        return keeper, seen
+        kept = Kept(keeper, asyncio.create_task(keeper.run()), seen)
+        self.started.append(kept)
+        return kept
 
-    yield start
-    for task in tasks:
-        task.cancel()
-        await asyncio.wait([task])
+    async def until_clock_known(self, at_most_seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most_seconds):
+                await self.clock_known.wait()
+
+    def not_in(self, listing: Listing) -> str:
+        return not_in_because(bool(listing.version), listing.trade_day, self.market_clock.now(), lambda _day: True)
+
+    def at(self, text: str) -> None:
+        """Set market time."""
+        moment = datetime.fromisoformat(text).replace(tzinfo=IST)
+        self.market_clock.set(ClockReading(int(moment.timestamp() * 1000), int(time.time() * 1000), 1.0))
+
+
+@pytest.fixture
+async def start(site: Site, valkey: Valkey, database: Database) -> AsyncIterator[Starter]:
+    """Starts keepers, which end with the test."""
+    starter = Starter(site, valkey, database)
+    starter.at("2026-11-23T09:00:00")
+    yield starter
+    for kept in starter.started:
+        await kept.stop()
 
 
 async def published(valkey: Valkey) -> set[str]:
@@ -96,15 +155,15 @@ async def published(valkey: Valkey) -> set[str]:
     return set(catalog.instruments)
 
 
-async def test_a_good_file_is_in_force_and_published(site: Site, valkey: Valkey, start: Start) -> None:
+async def test_a_good_file_is_in_force_and_published(site: Site, valkey: Valkey, start: Starter) -> None:
     site.body = master(row("2885", "RELIANCE-EQ"))
-    _, seen = start()
+    kept = start()
     await eventually(lambda: published(valkey))
     assert await published(valkey) == {"NSE:SBIN-EQ", "NSE:NIFTY 50", "NSE:RELIANCE-EQ"}
-    assert [set(listing.instruments) for listing in seen] == [await published(valkey)]
+    assert [set(listing.instruments) for listing in kept.seen] == [await published(valkey)]
 
 
-async def test_a_site_that_is_down_is_asked_again_until_it_is_up(site: Site, valkey: Valkey, start: Start) -> None:
+async def test_a_site_that_is_down_is_asked_again_until_it_is_up(site: Site, valkey: Valkey, start: Starter) -> None:
     start()
     await eventually(lambda: site.asked >= 2)
     assert await published(valkey) == set()
@@ -112,25 +171,168 @@ async def test_a_site_that_is_down_is_asked_again_until_it_is_up(site: Site, val
     await eventually(lambda: published(valkey), timeout=10)
 
 
-async def test_a_bad_file_changes_nothing_and_what_redis_has_serves(site: Site, valkey: Valkey, start: Start) -> None:
+async def test_a_bad_file_changes_nothing_and_what_redis_has_serves(site: Site, valkey: Valkey, start: Starter) -> None:
     site.body = master(row("2885", "RELIANCE-EQ"))
     start()
     await eventually(lambda: published(valkey))
     site.body = b"<html>Request Rejected</html>"
     asked = site.asked
-    keeper, seen = start()
+    kept = start()
     await eventually(lambda: site.asked > asked)
-    await eventually(lambda: seen)
-    assert set(keeper.listing.instruments) == {"NSE:SBIN-EQ", "NSE:NIFTY 50", "NSE:RELIANCE-EQ"}
-    assert await published(valkey) == set(keeper.listing.instruments)
+    await eventually(lambda: kept.seen)
+    assert kept.keys == {"NSE:SBIN-EQ", "NSE:NIFTY 50", "NSE:RELIANCE-EQ"}
+    assert await published(valkey) == kept.keys
 
 
-async def test_what_redis_lost_is_written_again(site: Site, valkey: Valkey, start: Start) -> None:
+async def test_what_redis_lost_is_written_again(site: Site, valkey: Valkey, start: Starter) -> None:
     site.body = master()
     start()
     await eventually(lambda: published(valkey))
     await valkey.flushall()
     await eventually(lambda: published(valkey), timeout=3)
+
+
+async def on_record(database: Database) -> list[Any]:
+    return list(await database.pool.fetch("SELECT * FROM scrip_masters ORDER BY fetched_at DESC"))
+
+
+BAD: dict[str, bytes | None] = {
+    "down": None,
+    "empty": b"",
+    "shrunken": master(),
+    "truncated": master(*(row(str(n), f"S{n}-EQ") for n in range(9)))[:-7],
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+async def test_with_a_bad_file_and_an_empty_redis_the_last_good_one_comes_out_of_the_database(
+    site: Site, valkey: Valkey, database: Database, start: Starter, bad: str
+) -> None:
+    site.body = master(*(row(str(n), f"S{n}-EQ") for n in range(6)))
+    first = start()
+    (record,) = await eventually(lambda: on_record(database))
+    assert (record["trade_day"], record["row_count"], record["rows_by_exchange"]) == (MONDAY, 8, {"NSE": 8})
+    assert gzip.decompress(record["content"]) == site.body
+    await first.stop()
+    await valkey.flushall()
+    site.body = BAD[bad]
+    start.at("2026-11-24T09:00:00")
+    kept = start()
+    await eventually(lambda: published(valkey))
+    assert await published(valkey) == kept.keys == set(first.keeper.listing.instruments)
+    assert (kept.keeper.listing.version, kept.keeper.listing.trade_day) == (record["version"], MONDAY)
+    assert await valkey.get(redis_keys.INSTRUMENTS_DAY) == b"2026-11-23"
+    await eventually(lambda: kept.keeper.problem)
+    assert "that of 2026-11-23 is in force" in kept.keeper.problem
+    site.body = master(*(row(str(n), f"S{n}-EQ") for n in range(7)))
+    await eventually(lambda: kept.keeper.listing.trade_day == TUESDAY, timeout=10)
+    await eventually(lambda: _days(database, [TUESDAY, MONDAY]))
+    assert kept.keeper.problem == ""
+
+
+async def _days(database: Database, days: list[date]) -> bool:
+    return [record["trade_day"] for record in await on_record(database)] == days
+
+
+async def test_a_shrunken_file_is_taken_where_the_operator_says_so(
+    site: Site, valkey: Valkey, database: Database, start: Starter
+) -> None:
+    site.body = master(*(row(str(n), f"S{n}-EQ") for n in range(6)))
+    first = start()
+    await eventually(lambda: on_record(database))
+    await first.stop()
+    site.body = master()
+    refusing = start()
+    await eventually(lambda: refusing.keeper.problem)
+    assert "NSE has 2 rows, the last good one had 8" in refusing.keeper.problem
+    assert "lower SCRIP_MASTER_LEAST_SHARE" in refusing.keeper.problem
+    await refusing.stop()
+    taking = start(least_share=0)
+    await eventually(lambda: taking.keys == {"NSE:SBIN-EQ", "NSE:NIFTY 50"})
+
+
+async def test_what_is_old_is_forgotten_and_the_same_file_is_kept_once(
+    site: Site, database: Database, start: Starter
+) -> None:
+    await database.pool.execute(
+        "INSERT INTO scrip_masters (version, trade_day, row_count, rows_by_exchange, content, fetched_at)"
+        " VALUES ('old', '2026-11-01', 1, '{}', '', now() - interval '8 days'),"
+        " ('recent', '2026-11-20', 1, '{}', '', now() - interval '3 days')"
+    )
+    site.body = master()
+    kept = start()
+    await eventually(lambda: _days(database, [MONDAY, date(2026, 11, 20)]))
+    start.at("2026-11-24T09:00:00")
+    await eventually(lambda: _days(database, [TUESDAY, date(2026, 11, 20)]), timeout=10)
+    assert kept.keeper.listing.trade_day == TUESDAY
+
+
+async def test_the_owners_are_told_once_when_no_good_file_comes_in(
+    site: Site, database: Database, start: Starter
+) -> None:
+    async with database.session() as session:
+        await an_account(session)
+    kept = start()
+    await eventually(lambda: site.asked >= 2)
+    assert not await database.pool.fetch("SELECT * FROM outbox"), "a moment's outage alarms nobody"
+    start.monotonic += PATIENCE_SECONDS
+    await eventually(lambda: database.pool.fetch("SELECT * FROM outbox"), timeout=20)
+    start.monotonic += PATIENCE_SECONDS
+    again = start()
+    await eventually(lambda: again.keeper.problem)
+    (told,) = await database.pool.fetch("SELECT * FROM outbox")
+    assert (told["topic"], told["dedupe_key"]) == ("SCRIP_MASTER_NOT_IN", "scrip_master_not_in:2026-11-24")
+    assert "HTTP 503" in told["payload"]["message"]
+    assert "Exits and cancels go on" in told["payload"]["message"]
+    assert kept.keeper.listing.version == ""
+
+
+async def test_the_file_is_fetched_once_when_the_market_clock_is_known(site: Site, start: Starter) -> None:
+    start.market_clock = MarketClock()
+    start.clock_known.clear()
+    site.body = master()
+    kept = start()
+    await asyncio.sleep(0.2)
+    assert site.asked == 0
+    start.at("2021-06-08T10:00:00")
+    start.clock_known.set()
+    await eventually(lambda: kept.seen)
+    await asyncio.sleep(1.2)  # another look
+    assert (site.asked, kept.keeper.listing.trade_day) == (1, date(2021, 6, 8))
+
+
+async def test_a_changed_series_is_written_down_once_pauses_whom_it_concerns_and_is_told(
+    site: Site, valkey: Valkey, database: Database, start: Starter
+) -> None:
+    async with database.session() as session:
+        await an_account(session)
+    for name, config in (("one", {"symbols": ["NSE:XYZ-EQ", "NSE:SBIN-EQ"]}), ("two", {"symbol": "NSE:SBIN-EQ"})):
+        await database.pool.execute(
+            "INSERT INTO strategy_configs (config_id, user_id, account_id, module_path, class_name, config)"
+            " VALUES ($1, 'u1', 'a1', 'm', 'C', $2)",
+            *(name, config),
+        )
+    site.body = master(row("11", "XYZ-EQ", name="XYZ"))
+    first = start()
+    await eventually(lambda: on_record(database))
+    # It dies after tomorrow's is in force, before that is on record.
+    await first.stop()
+    site.body = master(row("12", "XYZ-BE", name="XYZ"))
+    start.at("2026-11-24T09:00:00")
+    for _ in range(2):
+        await valkey.flushall()
+        kept = start()
+        await eventually(lambda: _days(database, [TUESDAY, MONDAY]))
+        await kept.stop()
+    (change,) = await database.pool.fetch("SELECT * FROM instrument_changes")
+    assert (change["trade_day"], change["instrument"], change["kind"]) == (TUESDAY, "NSE:XYZ-EQ", "SERIES")
+    assert (change["before"], change["after"]) == ("NSE:XYZ-EQ", "NSE:XYZ-BE")
+    (command,) = await database.pool.fetch("SELECT * FROM strategy_commands")
+    assert (command["config_id"], command["verb"], command["issuer"]) == ("one", "PAUSE", "scrip master")
+    assert command["reason"] == "NSE:XYZ-EQ changed its series: it is NSE:XYZ-BE now (scrip master of 2026-11-24)"
+    (told,) = await database.pool.fetch("SELECT * FROM outbox")
+    assert (told["topic"], told["payload"]["data"]["config_id"]) == ("INSTRUMENT_CHANGED", "one")
+    assert "resume it" in told["payload"]["message"]
 
 
 async def test_a_download_that_fails_says_why(site: Site) -> None:

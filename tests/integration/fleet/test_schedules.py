@@ -74,6 +74,7 @@ async def test_a_schedule_is_given_taken_back_and_refused(
     bad = await rows.command("a", "UPDATE_CONFIG", {"schedule": {"segment": "NYSE"}})
     assert "schedule.segment" in (await rows.outcome(bad, status="FAILED"))["result"]
     await rows.outcome(await rows.command("a", "UPDATE_CONFIG", {"schedule": None}))
+    engine.hours.missing_master = ""
     start = await rows.command("a", "START")
     await rows.outcome(start)
     assert (await rows.config("a"))["schedule"] is None

@@ -188,11 +188,13 @@ async def test_without_a_scrip_master_symbols_cannot_be_registered(
     rows: Rows, start_engine: StartEngine, start_runner: StartRunner, redis: RedisConnection, token_of: Tokens
 ) -> None:
     bare = await start_engine("engine-1", instruments=InstrumentCatalog(redis.client))
+    bare.hours.missing_master = "that of 2026-11-23 is in force; see GET /v1/feed"
     await start_runner(address=bare.address)
     async with open_channel(bare.address) as channel:
         stub = strategy_manager_pb2_grpc.StrategyManagerStub(channel)
         error = await refused(stub.CreateStrategyConfig(request(), metadata=token_of("asha")))
-        assert (type(error), error.reason) == (errors.PreconditionError, "SCRIP_MASTER_NOT_READY")
+        assert (type(error), error.reason) == (errors.PreconditionError, "SCRIP_MASTER_NOT_IN")
+        assert error.message.endswith("is in: that of 2026-11-23 is in force; see GET /v1/feed")
         await stub.CreateStrategyConfig(request(config={"n": 1}), metadata=token_of("asha"))
 
 

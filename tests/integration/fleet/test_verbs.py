@@ -49,6 +49,44 @@ async def test_a_pause_reaches_the_running_process_and_is_undone(rows: Rows, sta
     assert runner.processes["a"].pid == pid
 
 
+async def test_a_start_waits_for_the_days_scrip_master_unless_something_is_open(
+    rows: Rows, engine: Engine, start_runner: StartRunner
+) -> None:
+    engine.hours.missing_master = "2026-11-24's is not in yet"
+    for name in ("flat", "open"):
+        await rows.add_config(name)
+    await rows.execute(
+        "INSERT INTO positions (account_id, config_id, instrument, product, buy_quantity, net_quantity, average_price)"
+        " VALUES ('A1', 'open', 'NSE:RELIANCE-EQ', 'MIS', 5, 5, 1400)"
+    )
+    runner = await start_runner()
+    waiting = await rows.command("flat", "START")
+    await rows.outcome(await rows.command("open", "START"))
+    await eventually(lambda: _waits(rows))
+    assert "flat" not in runner.processes
+    engine.hours.missing_master = ""
+    await rows.outcome(waiting)
+
+
+async def _waits(rows: Rows) -> bool:
+    reason = (await rows.config("flat"))["state_reason"]
+    return bool(reason == "waits for today's scrip master: 2026-11-24's is not in yet")
+
+
+async def test_a_pause_is_told_with_its_reason_until_it_is_undone(
+    rows: Rows, start_runner: StartRunner, manager: Any, token_of: Any
+) -> None:
+    runner = await running(rows, start_runner)
+    await rows.execute(
+        "INSERT INTO strategy_commands (config_id, verb, issuer, reason) VALUES ('a', 'PAUSE', 'scrip master', 'X became Y')"
+    )
+    await eventually(lambda: "(X became Y)" in runner.directives[-1].entries_denied_because)
+    get = strategy_manager_pb2.GetStrategyConfigRequest(config_id="a")
+    assert (await manager.GetStrategyConfig(get, metadata=token_of("asha"))).pause_reason == "X became Y"
+    await rows.outcome(await rows.command("a", "RESUME"))
+    assert (await manager.GetStrategyConfig(get, metadata=token_of("asha"))).pause_reason == ""
+
+
 async def test_a_pause_leaves_a_start_on_its_way(rows: Rows, start_runner: StartRunner) -> None:
     await rows.add_config("a")
     start = await rows.command("a", "START")

@@ -28,6 +28,7 @@ WELL: dict[str, Any] = {
     "dropped": {},
     "scrip_master": "v1",
     "scrip_master_day": "",
+    "scrip_master_problem": "",
     "epoch": 1,
 }
 
@@ -48,6 +49,7 @@ WELL: dict[str, Any] = {
         ({"seconds_since_tick": None}, "LIVE", ""),
         ({"rotated": ("NSE:X-EQ",), "rotation_problem": "throttled"}, "LIVE", "rotation: throttled"),
         ({"rotation_problem": "throttled"}, "LIVE", ""),
+        ({"scrip_master_problem": "it has shrunk"}, "LIVE", "scrip master: it has shrunk"),
         ({"open_instruments": 0}, "LIVE", ""),
         ({"stale": 2}, "STALE", "2 instruments get no ticks in an open market"),
         (

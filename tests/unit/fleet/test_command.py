@@ -91,6 +91,15 @@ def test_a_pause_outlives_a_stop_and_a_start() -> None:
     assert not judge("RESUME", stopped.wish).wish.is_paused
 
 
+def test_every_reason_of_a_pause_is_kept_until_it_is_resumed() -> None:
+    paused = judge("PAUSE", wish("STOPPED", "STOPPED"), "lunch").wish
+    assert paused.pause_reason == "lunch"
+    twice = judge("PAUSE", judge("PAUSE", paused, "NSE:XYZ-EQ is gone").wish, "lunch")
+    assert (twice.status, twice.wish.pause_reason) == ("DONE", "lunch; NSE:XYZ-EQ is gone")
+    assert judge("PAUSE", judge("PAUSE", wish("STOPPED", "STOPPED")).wish, "late").wish.pause_reason == "late"
+    assert judge("RESUME", twice.wish).wish.pause_reason == ""
+
+
 @pytest.mark.parametrize(("verb", "is_paused"), [("PAUSE", True), ("RESUME", False)])
 def test_what_is_so_already_is_done_at_once(verb: str, is_paused: bool) -> None:
     before = replace(wish("RUNNING", "RUNNING", held=True), is_paused=is_paused)

@@ -64,6 +64,7 @@ class StrategyConfig(Base):
     generation: Mapped[BigInt] = mapped_column(server_default=text("0"))
     process_generation: Mapped[BigInt] = mapped_column(server_default=text("0"))
     is_paused: Mapped[bool] = mapped_column(server_default=text("false"))
+    pause_reason: Mapped[str] = mapped_column(server_default=text("''"))
     is_killed: Mapped[bool] = mapped_column(server_default=text("false"))
     on_crash: Mapped[str] = mapped_column(server_default=text("'RESUME'"))
     schedule: Mapped[dict[str, Any] | None]

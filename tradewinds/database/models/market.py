@@ -55,6 +55,7 @@ class ScripMasterCopy(Base):
     version: Mapped[str] = mapped_column(primary_key=True)
     trade_day: Mapped[dt.date] = mapped_column(index=True)
     row_count: Mapped[int]
+    rows_by_exchange: Mapped[dict[str, int]] = mapped_column(JSONB)
     content: Mapped[bytes]
     fetched_at: Mapped[dt.datetime]
     created_at: Mapped[CreatedAt]
