@@ -7,6 +7,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ARGS   ?=
 
+# Compiled once and kept, also where the environment says otherwise: every test and every service starts from it.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help up test chaos install proto contracts lint format types bench lock clean
 
@@ -17,7 +20,7 @@ up: $(STAMP) ## Start everything on this machine: a strategy trades within secon
 	@exec $(BIN)/tradewinds up $(ARGS)
 
 test: $(STAMP) ## Run every test against real parts (ARGS="-k orders")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 chaos: export CHAOS_ROUNDS ?= 15
 chaos: export FLEET_STRATEGIES ?= 30

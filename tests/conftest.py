@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -33,6 +34,33 @@ settings.register_profile(
     "tradewinds", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("tradewinds")
+
+# Most tests wait for processes: one worker runs whole stacks, and the others fill the time of two cores in between.
+WORKERS = 4
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """What `-n auto` of `make test` means."""
+    from tests.support.workers import workers_for
+
+    return workers_for(config.args, WORKERS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Which tests stay together."""
+    from tests.support.workers import StacksOneByOne
+
+    return StacksOneByOne(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In one process the fast tests come first; with workers, what takes longest."""
+    if hasattr(config, "workerinput"):
+        from tests.support.workers import stacks_first
+
+        stacks_first(items)
 
 
 @pytest.fixture(scope="session")

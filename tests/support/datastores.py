@@ -15,7 +15,6 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import psutil
 
-from tradewinds.database import migrations
 from tradewinds.embedded.postgres import EmbeddedPostgres
 from tradewinds.embedded.valkey import EmbeddedValkey
 
@@ -89,6 +88,10 @@ class PostgresForTests:
 
     def migrate_template(self) -> None:
         """Migrate once; every test's database is a copy."""
+        from tradewinds.database import (
+            migrations,
+        )  # half a second of imports that a run without a database does not need
+
         self._execute(f"CREATE DATABASE {_TEMPLATE}")
         self._runner.run(migrations.upgrade(self._url_of(_TEMPLATE)))
 

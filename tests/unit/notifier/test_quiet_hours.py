@@ -86,7 +86,13 @@ windows = st.builds(Window, minutes, st.integers(0, 1440), st.frozensets(st.inte
 def moments_around_changes(zone: ZoneInfo) -> list[datetime]:
     """A day before each change of a year's clocks, and the change itself."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    hours = [start + timedelta(hours=number) for number in range(366 * 24)]
+    days = [start + timedelta(days=number) for number in range(367)]
+    hours = [
+        day + timedelta(hours=number)
+        for day, following in pairwise(days)
+        if day.astimezone(zone).utcoffset() != following.astimezone(zone).utcoffset()
+        for number in range(25)
+    ]
     return [
         hour
         for hour, following in pairwise(hours)
