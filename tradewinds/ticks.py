@@ -6,6 +6,7 @@ One record is 74 bytes, little endian. Prices are integers in ten-thousandths of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -28,10 +29,16 @@ TICK_DTYPE: Final = np.dtype(
     ]
 )
 
+_SHARD_FACTOR: Final = 31
+
 # In `flags`: the price was read by request, not streamed.
 REST_FLAG: Final = 1
 
 TickArray = npt.NDArray[Any]
+Int64Array = npt.NDArray[np.int64]
+
+# A record as bytes that numpy need not look into: moving five of them costs a twentieth of moving five structures.
+_OPAQUE: Final = np.dtype((np.void, TICK_DTYPE.itemsize))
 
 
 def unpack(payload: bytes) -> TickArray:
@@ -39,6 +46,40 @@ def unpack(payload: bytes) -> TickArray:
     return np.frombuffer(payload, dtype=TICK_DTYPE)
 
 
+def joined(parts: Sequence[TickArray]) -> TickArray:
+    """All of them, one behind the other; what `np.concatenate` does, without its 40 us for structures."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.frombuffer(bytearray(b"".join([part.tobytes() for part in parts])), dtype=TICK_DTYPE)
+
+
+def opaque(ticks: TickArray) -> npt.NDArray[np.void]:
+    """The same records, to be moved and not to be read."""
+    return ticks.view(_OPAQUE)
+
+
+def instrument_code(exchange_type: int, token: int) -> int:
+    """Exchange type and token in one integer: what an instrument is called on the tick path."""
+    return exchange_type << 32 | token
+
+
+def instrument_codes(ticks: TickArray) -> Int64Array:
+    """`instrument_code` of each tick."""
+    codes: Int64Array = ticks["exchange_type"].astype(np.int64)
+    codes <<= 32
+    codes |= ticks["token"]
+    return codes
+
+
 def shard_of(exchange_type: int, token: int, shards: int) -> int:
     """The shard that an instrument's ticks go to: all of one instrument in one stream, so their order holds."""
-    return (token * 31 + exchange_type) % shards
+    return (token * _SHARD_FACTOR + exchange_type) % shards
+
+
+def shards_of(ticks: TickArray, shards: int) -> Int64Array:
+    """`shard_of` of each tick."""
+    numbers: Int64Array = ticks["token"].astype(np.int64)
+    numbers *= _SHARD_FACTOR
+    numbers += ticks["exchange_type"]
+    numbers %= shards
+    return numbers

@@ -6,9 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from engine_server.feed.instrument_codes import instrument_codes
 from engine_server.feed.tick_routes import Int64Array
-from tradewinds.ticks import TICK_DTYPE, TickArray
+from tradewinds.ticks import TickArray, instrument_codes, joined
 
 CAPACITY: Final = 20_000  # ticks: a second of a busy market, 1.5 MB
 
@@ -38,7 +37,7 @@ class Backlog:
         """Everything that waits."""
         waiting, self._waiting, self._count = self._waiting, [], 0
         self._limit = self._capacity
-        return waiting[0] if len(waiting) == 1 else np.concatenate([np.empty(0, TICK_DTYPE), *waiting])
+        return joined(waiting)
 
     def give_back(self, ticks: TickArray) -> None:
         """What could not be written: older than all that waits, and only the newest of each instrument is still worth it."""
@@ -52,7 +51,7 @@ class Backlog:
         return dropped
 
     def _coalesce(self) -> None:
-        ticks = np.concatenate(self._waiting)
+        ticks = joined(self._waiting)
         kept = ticks[newest(instrument_codes(ticks))]
         self._dropped += len(ticks) - len(kept)
         self._waiting, self._count = [kept], len(kept)

@@ -18,13 +18,12 @@ from engine_server.bars.domain.trades import TICK
 from engine_server.bars.market_hours import Market, MarketHours, market_of
 from engine_server.feed.bar_keeper import BarKeeper
 from engine_server.feed.bar_publisher import BarPublisher
-from engine_server.feed.instrument_codes import instrument_code, instrument_codes
 from engine_server.feed.placement import Instruments
 from tradewinds.bars import STREAM, Bar
 from tradewinds.clock import MarketClock
 from tradewinds.instruments import Instrument, InstrumentKey
 from tradewinds.telemetry import get_logger
-from tradewinds.ticks import REST_FLAG, TickArray
+from tradewinds.ticks import REST_FLAG, TickArray, instrument_code, instrument_codes
 
 log = get_logger("feed.bars")
 

@@ -23,7 +23,6 @@ from engine_server.feed.download import download
 from engine_server.feed.feed_lease import FeedLease
 from engine_server.feed.feed_state import FeedFacts, SocketFacts, StatePublisher
 from engine_server.feed.inbox import FrameInbox
-from engine_server.feed.instrument_codes import instrument_code
 from engine_server.feed.instrument_keeper import InstrumentKeeper, MasterRules
 from engine_server.feed.instrument_publisher import InstrumentPublisher
 from engine_server.feed.listing import Listing
@@ -54,6 +53,7 @@ from tradewinds.config import BrokerSettings, load
 from tradewinds.database.session import Database
 from tradewinds.ids import new_id
 from tradewinds.service import Service
+from tradewinds.ticks import instrument_code
 
 
 class Feed:
@@ -168,6 +168,7 @@ class Feed:
     async def close(self) -> None:
         """Let another feed take over at once."""
         await self._lease.release()
+        await self._ticks.close()
         await self._source.close()
 
     async def _take_over(self) -> None:

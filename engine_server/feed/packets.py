@@ -19,49 +19,51 @@ from tradewinds.instruments import EXCHANGE_TYPE
 from tradewinds.ticks import TICK_DTYPE, TickArray
 
 _TOKEN_BYTES: Final = 25
-_LTP_FIELDS: Final[list[Any]] = [
-    ("mode", "u1"),
-    ("exchange_type", "u1"),
-    ("token", f"S{_TOKEN_BYTES}"),
-    ("sequence", "<i8"),
-    ("exchange_ms", "<i8"),
-    ("last_price", "<i8"),
-]
-_QUOTE_FIELDS: Final[list[Any]] = [
-    *_LTP_FIELDS,
-    ("last_quantity", "<i8"),
-    ("average_price", "<i8"),
-    ("volume", "<i8"),
-    ("total_buy_quantity", "<f8"),
-    ("total_sell_quantity", "<f8"),
-    ("open", "<i8"),
-    ("high", "<i8"),
-    ("low", "<i8"),
-    ("close", "<i8"),
-]
+# What every layout has in a row, as one block of words: taken out at once, since at a few ticks a batch the number of numpy calls
+# is what costs. Some are doubles that nobody reads.
+(
+    _SEQUENCE,
+    _EXCHANGE_MS,
+    _LAST_PRICE,
+    _LAST_QUANTITY,
+    _AVERAGE_PRICE,
+    _VOLUME,
+    _TOTAL_BUY_QUANTITY,
+    _TOTAL_SELL_QUANTITY,
+    _OPEN,
+    _HIGH,
+    _LOW,
+    _CLOSE,
+    _LAST_TRADED_SECONDS,
+    _OPEN_INTEREST,
+    _OPEN_INTEREST_CHANGE,  # the broker fills it with garbage
+) = range(15)
+_LTP_WORDS, _QUOTE_WORDS, _SNAP_WORDS = _LAST_PRICE + 1, _CLOSE + 1, _OPEN_INTEREST_CHANGE + 1
 _LEVEL: Final = np.dtype([("flag", "<i2"), ("quantity", "<i8"), ("price", "<i8"), ("orders", "<i2")])
-_SNAP_FIELDS: Final[list[Any]] = [
-    *_QUOTE_FIELDS,
-    ("last_traded_seconds", "<i8"),
-    ("open_interest", "<i8"),
-    ("open_interest_change", "<f8"),  # the broker fills it with garbage
-    ("buys", _LEVEL, 5),
-    ("sells", _LEVEL, 5),
-    ("upper_circuit", "<i8"),
-    ("lower_circuit", "<i8"),
+_DEPTH_FIELDS: Final[list[Any]] = [
+    ("levels", _LEVEL, 10),  # five of each side, the best first: buys, sells
+    ("circuits", "<i8", 2),  # upper, lower
     ("year_high", "<i8"),
     ("year_low", "<i8"),
 ]
+_BEST_OF_EACH_SIDE: Final = slice(None, None, 5)
+
+
+def _layout(words: int, *more: Any) -> np.dtype[Any]:
+    head = [("mode", "u1"), ("exchange_type", "u1"), ("token", f"S{_TOKEN_BYTES}"), ("words", "<i8", words)]
+    return np.dtype([*head, *more])
+
+
 LTP, QUOTE, SNAP_QUOTE = 1, 2, 3
 _DEPTH_BYTES: Final = 443  # twenty levels, without a price: never asked for
 LAYOUTS: Final[Mapping[int, np.dtype[Any]]] = {
-    LTP: np.dtype(_LTP_FIELDS),
-    QUOTE: np.dtype(_QUOTE_FIELDS),
-    SNAP_QUOTE: np.dtype(_SNAP_FIELDS),
+    LTP: _layout(_LTP_WORDS),
+    QUOTE: _layout(_QUOTE_WORDS),
+    SNAP_QUOTE: _layout(_SNAP_WORDS, *_DEPTH_FIELDS),
 }
 MODE_OF_LENGTH: Final[Mapping[int, int]] = {layout.itemsize: mode for mode, layout in LAYOUTS.items()}
 
-_BUY_FLAG, _SELL_FLAG = 1, 0
+_FLAG_OF_EACH_SIDE: Final = np.array([1, 0], np.int16)
 _CURRENCY: Final = EXCHANGE_TYPE["CDS"]
 _MAX_TOKEN: Final = 2**32 - 1  # the tick record's u4
 _TOKENS_REMEMBERED: Final = 16_384
@@ -132,24 +134,29 @@ def decode_layout(mode: int, joined: bytes, received_ns: Int64Array) -> DecodedT
 
 def _decode_raw(mode: int, raw: npt.NDArray[Any], received_ns: Int64Array) -> tuple[DecodedTicks, BoolArray]:
     tokens = np.fromiter(map(_token_number, raw["token"].tolist()), np.int64, len(raw))
-    price, exchange_ms, exchange_type = raw["last_price"], raw["exchange_ms"], raw["exchange_type"]
-    most = _MOST[exchange_type]
+    words: Int64Array = raw["words"].T.copy()
+    price, exchange_ms = words[_LAST_PRICE], words[_EXCHANGE_MS]
+    most = _MOST.take(raw["exchange_type"])
     sane_price = (price > 0) & (price <= most)
     sane_time = (exchange_ms > 0) & (exchange_ms < _MAX_EXCHANGE_MS)
-    right_mode, within = raw["mode"] == mode, _within_band(mode, raw)
-    good: BoolArray = right_mode & (tokens >= 0) & sane_price & sane_time & within
+    right_mode, known_token, within = raw["mode"] == mode, tokens >= 0, _within_band(mode, raw, price)
+    good: BoolArray = right_mode & known_token & sane_price & sane_time & within
     rejected: Mapping[str, int] = {}
-    if not good.all():
-        rejected = _reasons(right_mode, most > 0, tokens >= 0, sane_price, sane_time, within)
-        raw, tokens, received_ns = raw[good], tokens[good], received_ns[good]
-    return DecodedTicks(_tick_records(raw, mode, tokens, received_ns), raw["sequence"].copy(), rejected), good
+    if np.count_nonzero(good) != len(good):
+        rejected = _reasons(right_mode, most > 0, known_token, sane_price, sane_time, within)
+        raw, tokens, words, received_ns, most = raw[good], tokens[good], words[:, good], received_ns[good], most[good]
+    sequences = words[_SEQUENCE].copy()
+    return DecodedTicks(_tick_records(raw, mode, tokens, words, most, received_ns), sequences, rejected), good
 
 
-def _within_band(mode: int, raw: npt.NDArray[Any]) -> BoolArray:
+def _within_band(mode: int, raw: npt.NDArray[Any], price: Int64Array) -> BoolArray:
     """Whether the price is not far beyond the day's band: bands move during the day, and the packet may have an older one."""
     if mode != SNAP_QUOTE:
         return np.ones(len(raw), np.bool_)
-    price, upper, lower = raw["last_price"], raw["upper_circuit"], raw["lower_circuit"]
+    upper, lower = raw["circuits"].T.copy()
+    inside: BoolArray = (price <= upper) & (price >= lower)
+    if np.count_nonzero(inside) == len(inside):
+        return inside
     within: BoolArray = ((upper <= 0) | (price // _BAND_SLACK <= upper)) & (price >= lower // _BAND_SLACK)
     return within
 
@@ -171,39 +178,35 @@ def _token_number(text: bytes) -> int:
     return number if number <= _MAX_TOKEN else -1
 
 
-def _tick_records(raw: npt.NDArray[Any], mode: int, tokens: Int64Array, received_ns: Int64Array) -> TickArray:
+def _tick_records(
+    raw: npt.NDArray[Any], mode: int, tokens: Int64Array, words: Int64Array, most: Int64Array, received_ns: Int64Array
+) -> TickArray:
     ticks = np.zeros(len(raw), dtype=TICK_DTYPE)
-    ticks["exchange_type"] = raw["exchange_type"]
-    ticks["token"] = tokens
-    ticks["exchange_ms"] = raw["exchange_ms"]
-    ticks["received_ns"] = received_ns
-    # All prices at once: at a few ticks a batch the number of numpy calls is what costs.
+    ticks["exchange_type"], ticks["token"], ticks["received_ns"] = raw["exchange_type"], tokens, received_ns
+    words = np.maximum(words, 0)
+    ticks["exchange_ms"] = words[_EXCHANGE_MS]
     prices = np.zeros((4, len(raw)), np.int64)
-    prices[0] = raw["last_price"]
+    prices[0] = words[_LAST_PRICE]
     if mode >= QUOTE:
-        ticks["last_quantity"] = np.minimum(np.maximum(raw["last_quantity"], 0), _MAX_I4)
-        ticks["volume"] = np.maximum(raw["volume"], 0)
-        prices[1] = raw["close"]
+        ticks["last_quantity"], ticks["volume"] = np.minimum(words[_LAST_QUANTITY], _MAX_I4), words[_VOLUME]
+        prices[1] = words[_CLOSE]
     if mode == SNAP_QUOTE:
-        ticks["open_interest"] = np.maximum(raw["open_interest"], 0)
-        prices[2] = _best(raw["buys"][:, 0], _BUY_FLAG)
-        prices[3] = _best(raw["sells"][:, 0], _SELL_FLAG)
-    e4 = _to_e4(prices, raw["exchange_type"])
+        ticks["open_interest"] = words[_OPEN_INTEREST]
+        prices[2:] = _best(raw["levels"][:, _BEST_OF_EACH_SIDE]).T
+    e4 = _to_e4(prices, most, raw["exchange_type"])
     ticks["last_price_e4"], ticks["close_price_e4"], ticks["bid_price_e4"], ticks["ask_price_e4"] = e4
     return ticks
 
 
-def _best(level: npt.NDArray[Any], flag: int) -> Int64Array:
-    """The price of the best level; 0 where nobody stands there."""
-    price: Int64Array = level["price"] * ((level["flag"] == flag) & (level["quantity"] > 0))
+def _best(levels: npt.NDArray[Any]) -> Int64Array:
+    """The prices of the best levels, buys then sells; 0 where nobody stands there."""
+    price: Int64Array = levels["price"] * ((levels["flag"] == _FLAG_OF_EACH_SIDE) & (levels["quantity"] > 0))
     return price
 
 
-def _to_e4(prices: Int64Array, exchange_type: npt.NDArray[np.uint8]) -> Int64Array:
+def _to_e4(prices: Int64Array, most: Int64Array, exchange_type: npt.NDArray[np.uint8]) -> Int64Array:
     """Ten-thousandths of a rupee, in the same shape; 0 for what is no price."""
-    most = _MOST[exchange_type]
     sane = prices * ((prices > 0) & (prices <= most))
-    currency = exchange_type == _CURRENCY
-    if currency.any():
-        return np.where(currency, sane // 1000, sane * 100)
+    if _CURRENCY in exchange_type.tobytes():
+        return np.where(exchange_type == _CURRENCY, sane // 1000, sane * 100)
     return sane * 100

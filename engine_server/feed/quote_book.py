@@ -12,11 +12,9 @@ from typing import Any, Final
 import numpy as np
 from redis.asyncio import Redis
 
-from engine_server.feed.backlog import newest
-from engine_server.feed.instrument_codes import instrument_codes
-from engine_server.feed.tick_routes import NO_ROUTES, BoolArray, TickRoutes
+from engine_server.feed.tick_routes import NO_ROUTES, BoolArray, Int64Array, TickRoutes
 from tradewinds import redis_keys
-from tradewinds.ticks import TICK_DTYPE, TickArray, unpack
+from tradewinds.ticks import TICK_DTYPE, TickArray, instrument_codes, opaque, unpack
 
 # What a quote says of the market, beside when it was heard of.
 _SAID: Final = ("last_price_e4", "bid_price_e4", "ask_price_e4", "volume", "open_interest", "exchange_ms")
@@ -41,13 +39,10 @@ class QuoteBook:
         self._routes, self._records, self._unwritten = routes, records, unwritten
         self._in_doubt = True
 
-    def take(self, ticks: TickArray) -> None:
-        """New quotes, to be written with the next ticks."""
-        last = ticks[newest(instrument_codes(ticks))] if len(ticks) > 1 else ticks
-        slots = self._routes.slots(instrument_codes(last))
-        wanted = slots >= 0
-        self._records[slots[wanted]] = last[wanted]
-        self._unwritten[slots[wanted]] = True
+    def take(self, ticks: TickArray, slots: Int64Array) -> None:
+        """New quotes in order of arrival, each of its slot, to be written with the next ticks."""
+        opaque(self._records)[slots] = opaque(ticks)  # of several of one instrument numpy keeps the last
+        self._unwritten[slots] = True
 
     def differ(self, ticks: TickArray) -> BoolArray:
         """Which of these say something else than the quote that is kept; all of them are wanted, one an instrument."""
@@ -63,7 +58,7 @@ class QuoteBook:
         if not len(slots):
             return []
         self._unwritten[slots] = False
-        keys, payload, size = self._routes.keys, self._records[slots].tobytes(), TICK_DTYPE.itemsize
+        keys, payload, size = self._routes.keys, opaque(self._records)[slots].tobytes(), TICK_DTYPE.itemsize
         items: list[bytes] = []
         for position, slot in enumerate(slots.tolist()):
             items += (keys[slot], payload[position * size : (position + 1) * size])

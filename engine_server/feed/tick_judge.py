@@ -13,16 +13,16 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from engine_server.feed.instrument_codes import instrument_codes
 from engine_server.feed.packets import DecodedTicks
 from engine_server.feed.tick_routes import NO_ROUTES, BoolArray, Int64Array, TickRoutes
-from tradewinds.ticks import TICK_DTYPE, TickArray
+from tradewinds.ticks import TICK_DTYPE, TickArray, instrument_codes
 
 _OLD_MS: Final = 60_000
 _FUTURE_MS: Final = 120_000  # our clock may be wrong by so much before a login fails
 _ANCIENT_MS: Final = 370 * 86_400_000  # longer than any contract that still trades has been silent
 _ABSURD_FACTOR: Final = 10
 _NEVER: Final = -1
+_NUMBER, _TIME, _PRICE = range(3)
 _ANY: Final = np.iinfo(np.int64).max  # a remembered number that no number is above: the time alone decides
 
 
@@ -40,14 +40,18 @@ class MarketMoment(NamedTuple):
 
 @dataclass(frozen=True)
 class Judged:
-    """`news` go to everybody; `quotes` are old, are dated back to when they were true, and only say what the last price was."""
+    """`news` go to everybody, each of its slot; `quotes` are old, are dated back to when they were true, and only say what the
+    last price was.
+    """
 
     news: TickArray
+    slots: Int64Array
     quotes: TickArray
     dropped: Mapping[str, int] = field(default_factory=dict)
 
 
-_NONE: Final = np.empty(0, TICK_DTYPE)
+_NO_TICKS: Final = np.empty(0, TICK_DTYPE)
+_NO_SLOTS: Final = np.empty(0, np.int64)
 
 
 class TickJudge:
@@ -55,17 +59,17 @@ class TickJudge:
 
     def __init__(self) -> None:
         self.routes = NO_ROUTES
-        self._numbers, self._times, self._prices = (np.empty(0, np.int64) for _ in range(3))
+        self._memory = np.empty((3, 0), np.int64)  # by `_NUMBER`, `_TIME` and `_PRICE`, and slot
+        self._newest_ms = _NEVER  # no remembered time is later
         self._ever_wanted: set[int] = set()
 
     def want(self, routes: TickRoutes) -> None:
         """Ticks of these from now on; what is known of them is kept."""
         before = self.routes.slots(routes.codes)
         known = before >= 0
-        self._numbers, self._times, self._prices = (
-            _carried(memory, before, known) for memory in (self._numbers, self._times, self._prices)
-        )
-        self.routes = routes
+        memory = np.full((3, len(before)), _NEVER, np.int64)
+        memory[:, known] = self._memory[:, before[known]]
+        self._memory, self.routes = memory, routes
         self._ever_wanted.update(routes.codes.tolist())
 
     def expect(self, codes: set[int]) -> None:
@@ -74,17 +78,15 @@ class TickJudge:
 
     def reconnected(self) -> None:
         """A new connection may number from the beginning; its first ticks are news only where their time is."""
-        self._numbers[self._times != _NEVER] = _ANY
+        self._memory[_NUMBER, self._memory[_TIME] != _NEVER] = _ANY
 
     def remember(self, ticks: TickArray) -> None:
         """What a feed before us has published already: one tick an instrument."""
         slots = self.routes.slots(instrument_codes(ticks))
         wanted = slots >= 0
         slots, ticks = slots[wanted], ticks[wanted]
-        newer = ticks["exchange_ms"] > self._times[slots]
-        slots, ticks = slots[newer], ticks[newer]
-        self._numbers[slots] = _ANY
-        self._times[slots], self._prices[slots] = ticks["exchange_ms"], ticks["last_price_e4"]
+        newer = ticks["exchange_ms"] > self._memory[_TIME, slots]
+        self._take_unnumbered(ticks[newer], slots[newer])
 
     def has_future(self, decoded: DecodedTicks, moment: MarketMoment) -> bool:
         """Whether a tick is from later than now: either it is wrong, or the market clock has jumped and we have not heard."""
@@ -93,23 +95,25 @@ class TickJudge:
     def judge(self, decoded: DecodedTicks, moment: MarketMoment | None) -> Judged:
         """Sort out one batch. Without a moment (the market clock is not known yet) nothing is too old or too new."""
         dropped = Counter(decoded.rejected)
+        if not len(decoded.ticks):
+            return Judged(_NO_TICKS, _NO_SLOTS, _NO_TICKS, dropped)
         ticks, numbers, codes = decoded.ticks, decoded.sequences, instrument_codes(decoded.ticks)
-        slots = self.routes.slots(codes)
+        slots, times = self.routes.slots(codes), ticks["exchange_ms"].copy()
         good = slots >= 0
-        if not good.all():
+        if not _every(good):
             dropped.update(self._misses(codes[~good]))
-        good &= self._drop("absurd", good, ~self._plausible(ticks, slots), dropped)
+        good &= self._drop("absurd", good, self._leaps(ticks, slots), dropped)
         if moment is not None:
-            self._times[self._times > moment.horizon_ms] = _NEVER  # from another life of the market clock
-            good &= self._drop("future", good, ticks["exchange_ms"] > moment.horizon_ms, dropped)
-            good &= self._drop("ancient", good, ticks["exchange_ms"] < moment.now_ms - _ANCIENT_MS, dropped)
-        if not good.all():
-            ticks, numbers, slots = ticks[good], numbers[good], slots[good]
-        forward = self._forward(ticks, numbers, slots)
-        if not forward.all():
-            dropped["regressed"] += int(np.count_nonzero(~forward))
-            ticks = ticks[forward]
-        return _by_age(ticks, moment, dropped)
+            self._forget_beyond(moment.horizon_ms)
+            good &= self._drop("future", good, times > moment.horizon_ms, dropped)
+            good &= self._drop("ancient", good, times < moment.now_ms - _ANCIENT_MS, dropped)
+        if not _every(good):
+            ticks, numbers, slots, times = ticks[good], numbers[good], slots[good], times[good]
+        forward = self._forward(np.stack((numbers, times, ticks["last_price_e4"])), slots)
+        if not _every(forward):
+            dropped["regressed"] += len(forward) - int(np.count_nonzero(forward))
+            ticks, slots, times = ticks[forward], slots[forward], times[forward]
+        return _by_age(ticks, slots, times, moment, dropped)
 
     def sampled(self, ticks: TickArray) -> TickArray:
         """Of quotes that were asked for, those that are wanted, plausible, and not older than what is known: an answer may come
@@ -117,107 +121,107 @@ class TickJudge:
         """
         slots = self.routes.slots(instrument_codes(ticks))
         good = slots >= 0
-        good &= self._plausible(ticks, slots)
-        good &= ticks["exchange_ms"] >= self._times[slots] if len(self._times) else good
-        ticks, slots = ticks[good], slots[good]
-        self._numbers[slots] = _ANY
-        self._times[slots], self._prices[slots] = ticks["exchange_ms"], ticks["last_price_e4"]
-        return ticks
+        good &= ~self._leaps(ticks, slots)
+        good &= ticks["exchange_ms"] >= self._memory[_TIME, slots] if len(self.routes.codes) else good
+        self._take_unnumbered(ticks[good], slots[good])
+        return ticks[good]
+
+    def _take_unnumbered(self, ticks: TickArray, slots: Int64Array) -> None:
+        """Remember ticks that have no number; one an instrument."""
+        self._memory[_NUMBER, slots] = _ANY
+        self._memory[_TIME, slots], self._memory[_PRICE, slots] = ticks["exchange_ms"], ticks["last_price_e4"]
+        self._newest_ms = max(self._newest_ms, int(ticks["exchange_ms"].max(initial=_NEVER)))
+
+    def _forget_beyond(self, horizon_ms: int) -> None:
+        """Times of another life of the market clock."""
+        if self._newest_ms > horizon_ms:
+            times = self._memory[_TIME]
+            times[times > horizon_ms] = _NEVER
+            self._newest_ms = int(times.max(initial=_NEVER))
 
     def _misses(self, codes: Int64Array) -> Counter[str]:
         """What nobody wants any more, and what nobody ever asked for."""
         return Counter("unwanted" if code in self._ever_wanted else "stranger" for code in codes.tolist())
 
-    def _plausible(self, ticks: TickArray, slots: Int64Array) -> BoolArray:
+    def _leaps(self, ticks: TickArray, slots: Int64Array) -> BoolArray:
+        """Whose price is implausible beside yesterday's."""
         if not len(self.routes.codes):
-            return np.ones(len(ticks), np.bool_)
-        price, close = ticks["last_price_e4"], ticks["close_price_e4"]
-        leaps = (price // _ABSURD_FACTOR > close) | (price < close // _ABSURD_FACTOR)
-        plausible: BoolArray = ~leaps | (close == 0) | self.routes.may_leap[slots]
-        return plausible
+            return np.zeros(len(ticks), np.bool_)
+        price, close = ticks["last_price_e4"].copy(), ticks["close_price_e4"].copy()
+        leaps: BoolArray = (price // _ABSURD_FACTOR > close) | (price < close // _ABSURD_FACTOR)
+        if np.count_nonzero(leaps):
+            leaps &= (close != 0) & ~self.routes.may_leap[slots]
+        return leaps
 
     @staticmethod
     def _drop(reason: str, good: BoolArray, bad: BoolArray, dropped: Counter[str]) -> BoolArray:
-        if count := int(np.count_nonzero(good & bad)):
+        if np.count_nonzero(bad) and (count := int(np.count_nonzero(good & bad))):
             dropped[reason] += count
         return ~bad
 
-    def _forward(self, ticks: TickArray, numbers: Int64Array, slots: Int64Array) -> BoolArray:
-        """Which ticks are newer than all before of their instrument, earlier ones of this batch among them; remembers them."""
-        if not len(slots):
-            return np.empty(0, np.bool_)
-        order = np.argsort(slots, kind="stable")
-        slot, number = slots[order], numbers[order]
-        time, price = ticks["exchange_ms"][order], ticks["last_price_e4"][order]
-        first = np.empty(len(slot), np.bool_)
-        first[0], first[1:] = True, slot[1:] != slot[:-1]
-        newer = _is_newer(
-            number,
-            time,
-            price,
-            before=(
-                np.where(first, self._numbers[slot], np.roll(number, 1)),
-                np.where(first, self._times[slot], np.roll(time, 1)),
-                np.where(first, self._prices[slot], np.roll(price, 1)),
-            ),
-            is_index=self.routes.is_index[slot],
-        )
-        if newer.all():
-            last = np.append(first[1:], True)
-            at = slot[last]
-            self._numbers[at], self._times[at], self._prices[at] = number[last], time[last], price[last]
+    def _forward(self, said: Int64Array, slots: Int64Array) -> BoolArray:
+        """Which ticks (number, time and price) are newer than all before of their instrument, earlier ones of this batch among
+        them; remembers them.
+        """
+        order = slots.argsort(kind="stable")
+        slot, now = slots.take(order), said.take(order, axis=1)
+        before = self._memory.take(slot, axis=1)
+        again = slot[1:] == slot[:-1]
+        repeats = np.count_nonzero(again)
+        if repeats:
+            before[:, 1:][:, again] = now[:, :-1][:, again]
+        newer = _is_newer(now, before, self.routes.is_index.take(slot))
+        if not _every(newer):
+            newer = self._one_by_one(slot, now)
+        elif repeats:
+            last = np.append(~again, True)
+            self._remember(slot[last], now[:, last])
         else:
-            newer = self._one_by_one(slot, number, time, price)
+            self._remember(slot, now)
         forward = np.empty(len(slot), np.bool_)
         forward[order] = newer
         return forward
 
-    def _one_by_one(self, slot: Int64Array, number: Int64Array, time: Int64Array, price: Int64Array) -> BoolArray:
+    def _remember(self, slot: Int64Array, now: Int64Array) -> None:
+        self._memory[:, slot] = now
+        self._newest_ms = max(self._newest_ms, int(now[_TIME].max(initial=_NEVER)))
+
+    def _one_by_one(self, slot: Int64Array, now: Int64Array) -> BoolArray:
         """The rare batch in which something goes back: each tick is compared with the last one that was taken."""
         newer = np.empty(len(slot), np.bool_)
         for position, at in enumerate(slot.tolist()):
-            one = slice(position, position + 1)
-            newer[one] = _is_newer(
-                number[one],
-                time[one],
-                price[one],
-                before=(self._numbers[at], self._times[at], self._prices[at]),
-                is_index=self.routes.is_index[at],
-            )
+            one, this = slice(position, position + 1), slice(at, at + 1)
+            newer[one] = _is_newer(now[:, one], self._memory[:, this], self.routes.is_index[this])
             if newer[position]:
-                self._numbers[at], self._times[at], self._prices[at] = number[position], time[position], price[position]
+                self._remember(slot[one], now[:, one])
         return newer
 
 
-def _is_newer(
-    number: Int64Array,
-    time: Int64Array,
-    price: Int64Array,
-    *,
-    before: tuple[Int64Array, Int64Array, Int64Array],
-    is_index: BoolArray,
-) -> BoolArray:
+def _is_newer(now: Int64Array, before: Int64Array, is_index: BoolArray) -> BoolArray:
     """A newer number or a newer time: numbers begin again every day, and then the time goes on. Those of an index mean nothing:
     there another price at the same time is news."""
-    last_number, last_time, last_price = before
-    by_number = np.where(is_index, (time == last_time) & (price != last_price), number > last_number)
-    newer: BoolArray = by_number | (time > last_time)
+    by_number: BoolArray = now[_NUMBER] > before[_NUMBER]
+    if np.count_nonzero(is_index):
+        changed = (now[_TIME] == before[_TIME]) & (now[_PRICE] != before[_PRICE])
+        by_number = np.where(is_index, changed, by_number)
+    newer: BoolArray = by_number | (now[_TIME] > before[_TIME])
     return newer
 
 
-def _carried(memory: Int64Array, before: Int64Array, known: BoolArray) -> Int64Array:
-    carried = np.full(len(before), _NEVER, np.int64)
-    carried[known] = memory[before[known]]
-    return carried
+def _every(flags: BoolArray) -> bool:
+    """`flags.all()` in a third of its time."""
+    return int(np.count_nonzero(flags)) == len(flags)
 
 
-def _by_age(ticks: TickArray, moment: MarketMoment | None, dropped: Mapping[str, int]) -> Judged:
+def _by_age(
+    ticks: TickArray, slots: Int64Array, times: Int64Array, moment: MarketMoment | None, dropped: Mapping[str, int]
+) -> Judged:
     if moment is None:
-        return Judged(ticks, _NONE, dropped)
-    age_ms = moment.now_ms - ticks["exchange_ms"]
+        return Judged(ticks, slots, _NO_TICKS, dropped)
+    age_ms = moment.now_ms - times
     old = age_ms > _OLD_MS * max(1.0, moment.rate)
-    if not old.any():
-        return Judged(ticks, _NONE, dropped)
+    if not np.count_nonzero(old):
+        return Judged(ticks, slots, _NO_TICKS, dropped)
     quotes = ticks[old]
     quotes["received_ns"] -= (age_ms[old] / max(moment.rate, 1e-3) * 1e6).astype(np.int64)
-    return Judged(ticks[~old], quotes, dropped)
+    return Judged(ticks[~old], slots[~old], quotes, dropped)

@@ -10,9 +10,8 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-import numpy as np
 import prometheus_client
 from prometheus_client import Histogram
 from redis.asyncio import Redis
@@ -20,16 +19,15 @@ from redis.exceptions import RedisError
 
 from engine_server.feed.backlog import Backlog
 from engine_server.feed.inbox import FrameInbox
-from engine_server.feed.instrument_codes import instrument_codes
 from engine_server.feed.market_time import MarketTime
 from engine_server.feed.packets import DecodedTicks, decode
 from engine_server.feed.quote_book import QuoteBook
 from engine_server.feed.tick_judge import TickJudge
 from engine_server.feed.tick_routes import TickRoutes
-from tradewinds import redis_keys
+from engine_server.feed.tick_writer import TickWriter
 from tradewinds.database.reconnecting import describe
 from tradewinds.telemetry import get_logger
-from tradewinds.ticks import TickArray
+from tradewinds.ticks import TickArray, instrument_codes
 
 log = get_logger("feed.ticks")
 
@@ -46,7 +44,6 @@ _COALESCE_SECONDS: Final = 0.001
 _WRITE_DEADLINE_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 0.1
 _MEND_SECONDS: Final = 1.0
-_STREAMS: Final = [redis_keys.tick_stream(shard) for shard in range(redis_keys.TICK_SHARDS)]
 # What the market does by itself: said in numbers only.
 _ORDINARY: Final = frozenset({"unwanted", "regressed", "sampled"})
 
@@ -77,13 +74,14 @@ class TickPath:
         sink: TickSink,
     ) -> None:
         """`may_write` is False while another feed may be publishing: what comes waits, the newest of each."""
-        self._redis = redis
+        self._writer = TickWriter(redis)
         self._inbox = inbox
         self._quotes = quotes
         self._market_time = market_time
         self._may_write = may_write
         self._sink = sink
         self._judge = TickJudge()
+        self._routes = self._judge.routes  # those that everything that was written went by
         self._backlog = Backlog()
         self._filled = asyncio.Event()
         # An old quote that is written again must not overtake a new one.
@@ -145,10 +143,11 @@ class TickPath:
         judged = self._judge.judge(decoded, moment)
         for reason, count in judged.dropped.items():
             self._drop(reason, count)
-        self._quotes.take(judged.quotes)
+        if len(judged.quotes):
+            self._take_quotes(judged.quotes)
         if len(judged.news):
             self.last_tick_ns = int(judged.news["received_ns"][-1])
-            self._quotes.take(judged.news)
+            self._quotes.take(judged.news, judged.slots)
             self._backlog.add(judged.news)
             self._sink.take(judged.news)
         if len(judged.news) or len(judged.quotes):
@@ -161,8 +160,15 @@ class TickPath:
         if not len(good):
             return
         self._backlog.add(good[self._quotes.differ(good)])
-        self._quotes.take(good)
+        self._take_quotes(good)
         self._filled.set()
+
+    def _take_quotes(self, ticks: TickArray) -> None:
+        self._quotes.take(ticks, self._judge.routes.slots(instrument_codes(ticks)))
+
+    async def close(self) -> None:
+        """Let the connection to Redis go."""
+        await self._writer.close()
 
     async def write(self) -> None:
         """Write what waits, for ever; what fails is tried again with whatever is newest then."""
@@ -188,10 +194,10 @@ class TickPath:
         if not self._may_write():
             return False
         async with self._writing:
-            ticks = self._backlog.take()
+            ticks = self._still_wanted(self._backlog.take())
             try:
                 async with asyncio.timeout(_WRITE_DEADLINE_SECONDS):
-                    await self._send(ticks)
+                    await self._writer.write(ticks, self._quotes.unwritten())
             except (RedisError, OSError, TimeoutError) as e:
                 self._quotes.doubt()
                 if len(ticks):
@@ -206,25 +212,12 @@ class TickPath:
             FLUSH_SECONDS.observe((time.time_ns() - int(ticks["received_ns"][0])) / 1e9)
         return True
 
-    async def _send(self, ticks: TickArray) -> None:
-        quotes = self._quotes.unwritten()
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for shard, payload in self._by_shard(ticks):
-                command: list[Any] = ["XADD", _STREAMS[shard], "MAXLEN", "~", redis_keys.TICK_STREAM_LENGTH]
-                pipeline.execute_command(*command, "*", "t", payload)
-            if quotes:
-                pipeline.execute_command("HSET", redis_keys.QUOTES, *quotes)
-            await pipeline.execute()
-
-    def _by_shard(self, ticks: TickArray) -> list[tuple[int, bytes]]:
-        """Payloads by shard; what is no longer wanted is left out."""
-        routes = self._judge.routes
-        slots = routes.slots(instrument_codes(ticks))
-        if not len(routes.codes):
-            return []
-        shards = np.where(slots >= 0, routes.shards[slots], len(_STREAMS))
-        found = ((shard, ticks[shards == shard]) for shard in range(len(_STREAMS)))
-        return [(shard, part.tobytes()) for shard, part in found if len(part)]
+    def _still_wanted(self, ticks: TickArray) -> TickArray:
+        """Without what nobody wants any more: what waits may have come before the wishes changed."""
+        if self._judge.routes is self._routes:
+            return ticks
+        self._routes = self._judge.routes
+        return ticks[self._routes.slots(instrument_codes(ticks)) >= 0]
 
     def _drop(self, reason: str, count: int) -> None:
         if count:

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine_server.feed.instrument_codes import instrument_code
-from tradewinds import redis_keys
 from tradewinds.instruments import Instrument
-from tradewinds.ticks import shard_of
+from tradewinds.ticks import instrument_code
 
 Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -27,7 +25,6 @@ class TickRoutes:
 
     codes: Int64Array
     keys: tuple[bytes, ...]
-    shards: npt.NDArray[np.uint8]
     is_index: BoolArray
     may_leap: BoolArray
 
@@ -35,9 +32,8 @@ class TickRoutes:
         """The slot of each code; -1 for what is not wanted."""
         if not len(self.codes):
             return np.full(len(codes), -1, np.int64)
-        found: Int64Array = np.searchsorted(self.codes, codes)
-        found[found == len(self.codes)] = 0
-        found[self.codes[found] != codes] = -1
+        found: Int64Array = self.codes.searchsorted(codes)
+        found[self.codes.take(found, mode="clip") != codes] = -1
         return found
 
 
@@ -45,11 +41,9 @@ def routes(instruments: Iterable[Instrument]) -> TickRoutes:
     """The table of these instruments."""
     by_code = sorted((instrument_code(i.exchange_type, int(i.token)), i) for i in _distinct(instruments))
     wanted = [instrument for _, instrument in by_code]
-    shards = [shard_of(i.exchange_type, int(i.token), redis_keys.TICK_SHARDS) for i in wanted]
     return TickRoutes(
         codes=_array((code for code, _ in by_code), np.int64),
         keys=tuple(i.key.encode() for i in wanted),
-        shards=_array(shards, np.uint8),
         is_index=_array((not i.is_tradable for i in wanted), np.bool_),
         may_leap=_array((i.kind == "OPT" for i in wanted), np.bool_),
     )

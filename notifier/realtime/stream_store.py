@@ -22,10 +22,10 @@ from redis.exceptions import RedisError, ResponseError
 
 from notifier.realtime import wire
 from notifier.realtime.cursor import EPOCH_BYTES, START
-from notifier.realtime.exchange import Command, Exchange
 from tradewinds import redis_keys
 from tradewinds.config import RedisSettings
 from tradewinds.database.redis_connection import NO_MAINTENANCE_NOTICES, telling_loss
+from tradewinds.database.redis_exchange import Command, Exchange
 
 STREAM_ERRORS: Final = (RedisError, OSError, TimeoutError)
 _SOCKET_SECONDS: Final = 3.0
