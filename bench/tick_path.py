@@ -7,27 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import psutil
-from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from bench.ceilings import xadd_to_reader
+from bench.feed_rig import Stores, stores
 from bench.result import Result, percentile
 from sandbox.universe import DEFAULT_UNIVERSE
-from tests.support.datastores import temporary_state_dir
 from tests.support.feed_process import FeedProcess, TickReader, is_state, log_in, wish, write_session
 from tests.support.sandbox_process import SandboxProcess
-from tradewinds.config import DatabaseSettings
-from tradewinds.database import migrations
-from tradewinds.database.session import Database
-from tradewinds.embedded.postgres import EmbeddedPostgres
-from tradewinds.embedded.valkey import EmbeddedValkey
 from tradewinds.ticks import TICK_DTYPE
 
 _RATES = (1_000, 5_000)
@@ -35,53 +25,27 @@ _WARM_SECONDS, _SECONDS = 2.0, 6.0
 _CEILING_ROUNDS = 2_000
 
 
-@dataclass(frozen=True)
-class _Stores:
-    database: Database
-    database_url: str
-    redis: Redis
-    redis_url: str
-    folder: Path
-
-
 async def run() -> list[Result]:
     """Latency at each rate, real milliseconds."""
     results: list[Result] = []
-    async with _stores() as stores:
-        floor = await xadd_to_reader(stores.redis, bytes(TICK_DTYPE.itemsize), _CEILING_ROUNDS)
+    async with stores() as there:
+        floor = await xadd_to_reader(there.redis, bytes(TICK_DTYPE.itemsize), _CEILING_ROUNDS)
         for rate in _RATES:
-            results += await _at(rate, stores, floor)
+            results += await _at(rate, there, floor)
     return results
 
 
-@asynccontextmanager
-async def _stores() -> AsyncIterator[_Stores]:
-    with temporary_state_dir() as folder:
-        postgres, valkey = EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey")
-        await asyncio.gather(postgres.start(), valkey.start())
-        await migrations.upgrade(postgres.url)
-        database = Database(DatabaseSettings(url=SecretStr(postgres.url)))
-        redis = Redis.from_url(valkey.url)
-        try:
-            await database.connect()
-            yield _Stores(database, postgres.url, redis, valkey.url, folder)
-        finally:
-            await redis.aclose()
-            await database.close()
-            await asyncio.gather(postgres.stop(), valkey.stop())
-
-
-async def _at(rate: int, stores: _Stores, floor: list[float]) -> list[Result]:
-    await stores.redis.flushall()
-    await stores.database.pool.execute("DELETE FROM market_subscriptions")
+async def _at(rate: int, there: Stores, floor: list[float]) -> list[Result]:
+    await there.redis.flushall()
+    await there.database.pool.execute("DELETE FROM market_subscriptions")
     async with SandboxProcess(arguments=("--ticks-per-second", str(rate))) as sandbox:
-        feed = FeedProcess(stores.database_url, stores.redis_url, sandbox, stores.folder)
-        await write_session(stores.database, feed.seal_key, await log_in(sandbox))
-        await wish(stores.database, *(f"{i.exchange}:{i.symbol.upper()}" for i in DEFAULT_UNIVERSE))
+        feed = FeedProcess(there.database_url, there.redis_url, sandbox, there.folder)
+        await write_session(there.database, feed.seal_key, await log_in(sandbox))
+        await wish(there.database, *(f"{i.exchange}:{i.symbol.upper()}" for i in DEFAULT_UNIVERSE))
         async with feed:
-            await is_state(stores.redis, "LIVE")
+            await is_state(there.redis, "LIVE")
             await asyncio.sleep(_WARM_SECONDS)
-            return await _measure(rate, stores.redis, sandbox, feed, floor)
+            return await _measure(rate, there.redis, sandbox, feed, floor)
 
 
 async def _measure(

@@ -8,15 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+import numpy as np
 from prometheus_client import Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from strategy_runner.tick_rows import TickRow
 from tradewinds import redis_keys
+from tradewinds.database.redis_exchange import Exchange
 from tradewinds.instruments import Instrument
 from tradewinds.telemetry import get_logger
-from tradewinds.ticks import TICK_DTYPE, unpack
+from tradewinds.ticks import TICK_DTYPE, TickArray, instrument_code, instrument_codes, unpack
 
 log = get_logger("ticks")
 
@@ -24,8 +26,6 @@ _BLOCK_MS: Final = 1_000
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 
 _ROUTED = Counter("tradewinds_runner_ticks_routed_total", "Ticks given to a strategy, once per strategy")
-
-Token = tuple[int, int]  # exchange type, broker's token
 
 
 class TickSink(Protocol):
@@ -49,7 +49,7 @@ class Follower:
     """One strategy's interest in prices."""
 
     sink: TickSink
-    keys: dict[Token, str]
+    keys: dict[int, str]  # by `instrument_code`
     stale: frozenset[str] = frozenset()
     told: set[str] = field(default_factory=set)  # instruments that have had a live price
 
@@ -59,12 +59,14 @@ class TickReader:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._exchange = Exchange(redis)
         self._followers: dict[str, Follower] = {}
-        self._routes: dict[Token, list[Follower]] = {}
+        self._codes = np.empty(0, np.int64)  # all that are followed, ascending
+        self._routes: list[tuple[str, list[Follower]]] = []  # of each: its key, and who follows it
 
     async def follow(self, config_id: str, sink: TickSink, instruments: Iterable[Instrument]) -> None:
         """Replace what a strategy follows; it is given the last known price of each instrument first."""
-        keys = {(i.exchange_type, int(i.token)): i.key for i in instruments}
+        keys = {instrument_code(i.exchange_type, int(i.token)): i.key for i in instruments}
         known = self._followers.get(config_id)
         if known is not None and known.sink is sink:
             known.keys, follower = keys, known
@@ -82,23 +84,32 @@ class TickReader:
 
     async def run(self) -> None:
         """Read for ever; a Redis that is away is asked again, and the reading goes on where it was."""
-        positions: dict[Any, Any] = {}
+        positions: dict[bytes, bytes] = {}
         pause = 0.1
         while True:
             try:
                 if not positions:
                     positions = await self._latest_positions()
-                batches: list[Any] = await self._redis.xread(positions, block=_BLOCK_MS) or []  # type: ignore[assignment] # RESP2
+                payloads = await self._read(positions)
                 pause = 0.1
             except (RedisError, OSError, TimeoutError) as e:
                 log.warning_throttled("unreachable", error=repr(e))
                 await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311 - jitter
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 continue
-            for stream, entries in batches:
-                positions[stream.decode()] = entries[-1][0]
-                payloads = [fields.get(b"t", b"") for _id, fields in entries]
-                self._route(b"".join(payload for payload in payloads if _is_whole(payload)))
+            self._route(b"".join(payload for payload in payloads if _is_whole(payload)))
+
+    async def _read(self, positions: dict[bytes, bytes]) -> list[bytes]:
+        """What came after `positions`, which move on; waits for something."""
+        [streams] = await self._exchange.ask(
+            [("XREAD", "BLOCK", _BLOCK_MS, "STREAMS", *positions.keys(), *positions.values())]
+        )
+        payloads = []
+        # A list of pairs, or a map where the connection speaks RESP3.
+        for stream, entries in streams.items() if isinstance(streams, dict) else streams or ():
+            positions[stream] = entries[-1][0]
+            payloads += [fields[1] for _id, fields in entries if fields[0] == b"t"]
+        return payloads
 
     def set_stale(self, stale: frozenset[str]) -> None:
         """Prices of these are missing, and of no others."""
@@ -110,29 +121,38 @@ class TickReader:
         for follower in self._followers.values():
             _tell_stale(follower, frozenset(follower.keys.values()))
 
-    async def _latest_positions(self) -> dict[Any, Any]:
+    async def _latest_positions(self) -> dict[bytes, bytes]:
         """Only what comes from now on. `$` would be looked up anew in each call, and lose what came in between."""
         streams = [redis_keys.tick_stream(shard) for shard in range(redis_keys.TICK_SHARDS)]
         last: list[Any] = [await self._redis.xrevrange(stream, count=1) for stream in streams]
-        return {stream: entries[0][0] if entries else "0-0" for stream, entries in zip(streams, last, strict=True)}
+        return {
+            stream.encode(): entries[0][0] if entries else b"0-0" for stream, entries in zip(streams, last, strict=True)
+        }
 
     def _route(self, payload: bytes) -> None:
         """Records of `tradewinds.ticks` to those who follow them."""
+        if not payload or not self._routes:
+            return
         touched: set[Follower] = set()
         routed = 0
-        for record in unpack(payload).tolist():
-            followers = self._routes.get((record[0], record[2]))
-            if not followers:
-                continue
-            row = _row(followers[0].keys[record[0], record[2]], record)
+        for place, record in self._followed(unpack(payload)):
+            key, followers = self._routes[place]
+            row = _row(key, record)
             routed += len(followers)
             for follower in followers:
-                follower.told.add(row[0])
+                follower.told.add(key)
                 follower.sink.offer_tick(row)
             touched.update(followers)
         _ROUTED.inc(routed)
         for follower in touched:
             follower.sink.flush_ticks()
+
+    def _followed(self, ticks: TickArray) -> Iterable[tuple[int, tuple[int, ...]]]:
+        """Those that anybody follows, each with its place in `_routes`; the whole market passes here, a few of it are for us."""
+        codes = instrument_codes(ticks)
+        places = self._codes.searchsorted(codes)
+        known = self._codes.take(places, mode="clip") == codes
+        return zip(places[known].tolist(), ticks[known].tolist(), strict=True)
 
     async def _tell_last_prices(self, follower: Follower) -> None:
         wanted = [key for key in follower.keys.values() if key not in follower.told]
@@ -150,11 +170,12 @@ class TickReader:
         follower.sink.flush_ticks()
 
     def _rebuild_routes(self) -> None:
-        routes: dict[Token, list[Follower]] = {}
+        routes: dict[int, tuple[str, list[Follower]]] = {}
         for follower in self._followers.values():
-            for token in follower.keys:
-                routes.setdefault(token, []).append(follower)
-        self._routes = routes
+            for code, key in follower.keys.items():
+                routes.setdefault(code, (key, []))[1].append(follower)
+        self._codes = np.array(sorted(routes), np.int64)
+        self._routes = [routes[code] for code in sorted(routes)]
 
 
 def _tell_stale(follower: Follower, stale: frozenset[str]) -> None:

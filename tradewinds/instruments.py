@@ -35,7 +35,7 @@ class UnknownInstrumentError(ValueError):
     """The symbol names no instrument, or more than one."""
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One row of the scrip master, in our terms. Prices in rupees; `tick_size` 0 for what cannot be traded (an index).
 
     Written as an array (150 K of them are kept and read at once): the order of the fields is the format, new ones come last.

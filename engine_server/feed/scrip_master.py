@@ -43,7 +43,7 @@ class ScripMasterError(ValueError):
     """The scrip master cannot be trusted; the last good one stays in force."""
 
 
-class _Row(msgspec.Struct):
+class _Row(msgspec.Struct, gc=False):
     """What we read of a row; whatever else is in it does not matter."""
 
     token: _Cell = ""
