@@ -20,6 +20,7 @@ from notifier.realtime.hub import Hub
 from notifier.realtime.publisher import Publisher
 from notifier.realtime.reader import Reader
 from notifier.realtime.replay import LiveStreams
+from notifier.realtime.room_keeper import RoomKeeper
 from notifier.realtime.stream_store import STREAM_ERRORS, StreamStore, connect
 from notifier.rpc import messages
 from notifier.rpc.servicer import NotifierServicer
@@ -92,6 +93,7 @@ async def _assemble(
     running.spawn("reader", Reader(streams, hub).run())
     running.spawn("publisher", publisher.run())
     running.spawn("gap marker", publisher.mark_gaps())
+    running.spawn("room keeper", RoomKeeper(streams).run())
     running.spawn("trimmer", _trim(streams, settings.ttl_seconds))
     canary = Canary(publisher, hub, ids.new_id("canary"), settings.canary_seconds)
     running.spawn("canary", canary.run())

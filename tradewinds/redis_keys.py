@@ -19,7 +19,7 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `md:categories` | hash | none, rewritten daily | feed | `exchange|kind|underlying` -> how many instruments |
 | `nt:live:{shard}` | stream, MAXLEN ~ | NOTIFICATION_TTL_SECONDS by trimming | notifier | `b` = notifications, `i` = index; `g` = missing |
 | `nt:epoch` | string | none | notifier | random name of this life of the store: gone with the streams |
-| `nt:dedupe:{n}:{user}:{key}` | string | 300 s | notifier | notification id of the first send; `~id`, 3 s: being sent |
+| `nt:dedupe:{n}:{user}:{key}` | string | 5 to 300 s | notifier | id of the first send; `~id`, 3 s: being sent |
 | `nt:group:{user}:{channel}:{type}` | string | the user's grouping window | notifier | messages of this type in this window |
 | `nt:limit:{user}:{channel}:{n}` | string | the user's n-th rate limit | notifier | messages in this window |
 | `od:committed` | channel | - | engine | the engine that has just committed order events |
@@ -30,6 +30,7 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
 INSTRUMENTS: Final = "md:instruments"
@@ -56,9 +57,10 @@ BARS_WANTED_LENGTH: Final = 1_000
 FEED_EVENT_STREAM_LENGTH: Final = 1_000
 NOTIFICATION_SHARDS: Final = 8
 NOTIFICATION_STREAM_LENGTH: Final = 20_000
-NOTIFICATION_STREAM_BYTES: Final = 32 * 1024 * 1024  # about; a burst shortens the history, not the memory
+NOTIFICATION_STREAM_BYTES: Final = 32 * 1024 * 1024  # about, and at most; a burst shortens the history, not the memory
 NOTIFICATION_EPOCH: Final = "nt:epoch"
-DEDUPE_TTL_SECONDS: Final = 300
+DEDUPE_TTL_SECONDS: Final = 300  # at most
+_LONGEST_DEDUPE_KEY: Final = 96
 STRATEGY_LOG_LENGTH: Final = 2_000
 STRATEGY_LOG_TTL_SECONDS: Final = 7 * 24 * 3600
 
@@ -79,8 +81,12 @@ def notification_stream(shard: int) -> str:
 
 
 def notification_dedupe(user_id: str, key: str) -> str:
-    """The key that remembers a dedupe key of one user; the length of the user id keeps `a:b` + `c` from being `a` + `b:c`."""
-    return f"nt:dedupe:{len(user_id)}:{user_id}:{key}"
+    """The key that remembers a dedupe key of one user; the length of the user id keeps `a:b` + `c` from being `a` + `b:c`.
+
+    A long one is there by its digest, so that each takes about as much memory as any other.
+    """
+    name = f"nt:dedupe:{len(user_id)}:{user_id}:{key}"
+    return name if len(name) <= _LONGEST_DEDUPE_KEY else f"nt:dedupe:#{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 def notification_group(user_id: str, channel: str, type_: str) -> str:

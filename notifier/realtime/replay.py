@@ -21,7 +21,6 @@ from tradewinds.telemetry import get_logger
 
 log = get_logger("notifier.replay")
 
-_PAGE: Final = 100
 # A history that takes longer is not worth a reconnect storm's memory: list instead.
 _REPLAY_SECONDS: Final = 5.0
 _CATCH_UP_SECONDS: Final = 2.0
@@ -111,13 +110,13 @@ class LiveStreams:
         """Every entry after `cursor` up to number `end`; raises `_NotThereError` unless all of them are there."""
         start = cursor.entry + 1 if cursor.index == WHOLE_ENTRY else cursor.entry
         while True:
-            epoch, state, entries = await self._store.history(cursor.shard, start, end, _PAGE)
+            epoch, state, entries = await self._store.history(cursor.shard, start, end)
             # A cursor ahead of everything was made by a store that has forgotten it.
             if epoch != cursor.epoch or not state.has_everything_after(start - 1) or state.last < cursor.entry:
                 raise _NotThereError
             for entry in entries:
                 yield entry
-            if len(entries) < _PAGE:
+            if not entries or entries[-1].number >= end:
                 return
             start = entries[-1].number + 1
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from notifier.realtime import wire
 from notifier.realtime.cursor import EPOCH_BYTES, START
+from notifier.realtime.room import Reading, Room
 from tradewinds import redis_keys
 from tradewinds.config import RedisSettings
 from tradewinds.database.redis_connection import NO_MAINTENANCE_NOTICES, telling_loss
@@ -32,6 +34,9 @@ _SOCKET_SECONDS: Final = 3.0
 _CONNECT_SECONDS: Final = 1.0
 _MAX_CONNECTIONS: Final = 32
 _READ_COUNT: Final = 100
+# About what one answer may hold: until it is read, it is in Redis' own memory.
+_READ_BYTES: Final = 8 * 1024 * 1024
+_HISTORY_BYTES: Final = 2 * 1024 * 1024
 _TRIM_COUNT: Final = 100
 _STREAMS: Final = tuple(redis_keys.notification_stream(shard) for shard in range(redis_keys.NOTIFICATION_SHARDS))
 _SHARD_OF_STREAM: Final = {stream.encode(): shard for shard, stream in enumerate(_STREAMS)}
@@ -48,7 +53,7 @@ return found
 """
 _REMEMBER: Final = """
 local keys, values = unpack(cmsgpack.unpack(ARGV[2]))
-for i, key in ipairs(keys) do redis.call('SET', key, values[i], 'EX', ARGV[1]) end
+for i, key in ipairs(keys) do redis.call('SET', key, values[i], 'PX', ARGV[1]) end
 """
 # In another life of the store everybody is told anyway: a mark would tell them twice.
 _MARK_GAP: Final = """
@@ -65,6 +70,11 @@ class Entry:
     number: int
     frames: bytes | None
     index: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """In bytes, about."""
+        return len(self.frames or b"") + len(self.index)
 
 
 @dataclass(frozen=True)
@@ -98,10 +108,12 @@ def connect(settings: RedisSettings) -> Redis:
 class StreamStore:
     """Everything that is said to Redis about streams. Each method raises one of `STREAM_ERRORS` when it does not answer."""
 
-    def __init__(self, client: Redis, *, stream_bytes: int = redis_keys.NOTIFICATION_STREAM_BYTES) -> None:
+    def __init__(self, client: Redis) -> None:
         self._client = client
-        self._stream_bytes = stream_bytes
-        self._entry_bytes = 0.0
+        self.room = Room()
+        # The usual size of an entry, of those that are written here, by shard, and of those that are read.
+        self._written_bytes = [0.0] * redis_keys.NOTIFICATION_SHARDS
+        self._read_bytes = 0.0
         self._claim = client.register_script(_CLAIM)
         self._reading = Exchange(client)
         self._writing = Exchange(client)
@@ -125,24 +137,27 @@ class StreamStore:
     async def read(self, positions: Sequence[int], block_ms: int) -> tuple[bytes | None, list[Entry]]:
         """What came after `positions`, waiting up to `block_ms`; with the epoch as it is right after."""
         places = (_id(position) for position in positions)
+        count = self._count(_READ_BYTES // redis_keys.NOTIFICATION_SHARDS)
         found, epoch = await self._reading.ask(
             [
-                ("XREAD", "COUNT", _READ_COUNT, "BLOCK", block_ms, "STREAMS", *_STREAMS, *places),
+                ("XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", *_STREAMS, *places),
                 ("GET", redis_keys.NOTIFICATION_EPOCH),
             ]
         )
         # A list of pairs, or a map where the connection speaks RESP3.
         streams = found.items() if isinstance(found, dict) else found or ()
-        return epoch, [
+        entries = [
             _entry(_SHARD_OF_STREAM[stream], entry_id, dict(zip(fields[::2], fields[1::2], strict=True)))
             for stream, rows in streams
             for entry_id, fields in rows
         ]
+        for entry in entries:
+            self._read_bytes = _usual(self._read_bytes, entry.size)
+        return epoch, entries
 
-    async def history(
-        self, shard: int, start: int, end: int, count: int
-    ) -> tuple[bytes | None, ShardState, list[Entry]]:
-        """Up to `count` entries from number `start` to `end`, with epoch and state at the same instant."""
+    async def history(self, shard: int, start: int, end: int) -> tuple[bytes | None, ShardState, list[Entry]]:
+        """The first ones of the entries from number `start` to `end`, with epoch and state at the same instant."""
+        count = self._count(_HISTORY_BYTES)
         pipeline = self._client.pipeline(transaction=True)
         pipeline.get(redis_keys.NOTIFICATION_EPOCH)
         pipeline.xinfo_stream(_STREAMS[shard])
@@ -150,6 +165,10 @@ class StreamStore:
         epoch, info, rows = await pipeline.execute(raise_on_error=False)
         _raise_first(epoch, rows)
         return epoch, _state(info), [_entry(shard, entry_id, fields) for entry_id, fields in rows]
+
+    def _count(self, wanted_bytes: int) -> int:
+        """How many entries make about so many bytes."""
+        return max(1, min(_READ_COUNT, int(wanted_bytes / max(1.0, self._read_bytes))))
 
     async def append(self, entries: Sequence[tuple[int, bytes, bytes]], remember: Mapping[str, str]) -> None:
         """Append (shard, frames, index) entries and remember dedupe keys, all or nothing."""
@@ -159,7 +178,7 @@ class StreamStore:
                 _STREAMS[shard],
                 "MAXLEN",
                 "~",
-                self._length(len(frames) + len(index)),
+                self._length_with(shard, len(frames) + len(index)),
                 "1-*",
                 wire.FRAMES_FIELD,
                 frames,
@@ -170,16 +189,30 @@ class StreamStore:
         ]
         if remember:
             # Not EVALSHA: after a flush of scripts it would fail inside the transaction, when the entries are written already.
-            commands.append(("EVAL", _REMEMBER, 0, redis_keys.DEDUPE_TTL_SECONDS, _packed(remember)))
+            commands.append(("EVAL", _REMEMBER, 0, int(self.room.remember_seconds * 1_000), _packed(remember)))
         answers = await self._writing.ask([("MULTI",), *commands, ("EXEC",)])
         _raise_first(*answers[-1])
 
-    def _length(self, entry_bytes: int) -> int:
-        """How many entries a stream keeps: fewer when they are large, so that a burst costs history and not memory."""
-        self._entry_bytes += (entry_bytes - self._entry_bytes) / 100
-        return int(
-            min(redis_keys.NOTIFICATION_STREAM_LENGTH, max(1.0, self._stream_bytes / max(1.0, self._entry_bytes)))
-        )
+    def _length_with(self, shard: int, entry_bytes: int) -> int:
+        """How many entries the stream keeps, now that there comes one of this size."""
+        self._written_bytes[shard] = _usual(self._written_bytes[shard], entry_bytes)
+        return self._length(shard)
+
+    def _length(self, shard: int) -> int:
+        """Fewer when they are large, so that a burst costs history and not memory."""
+        usual = max(1.0, self._written_bytes[shard] or self._read_bytes)
+        return int(min(redis_keys.NOTIFICATION_STREAM_LENGTH, max(1.0, self.room.stream_bytes / usual)))
+
+    async def cut(self) -> None:
+        """Have every stream keep to its room now: where Redis is full, no write comes to do it."""
+        for shard, stream in enumerate(_STREAMS):
+            await self._client.xtrim(stream, maxlen=self._length(shard), approximate=True)
+
+    async def reading(self) -> Reading:
+        """How full Redis is."""
+        info: Any = await self._client.info("memory", "stats", "keyspace")
+        keys = sum(count["expires"] for name, count in info.items() if name.startswith("db"))
+        return Reading(info["used_memory"], info["maxmemory"], keys, info["expired_keys"], time.monotonic())
 
     async def mark_gap(self, shard: int, epoch: bytes) -> None:
         """Say in the stream that something is missing, if it is still the same life of the store."""
@@ -218,6 +251,11 @@ class StreamStore:
         await self._reading.close()
         await self._writing.close()
         await self._client.aclose()
+
+
+def _usual(usual: float, size: int) -> float:
+    """A mean of the last ones that learns of larger ones sooner: too much memory is worse than too little history."""
+    return usual + (size - usual) / (8 if size > usual else 100)
 
 
 def _packed(values: Mapping[str, str]) -> bytes:

@@ -55,10 +55,8 @@ class LateStore(StreamStore):
         await asyncio.sleep(self._chance.random() * 0.02)
         return await super().read(positions, block_ms)
 
-    async def history(
-        self, shard: int, start: int, end: int, count: int
-    ) -> tuple[bytes | None, ShardState, list[Entry]]:
-        answer = await super().history(shard, start, end, count)
+    async def history(self, shard: int, start: int, end: int) -> tuple[bytes | None, ShardState, list[Entry]]:
+        answer = await super().history(shard, start, end)
         await asyncio.sleep(self._chance.random() * 0.02)
         return answer
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from redis.exceptions import OutOfMemoryError
 
+from notifier.realtime.room_keeper import RoomKeeper
 from notifier.realtime.stream_store import ShardState, StreamStore, connect
 from tests.unit.notifier.builders import a_notification, an_entry
 from tradewinds.config import RedisSettings
+from tradewinds.embedded.valkey import EmbeddedValkey
 from tradewinds.redis_keys import NOTIFICATION_SHARDS
 
 NOWHERE = [0] * NOTIFICATION_SHARDS
@@ -31,7 +36,7 @@ async def test_entries_of_a_shard_are_numbered_from_one_without_a_hole(store: St
     await append(store, 1, 2, 3)
     _, entries = await store.read(NOWHERE, 100)
     assert [(entry.shard, entry.number) for entry in entries] == [(3, 1), (3, 2), (3, 3)]
-    epoch, state, rest = await store.history(3, 2, 3, 10)
+    epoch, state, rest = await store.history(3, 2, 3)
     assert (epoch, state, [entry.number for entry in rest]) == (None, ShardState(first=1, last=3), [2, 3])
 
 
@@ -69,3 +74,39 @@ async def test_a_claim_is_held_by_one_until_it_ends(store: StreamStore) -> None:
     assert await store.claim({"nt:dedupe:a:1": "~n3"}, 60_000) == {"nt:dedupe:a:1": "n1"}
     await store.release(["nt:dedupe:a:1"])
     assert await store.claim({"nt:dedupe:a:1": "~n4"}, 60_000) == {}
+
+
+async def test_a_burst_costs_history_and_never_fills_redis(state_dir: Path) -> None:
+    """Entries of several times its memory, beside what others have there."""
+    async with EmbeddedValkey(state_dir / "valkey", max_memory="24mb") as valkey:
+        client = connect(RedisSettings(url=SecretStr(valkey.url)))
+        store = StreamStore(client)
+        keeper = RoomKeeper(store)
+        await client.set("somebody:elses", bytes(8 * 2**20))
+        for number in range(160):
+            if number % 10 == 0:
+                await keeper.look()
+            message = "x" * (200 if number < 50 else 4_000)
+            entry = an_entry(number % NOTIFICATION_SHARDS, *[a_notification(message=message)] * 100)
+            await store.append([entry], {f"nt:dedupe:1:a:{number}-{key}": "ntf-" + "0" * 26 for key in range(50)})
+        assert (await store.reading()).fullness < 0.9
+        _, states = await store.begin()
+        assert all(state.first is not None and state.last == 20 for state in states)
+        await store.close()
+
+
+async def test_where_others_fill_redis_the_streams_give_way_though_nothing_can_be_written(state_dir: Path) -> None:
+    async with EmbeddedValkey(state_dir / "valkey", max_memory="24mb") as valkey:
+        client = connect(RedisSettings(url=SecretStr(valkey.url)))
+        store = StreamStore(client)
+        entry = an_entry(3, *[a_notification(message="x" * 4_000)] * 100)
+        for _ in range(10):
+            await store.append([entry], {})
+        with contextlib.suppress(OutOfMemoryError):
+            for number in range(1_000):
+                await client.set(f"somebody:elses:{number}", bytes(64 * 1024))
+        with pytest.raises(OutOfMemoryError):
+            await store.append([entry], {})
+        await RoomKeeper(store).look()
+        await store.append([entry], {})
+        await store.close()
