@@ -9,6 +9,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from notifier import garbage
 from notifier.alerts.assembly import Alerts, start_alerts
 from notifier.following import Following
 from notifier.heartbeat import Heartbeat, HeartbeatSettings
@@ -120,6 +121,7 @@ async def _serve(running: service.Service, parts: _Parts) -> None:
     try:
         grpc_address = await parts.grpc.start(host, parts.settings.grpc_port, ["tradewinds.v1.Notifier"])
         metrics = f"{host}:{service.serve_metrics(running)}"
+        garbage.settle()
         running.ready(grpc=grpc_address, http=http_address, metrics=metrics)
         await running.run_until_stopped()
         await _hand_over_alerts(parts.alerts)

@@ -17,6 +17,7 @@ from prometheus_client import Counter, Histogram
 
 from notifier.alerts.domain.vocabulary import Measure
 from notifier.alerts.fire_store import Fired, FireStore
+from notifier.alerts.together import first_to_end
 from notifier.alerts.wording import amount, message, storm_message, storm_title, title
 from notifier.notification import MAXIMUM_MESSAGE, NewNotification
 from tradewinds.clock import Clock
@@ -34,6 +35,7 @@ BLIND_TYPE: Final = "PRICE_ALERT_BLIND"
 _PASSING: Final[tuple[type[Exception], ...]] = (UnavailableError, *PASSING_FAULTS)
 _SWEEP_SECONDS: Final = 2.0
 _LOST_AFTER: Final = timedelta(seconds=3)
+_NOTED_AFTER_SECONDS: Final = 0.25
 _AT_ONCE: Final = 200
 _WAITING: Final = 5_000  # beyond this the table is the queue
 _NAMED_IDS: Final = 50
@@ -62,6 +64,8 @@ class Teller:
         self._kept_for = kept_for
         self._waiting: deque[_Waiting] = deque()
         self._given = asyncio.Event()
+        self._told: list[Fired] = []
+        self._has_told = asyncio.Event()
 
     def tell(self, fires: Sequence[Fired]) -> None:
         """These have just been committed; those of a storm, and what does not fit, wait in the table."""
@@ -81,7 +85,10 @@ class Teller:
         self._given.set()
 
     async def run(self) -> None:
-        """Hand on, for ever, in order."""
+        """Hand on, for ever, in order; and write down what has been told, which nobody waits for."""
+        await first_to_end(self._tell(), self._note_told())
+
+    async def _tell(self) -> None:
         backoff = Backoff(cap_seconds=1.0)
         while True:
             await self._given.wait()
@@ -91,14 +98,31 @@ class Teller:
                 continue
             try:
                 await self._hand_on([one.notification for one in some])
-                await self._mark([one.fire for one in some if one.fire is not None])
             except _PASSING as e:
                 log.warning_throttled("waits", error=describe(e), waiting=len(self._waiting))
                 await asyncio.sleep(backoff.next_delay())
                 continue
             backoff.reset()
+            self._count([one.fire for one in some if one.fire is not None])
             for _ in some:
                 self._waiting.popleft()
+
+    async def _note_told(self) -> None:
+        """A little later, together. What a crash leaves unwritten is handed on again, under its key, and makes nothing new."""
+        backoff = Backoff(cap_seconds=1.0)
+        while True:
+            await self._has_told.wait()
+            await asyncio.sleep(_NOTED_AFTER_SECONDS)
+            self._has_told.clear()
+            some, self._told = self._told, []
+            try:
+                await self._store.told(some)
+                backoff.reset()
+            except PASSING_FAULTS as e:
+                log.warning_throttled("unnoted", error=describe(e), fires=len(some))
+                self._told = [*some, *self._told]
+                self._has_told.set()
+                await asyncio.sleep(backoff.next_delay())
 
     async def sweep(self) -> None:
         """Hand on what is left, for ever."""
@@ -106,7 +130,8 @@ class Teller:
             try:
                 while fires := await self._store.untold(_LOST_AFTER):
                     await self._hand_on([_notification(fire) for fire in fires])
-                    await self._mark(fires)
+                    self._observe(fires)
+                    await self._store.told(fires)
                 for group in await self._store.groups():
                     await self._hand_on_together(group)
                 await self._store.forget(self._kept_for)
@@ -127,12 +152,16 @@ class Teller:
             for one in notifications:
                 await self._hand_on([one])
 
-    async def _mark(self, fires: Sequence[Fired]) -> None:
+    def _count(self, fires: Sequence[Fired]) -> None:
+        self._observe(fires)
+        self._told += fires
+        self._has_told.set()
+
+    def _observe(self, fires: Sequence[Fired]) -> None:
         now_us = self._clock.now().timestamp() * 1e6
         for fire in fires:
             _LATENCY.observe(max(0.0, now_us - fire["snapshot"]["received_us"]) / 1e6)
         _TOLD.labels("alone").inc(len(fires))
-        await self._store.told(fires)
 
     async def _hand_on_together(self, fires: Sequence[Fired]) -> None:
         await self._hand_on([_storm(fires)])

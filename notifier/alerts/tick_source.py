@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from notifier.alerts.faults import REDIS_ERRORS
 from notifier.alerts.levels import Int64Array
+from notifier.realtime.exchange import Exchange
 from tradewinds import redis_keys
 from tradewinds.database.reconnecting import Backoff, describe
 from tradewinds.instruments import InstrumentKey
@@ -58,6 +59,7 @@ class TickSource:
 
     def __init__(self, redis: Redis, positions: Mapping[str, str], heard: asyncio.Event) -> None:
         self._redis = redis
+        self._reading = Exchange(redis)
         self._positions: dict[str, str] = {name: positions[name] for name in _STREAMS if name in positions}
         self._ends: dict[str, str] = {}
         self._batches: asyncio.Queue[TickBatch] = asyncio.Queue(_WAITING_BATCHES)
@@ -77,11 +79,19 @@ class TickSource:
 
     async def run(self) -> None:
         """Read; when the evaluator is slow this waits, and the streams keep what is new."""
+        try:
+            await self._run()
+        finally:
+            await self._reading.close()
+
+    async def _run(self) -> None:
         backoff = Backoff(cap_seconds=1.0)
         while True:
             try:
-                wanted: dict[Any, Any] = dict(self._positions)
-                found: Any = await self._redis.xread(wanted, count=_ENTRIES_AT_ONCE, block=_BLOCK_MS)
+                names, places = self._positions.keys(), self._positions.values()
+                (found,) = await self._reading.ask(
+                    [("XREAD", "COUNT", _ENTRIES_AT_ONCE, "BLOCK", _BLOCK_MS, "STREAMS", *names, *places)]
+                )
                 backoff.reset()
             except REDIS_ERRORS as e:
                 log.warning_throttled("unreachable", error=describe(e))
@@ -100,9 +110,9 @@ class TickSource:
 
     def _batch(self, found: Any) -> TickBatch:
         parts, numbers = [], []
-        for stream, entries in found:
-            for entry_id, fields in entries:
-                payload = fields.get(b"t", b"")
+        # A list of pairs, or a map where the connection speaks RESP3.
+        for stream, entries in found.items() if isinstance(found, dict) else found:
+            for entry_id, (_, payload, *_more) in entries:
                 if len(payload) % TICK_DTYPE.itemsize:
                     log.warning_throttled("unreadable", bytes=len(payload), record_bytes=TICK_DTYPE.itemsize)
                     continue

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 
+from notifier import garbage
 from notifier.alerts.book import AlertBook, Fire
 from notifier.alerts.changes import Changes
 from notifier.alerts.chores import Chores
@@ -106,6 +107,7 @@ class Turn:
         rows = await self._store.load(keys)
         # Seconds for a million: in a thread, so that everything else goes on.
         self._book = await asyncio.to_thread(AlertBook, self._watched.tokens, rows, self._now_us())
+        garbage.settle()
         await self._chores.adopt_subscriptions()
         log.info("loaded", epoch=self._lease.epoch, alerts=len(self._book), instruments=len(keys))
 
