@@ -16,9 +16,9 @@ from redis.asyncio import Redis
 
 from notifier.alerts.faults import REDIS_ERRORS
 from notifier.alerts.levels import Int64Array
-from notifier.realtime.exchange import Exchange
 from tradewinds import redis_keys
 from tradewinds.database.reconnecting import Backoff, describe
+from tradewinds.database.redis_exchange import Exchange
 from tradewinds.instruments import InstrumentKey
 from tradewinds.telemetry import get_logger
 from tradewinds.ticks import TICK_DTYPE, TickArray, unpack
