@@ -117,6 +117,7 @@ class Feed:
             inbox,
             on_change=self._placed,
             on_connected=self._ticks.reconnected,
+            most=settings.socket_quota,
         )
         phases = CalendarPhases(self._calendar)
         self._watchdog = Watchdog(self._sockets, phases, market_clock, lambda: self._ticks.canary_ticked)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from engine_server.feed.inbox import FrameInbox
 from engine_server.feed.market_socket import Refusal
 from engine_server.feed.market_stream import MarketStream, Sessions
-from engine_server.feed.placement import Instruments, Placement, place
+from engine_server.feed.placement import SOCKET_QUOTA, Instruments, Placement, place
 from engine_server.feed.stream_requests import BAD_PAYLOAD
 from tradewinds.instruments import Instrument, InstrumentKey
 from tradewinds.telemetry import get_logger
@@ -36,6 +36,7 @@ class MarketSockets:
         *,
         on_change: Callable[[Placement], None],
         on_connected: Callable[[], None],
+        most: int = SOCKET_QUOTA,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_change = on_change
@@ -45,7 +46,7 @@ class MarketSockets:
         self._refused: dict[InstrumentKey, float] = {}
         self._quotas: list[int] = []
         self.canary: Instrument | None = None
-        self.streams = [MarketStream(n, url, tls, sessions, inbox, self, monotonic) for n in range(count)]
+        self.streams = [MarketStream(n, url, tls, sessions, inbox, self, most, monotonic) for n in range(count)]
         self.placement = Placement(tuple({} for _ in self.streams))
 
     def runs(self) -> Iterable[tuple[str, Coroutine[Any, Any, None]]]:

@@ -68,9 +68,12 @@ class MarketStream:
         sessions: Sessions,
         inbox: FrameInbox,
         listener: StreamListener,
+        most: int = SOCKET_QUOTA,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`most`: what it carries; the broker's word, if that is less, holds for one connection."""
         self.number = number
+        self._most = most
         self._url = url
         self._tls = tls
         self._sessions = sessions
@@ -88,7 +91,7 @@ class MarketStream:
         self.connected_at: float | None = None
         self.lost_at = monotonic()
         self.connections = 0
-        self.quota = SOCKET_QUOTA
+        self.quota = most
         self.problem = "not connected yet"
 
     @property
@@ -152,6 +155,8 @@ class MarketStream:
                 f"{error}: the broker counts three connections of this client already; those of a feed that died count"
                 " until the broker drops them, those of another program until it ends"
             )
+            # Nobody knows when it will be let in: what it carries goes to the others at once, not after a grace.
+            self.lost_at = float("-inf")
             log.warning_throttled(f"too_many_connections.{self.number}", socket=self.number, problem=self.problem)
             return self._too_many_backoff.next_delay()
         log.warning_throttled(f"refused.{self.number}", socket=self.number, problem=self.problem)
@@ -162,7 +167,7 @@ class MarketStream:
         self.connections += 1
         self._unauthorized_backoff.reset()
         self._too_many_backoff.reset()
-        self._socket, self._drop_reason, self.quota, self.problem = socket, "", SOCKET_QUOTA, ""
+        self._socket, self._drop_reason, self.quota, self.problem = socket, "", self._most, ""
         self.connected_at = self._monotonic()
         self._listener.stream_connected(self.number)
         log.info("connected", socket=self.number, url=self._url, subscriptions=len(self._wanted))

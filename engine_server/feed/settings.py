@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from engine_server.feed.placement import MOST_SOCKETS
+from engine_server.feed.placement import MOST_SOCKETS, SOCKET_QUOTA
 from tradewinds.config import Settings
 
 
@@ -23,6 +23,13 @@ class FeedSettings(Settings):
         le=MOST_SOCKETS,
         validation_alias="FEED_SOCKETS",
         description="market sockets of 1,000 instruments each; the broker allows three, one is kept for a feed that takes over",
+    )
+    socket_quota: int = Field(
+        default=SOCKET_QUOTA,
+        ge=2,
+        le=SOCKET_QUOTA,
+        validation_alias="FEED_SOCKET_QUOTA",
+        description="what a socket carries, the index that proves it alive among it; what has no room is quoted in rotation",
     )
     scrip_master_minimum_rows: int = Field(
         default=50_000,

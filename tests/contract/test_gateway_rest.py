@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from engine_server.bars.history import BarHistory, BarPage
+from engine_server.bars.wishes import BarsNotInError
+from engine_server.rpc.bar_desk import BarDesk
 from tests.support.gateway_process import GatewayProcess
 from tests.support.signing import Signing
+from tests.unit.feed.instruments import instrument
 from tradewinds import auth
 from tradewinds.auth import TokenVerifier
+from tradewinds.bars import Bar
 from tradewinds.errors import InvalidArgumentError, NotFoundError
 from tradewinds.grpc_server import GrpcServer, open_channel
 from tradewinds.idempotency import request_id_of
-from tradewinds.v1 import strategy_runner_pb2_grpc, trading_pb2, trading_pb2_grpc
+from tradewinds.instruments import Instrument
+from tradewinds.v1 import (
+    market_data_pb2,
+    market_data_pb2_grpc,
+    strategy_runner_pb2_grpc,
+    trading_pb2,
+    trading_pb2_grpc,
+)
 
 BAD = "INVALID_ARGUMENT"
+SBIN = instrument("NSE:SBIN-EQ", "3045")
+OPENING = datetime.fromisoformat("2026-11-20T09:15:00+05:30")
 
 
 class Trading(trading_pb2_grpc.TradingServicer):
@@ -44,6 +59,36 @@ class Trading(trading_pb2_grpc.TradingServicer):
             yield trading_pb2.WatchOrdersResponse(cursor=cursor)
 
 
+class History:
+    """Three bars of five minutes from 09:15 on; none of a day yet."""
+
+    async def bars(
+        self, instrument: Instrument, interval: str, start: datetime | None, end: datetime | None, limit: int, **_: bool
+    ) -> BarPage:
+        if interval == "1d":
+            raise BarsNotInError("they are being fetched; try again")
+        begins = [OPENING + timedelta(minutes=5 * n) for n in range(3)]
+        begins = [at for at in begins if (start or OPENING) <= at and (end is None or at < end)]
+        bars = [_bar(instrument, interval, at) for at in begins[:limit]]
+        return BarPage(bars, begins[limit] if len(begins) > limit else None)
+
+
+def _bar(instrument: Instrument, interval: str, at: datetime) -> Bar:
+    return Bar(instrument.key, interval, int(at.timestamp() * 1000), 8_000_500, 8_010_000, 7_999_500, 8_005_000, 12_345)
+
+
+class MarketData(market_data_pb2_grpc.MarketDataServicer):
+    """Bars of SBIN, through the engine's own desk."""
+
+    def __init__(self) -> None:
+        self._desk = BarDesk(cast(BarHistory, History()))
+
+    async def ListBars(  # noqa: N802
+        self, request: market_data_pb2.ListBarsRequest, context: Any
+    ) -> market_data_pb2.ListBarsResponse:
+        return await self._desk.bars(request, SBIN)
+
+
 @pytest.fixture
 def signing(tmp_path: Path) -> Signing:
     return Signing(tmp_path)
@@ -53,7 +98,8 @@ def signing(tmp_path: Path) -> Signing:
 async def gateway(signing: Signing, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
     server = GrpcServer(TokenVerifier(signing.jwks_file))
     trading_pb2_grpc.add_TradingServicer_to_server(Trading(), server.server)
-    address = await server.start("127.0.0.1", 0, ["tradewinds.v1.Trading"])
+    market_data_pb2_grpc.add_MarketDataServicer_to_server(MarketData(), server.server)
+    address = await server.start("127.0.0.1", 0, ["tradewinds.v1.Trading", "tradewinds.v1.MarketData"])
     async with GatewayProcess(tmp_path, signing.jwks_file, engine=address) as process:
         yield process
     await server.stop(0)
@@ -194,6 +240,37 @@ async def test_a_services_error_comes_with_its_details(rest: httpx.AsyncClient) 
     }
     details = assert_refused(await rest.get("/v1/orders/o-9"), 404, 5, "NOT_FOUND")
     assert details[0]["metadata"] == {"order_id": "o-9"}
+
+
+async def test_bars_come_in_pages_with_prices_as_texts_and_times_in_utc(rest: httpx.AsyncClient) -> None:
+    asked = {"instrument": "SBIN", "interval": "5m", "start_time": "2026-11-20T09:15:00+05:30", "page_size": "2"}
+    first = (await rest.get("/v1/bars", params=asked)).json()
+    assert (first["instrument"], first["interval"]) == ("NSE:SBIN-EQ", "5m")
+    assert [bar["start_time"] for bar in first["bars"]] == ["2026-11-20T03:45:00Z", "2026-11-20T03:50:00Z"]
+    assert first["bars"][0] == {
+        "start_time": "2026-11-20T03:45:00Z",
+        "open_price": "800.05",
+        "high_price": "801.00",
+        "low_price": "799.95",
+        "close_price": "800.50",
+        "volume": "12345",
+        "open_interest": "0",
+        "closed": True,
+        "source": "STREAM",
+        "complete": True,
+    }
+    as_it_is = await rest.get("/v1/bars?instrument=SBIN&interval=5m&page_size=2&start_time=2026-11-20T09:15:00+05:30")
+    assert as_it_is.json() == first, "a plus need not be escaped"
+    second = (await rest.get("/v1/bars", params={**asked, "page_token": first["next_page_token"]})).json()
+    assert ([bar["start_time"] for bar in second["bars"]], second["next_page_token"]) == (["2026-11-20T03:55:00Z"], "")
+
+
+async def test_bars_that_cannot_be_listed_say_which_parameter_or_to_try_again(rest: httpx.AsyncClient) -> None:
+    details = assert_refused(await rest.get("/v1/bars?instrument=SBIN&page_token=x"), 400, 3, BAD)
+    assert details[1]["field_violations"][0]["field"] == "page_token"
+    assert_refused(await rest.get("/v1/bars?instrument=SBIN&start_time=yesterday"), 400, 3, BAD)
+    assert_refused(await rest.get("/v1/bars?instrument=SBIN&color=red"), 400, 3, BAD)
+    assert_refused(await rest.get("/v1/bars?instrument=SBIN&interval=1d"), 503, 14, "BARS_NOT_IN")
 
 
 async def test_too_large_a_body_is_413(rest: httpx.AsyncClient) -> None:

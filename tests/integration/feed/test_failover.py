@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from pathlib import Path
 
 from tests.support.feed_process import (
@@ -54,6 +57,53 @@ async def test_the_second_feed_goes_on_where_a_killed_one_ended_and_the_broker_r
         refused = [r for r in await sandbox.truth("socket") if r.get("status") == 429]
         assert refused == []
         assert not [a for a in standing_by.log_actions() if a.startswith("feed.stream.too_many_connections")]
+
+
+async def test_a_frozen_feeds_connections_leave_its_successor_the_spare_one_and_that_carries_everything(
+    database_url: str, database: Database, redis_url: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    """Its kernel answers for it, so the broker goes on counting both of its connections, until it drops those that say nothing."""
+    async with SandboxProcess(arguments=("--socket-idle-seconds", "12")) as sandbox:
+        first = FeedProcess(database_url, redis_url, sandbox, tmp_path, name="feed-0")
+        second = FeedProcess(database_url, redis_url, sandbox, tmp_path, name="feed-1", seal_key=first.seal_key)
+        await write_session(database, first.seal_key, await log_in(sandbox))
+        await wish(database, "NSE:SBIN-EQ", "NSE:RELIANCE-EQ")
+        async with first, second:
+            await is_state(valkey, "LIVE")
+            active, standing_by = (first, second) if await _is_active(first) else (second, first)
+            await eventually(lambda: _connected(valkey, 2), what="both sockets carry")
+            os.kill(active.pid, signal.SIGSTOP)
+            try:
+                await eventually(lambda: _is_active(standing_by), timeout=20, what="the other one streams")
+                await _both_tick(valkey, within=8)
+                await eventually(lambda: _connected(valkey, 2), timeout=60, what="the broker has dropped the dead ones")
+            finally:
+                os.kill(active.pid, signal.SIGCONT)
+            await eventually(lambda: _is_active_now(active, False), timeout=10, what="it steps back when it thaws")
+            await _both_tick(valkey, within=8)
+            refused = [r for r in await sandbox.truth("socket") if r.get("status") == 429]
+            assert len(refused) <= 8, "it knocks ever more seldom"
+            assert await _is_active(standing_by)
+
+
+async def _connected(valkey: Valkey, count: int) -> bool:
+    sockets = json.loads((await feed_state(valkey)).get("sockets") or "[]")
+    return [socket["connected"] for socket in sockets].count(True) == count
+
+
+async def _both_tick(valkey: Valkey, *, within: float) -> None:
+    reader, seen = TickReader(valkey), set[int]()
+
+    async def ticked() -> bool:
+        for records in await reader.read():
+            seen.update(records["token"].tolist())
+        return seen >= TOKENS
+
+    await eventually(ticked, timeout=within, what="both instruments tick")
+
+
+async def _is_active_now(feed: FeedProcess, wanted: bool) -> bool:
+    return await _is_active(feed) is wanted
 
 
 async def _is_active(feed: FeedProcess) -> bool:

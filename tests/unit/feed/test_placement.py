@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine_server.feed.placement import Placement, place
+from engine_server.feed.placement import SOCKET_QUOTA, Placement, place
 from tests.unit.feed.instruments import instrument
 from tradewinds.instruments import Instrument
 
@@ -71,3 +71,10 @@ def test_nothing_is_lost_doubled_or_beyond_a_quota(
     assert sorted(placed + list(placement.rotated)) == sorted(chosen)
     assert all(len(socket) <= quota for socket, quota in zip(placement.sockets, quotas, strict=True))
     assert len(placed) == min(sum(quotas), len(set(chosen) - refused))
+
+
+def test_two_thousand_and_a_hundred_on_two_sockets_leave_a_hundred_and_the_places_of_the_canaries() -> None:
+    many = {i.key: i for i in (instrument(f"NSE:S{n}-EQ", str(n)) for n in range(2_100))}
+    placement = place(many, [SOCKET_QUOTA - 1] * 2, NOWHERE)
+    assert [len(socket) for socket in placement.sockets] == [999, 999]
+    assert list(placement.rotated) == list(many)[1_998:]
