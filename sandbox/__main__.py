@@ -71,7 +71,10 @@ def run(
         ScripLayout, typer.Option(help="Scrip master with (new) or without (old) freeze_qty and is_cas_enabled.")
     ] = ScripLayout.NEW,
     scrip_size: Annotated[
-        ScripSize, typer.Option(help="Scrip master of everything listed, or (small) of the usual names alone.")
+        ScripSize,
+        typer.Option(
+            envvar="SANDBOX_SCRIP_SIZE", help="Scrip master of everything listed, or (small) of the usual names alone."
+        ),
     ] = ScripSize.FULL,
     scrip_rows: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""The daily instrument list: made when it is first asked for, in a thread, and kept for the day."""
+"""The daily instrument list: made in a thread at the start, or when it is first asked for on another day, and kept for the day."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from sandbox.app import make_app
 from sandbox.broker import Broker, Preparation
+from sandbox.clock import trading_date
 from sandbox.errors import BadInputError
 from sandbox.settings import SandboxSettings
 from sandbox.state_dir import write_atomically
@@ -63,6 +64,9 @@ async def serve(prepared: Preparation, ports: Ports) -> None:
     broker = Broker(prepared)
     runner = web.AppRunner(make_app(broker), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
+    # Nobody has asked yet, but every client begins with it, and it takes a second or two.
+    today = trading_date(broker.clock.now_ms())
+    listing = asyncio.create_task(broker.scrip_master.gzipped(today), name="scrip-master")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -72,6 +76,7 @@ async def serve(prepared: Preparation, ports: Ports) -> None:
         _announce(settings, ports)
         await _until_stopped(TradingFloor(broker), stop)
     finally:
+        listing.cancel()
         if settings.ready_file is not None:
             settings.ready_file.unlink(missing_ok=True)
         await runner.cleanup()

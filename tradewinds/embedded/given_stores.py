@@ -6,7 +6,6 @@ from pydantic import SecretStr, ValidationError
 
 from tradewinds.config import DatabaseSettings, RedisSettings
 from tradewinds.database.redis_connection import RedisConnection
-from tradewinds.database.session import Database
 from tradewinds.errors import ConfigurationError
 
 _ANSWER_SECONDS = 5.0
@@ -14,6 +13,8 @@ _ANSWER_SECONDS = 5.0
 
 async def check_database(url: str) -> None:
     """Raise `ConfigurationError` or `UnavailableError`, naming DATABASE_URL and the remedy, unless it can be worked with."""
+    from tradewinds.database.session import Database  # SQLAlchemy: half a second that other starts do not need
+
     try:
         settings = DatabaseSettings(url=SecretStr(url))
     except ValidationError as e:

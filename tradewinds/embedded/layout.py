@@ -25,6 +25,9 @@ _NOTIFIER_SETTINGS = (
     "HEALTHCHECK_URL",
     "HEALTHCHECK_DURING",
 )
+# A smaller scrip master, where the whole one is not the point: what the sandbox lists, and how few rows the feed trusts.
+_SANDBOX_SETTINGS = ("SANDBOX_SCRIP_SIZE",)
+_FEED_SETTINGS = ("SCRIP_MASTER_MINIMUM_ROWS",)
 
 _LEASE_SETTINGS = tuple(f"LEASE_{word}_SECONDS" for word in ("TTL", "HEARTBEAT", "GATE_CLOSE", "GRACE"))
 
@@ -44,13 +47,13 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything needed to write down the processes."""
+    """Everything needed to write down the processes. Sandbox, egress and gateway are written before there are stores."""
 
     options: UpOptions
     installation: Installation
     addresses: Addresses
-    database_url: str
-    redis_url: str
+    database_url: str = ""
+    redis_url: str = ""
 
     def sandbox(self) -> ProcessSpec:
         """The simulated broker."""
@@ -68,7 +71,7 @@ class Layout:
             "SANDBOX_TOTP_SECRET": secrets.sandbox_totp_secret,
             "SANDBOX_API_KEY": secrets.sandbox_api_key,
         }
-        return ProcessSpec("sandbox", python("-m", "sandbox", *arguments), credentials)
+        return ProcessSpec("sandbox", python("-m", "sandbox", *arguments), {**credentials, **_given(_SANDBOX_SETTINGS)})
 
     def egress(self) -> ProcessSpec:
         """The way out to the broker."""
@@ -84,6 +87,7 @@ class Layout:
         environment = {
             **self._stores(),
             **self._broker(),
+            **_given(_FEED_SETTINGS),
             "SEAL_KEY": self.installation.secrets().seal_key,
         }
         return self._service("feed", ("-m", "engine_server", "feed"), environment)
@@ -116,7 +120,7 @@ class Layout:
         """Notifications."""
         environment = {
             **self._stores(),
-            **{name: os.environ[name] for name in _NOTIFIER_SETTINGS if name in os.environ},
+            **_given(_NOTIFIER_SETTINGS),
             "SEAL_KEY": self.installation.secrets().seal_key,
             "JWKS_FILE": str(self.installation.jwks_file),
             "GRPC_PORT": str(self.addresses.notifier),
@@ -176,3 +180,8 @@ class Layout:
         if not self.options.replay:
             return self.installation.state_dir / "sandbox" / "generated"
         return self.installation.state_dir / "sandbox" / "replay"
+
+
+def _given(names: tuple[str, ...]) -> dict[str, str]:
+    """Those that the caller's environment has."""
+    return {name: os.environ[name] for name in names if name in os.environ}

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from tradewinds.database import migrations
-from tradewinds.embedded.envoy import gateway
 from tradewinds.embedded.given_stores import check_database, check_redis
 from tradewinds.embedded.installation import OWNER, OWNER_ROLES, Installation, write_private
 from tradewinds.embedded.layout import Addresses, Layout
 from tradewinds.embedded.options import DEFAULT_REST_PORT, UpOptions
 from tradewinds.embedded.ports import free_ports, rest_port
 from tradewinds.embedded.postgres import EmbeddedPostgres
-from tradewinds.embedded.scrip_master import scrip_master_in
 from tradewinds.embedded.seeding import seed
 from tradewinds.embedded.server_process import EmbeddedServerError
 from tradewinds.embedded.state_dir import StateDir
@@ -25,6 +23,12 @@ from tradewinds.embedded.supervised import ProcessSpec, SupervisedProcess
 from tradewinds.embedded.supervised_store import Store, SupervisedStore
 from tradewinds.embedded.valkey import EmbeddedValkey
 
+# A second of imports (SQLAlchemy, Alembic, aiohttp), made while the stores start.
+_NEEDED_LATER = (
+    "tradewinds.database.migrations",
+    "tradewinds.embedded.envoy",
+    "tradewinds.embedded.scrip_master",
+)
 OWNER_TOKEN_LIFETIME = timedelta(days=7)
 
 
@@ -80,19 +84,20 @@ class Stack:
         self._installation.prepare()
         ports = free_ports(self._options.engines + 5)
         addresses = Addresses(rest, tuple(ports[5:]), *ports[:5])
-        database_url, redis_url = await self._start_stores()
-        layout = self._layout = Layout(self._options, self._installation, addresses, database_url, redis_url)
-        await self._together(
-            self._prepare_database(database_url),
+        layout = Layout(self._options, self._installation, addresses)
+        layout, *_ = await self._together(
+            self._prepare_stores(layout),
             *([] if self._options.real_broker else [self._start(layout.sandbox())]),
             self._start(layout.egress()),
         )
+        self._layout = layout
+        from tradewinds.embedded.envoy import gateway
+        from tradewinds.embedded.scrip_master import scrip_master_in
+
         await self._together(
-            self._start(layout.notifier()),
-            self._start(layout.feed()),
+            self._start_feed_first(layout),
             *(self._start(layout.engine(number)) for number in range(self._options.engines)),
             self._start(gateway(layout.gateway_environment(), self._installation.state_dir)),
-            *(self._start(layout.runner(number)) for number in range(self._options.runners)),
         )
         await self._named("instruments", scrip_master_in(self.facts().rest, self.facts().token))
         self._is_up = True
@@ -133,6 +138,22 @@ class Stack:
             processes=processes,
         )
 
+    async def _prepare_stores(self, layout: Layout) -> Layout:
+        """With the stores, which serve, migrated and seeded when this returns."""
+        (database_url, redis_url), _ = await self._together(
+            self._start_stores(), asyncio.to_thread(_import_all, _NEEDED_LATER)
+        )
+        await self._prepare_database(database_url)
+        return replace(layout, database_url=database_url, redis_url=redis_url)
+
+    async def _start_feed_first(self, layout: Layout) -> None:
+        """The scrip master takes longest, so that a processor is the feed's until it is up; those who can wait come then."""
+        await self._start(layout.feed())
+        await self._together(
+            self._start(layout.notifier()),
+            *(self._start(layout.runner(number)) for number in range(self._options.runners)),
+        )
+
     async def _start_stores(self) -> tuple[str, str]:
         """Ours where no other is given; the URLs of both."""
         state_dir, options = self._installation.state_dir, self._options
@@ -163,6 +184,8 @@ class Stack:
             self._tell()
 
     async def _prepare_database(self, database_url: str) -> None:
+        from tradewinds.database import migrations
+
         await self._named("migrations", migrations.upgrade(database_url))
         self._account_id = await seed(
             database_url,
@@ -203,6 +226,11 @@ class Stack:
         except BaseExceptionGroup as e:
             raise e.exceptions[0] from e
         return [task.result() for task in tasks]
+
+
+def _import_all(names: tuple[str, ...]) -> None:
+    for name in names:
+        importlib.import_module(name)
 
 
 async def _awaited(work: Awaitable[Any]) -> Any:
