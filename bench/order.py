@@ -139,7 +139,7 @@ async def _rig() -> AsyncIterator[_Rig]:
     with tempfile.TemporaryDirectory(prefix="tradewinds-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # the database may run as another user
-        async with UpProcess(folder / "state", "--no-demo") as stack:
+        async with UpProcess(folder / "state", "--no-demo", whole_master=True) as stack:
             channel = open_channel(stack.facts["grpc"]["engine-0"])
             database = await asyncpg.connect(stack.facts["database_url"])
             await database.execute("CREATE TABLE bench_inserts (id text PRIMARY KEY, payload text)")

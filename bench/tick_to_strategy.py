@@ -79,7 +79,7 @@ async def run() -> list[Result]:
         # The sandbox's market is as busy as asked for when its time runs faster.
         rate = _RATE / _TICKS_PER_MARKET_SECOND
         options = ("--no-demo", "--strategies", str(strategies), "--speed", str(rate))
-        async with UpProcess(folder / "state", *options) as stack:
+        async with UpProcess(folder / "state", *options, whole_master=True) as stack:
             floor = await _ceiling(stack.facts["redis_url"])
             metrics = await _measured(stack, rate)
     return _results(metrics, floor)

@@ -17,10 +17,9 @@ pytestmark = pytest.mark.timeout(180)
 
 
 async def test_orders_go_to_the_account_in_the_environment_and_no_sample_strategy_runs() -> None:
-    whole_master = ("--scrip-size", "full")  # a file of fewer than 50,000 rows is not trusted
     with temporary_state_dir() as folder:
         async with (
-            SandboxProcess(whole_master) as broker,
+            SandboxProcess() as broker,
             UpProcess(folder / "state", environment=broker.as_real_broker()) as stack,
         ):
             assert "sandbox" not in stack.facts["processes"]

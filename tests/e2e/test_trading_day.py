@@ -57,7 +57,7 @@ class Day:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def day() -> AsyncIterator[Day]:
-    arguments = ("--scrip-size", "full", "--speed", str(SPEED), "--tick-rate", "0.3")
+    arguments = ("--speed", str(SPEED), "--tick-rate", "0.3")
     with temporary_state_dir() as folder:
         async with (
             SandboxProcess(arguments) as broker,

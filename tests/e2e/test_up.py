@@ -32,7 +32,7 @@ def folder() -> Iterator[Path]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(folder: Path) -> AsyncIterator[UpProcess]:
-    async with UpProcess(folder / "state") as up:
+    async with UpProcess(folder / "state", whole_master=True) as up:
         yield up
 
 
@@ -48,8 +48,7 @@ async def demo(stack: UpProcess) -> dict[str, Any]:
     return config
 
 
-async def test_it_is_ready_soon_and_says_where_everything_is(stack: UpProcess) -> None:
-    assert stack.ready_after_seconds < 40  # 20 s on a quiet machine; the benchmark measures it
+async def test_it_says_where_everything_is(stack: UpProcess) -> None:
     expected = {"engine-0", "egress", "feed", "runner-0", "notifier", "gateway", "sandbox", "postgres", "valkey"}
     assert set(stack.facts["processes"]) == expected
     assert all(stack.facts["processes"].values())

@@ -17,19 +17,30 @@ import psutil
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 40.0
+# The broker's whole scrip master takes every start six seconds of a processor.
+_SMALL_MASTER = {"SANDBOX_SCRIP_SIZE": "small", "SCRIP_MASTER_MINIMUM_ROWS": "10"}
 
 
 class UpProcess:
-    """`tradewinds up` with `arguments`. Use it with `async with`; `rest` is an HTTP client with the owner's token."""
+    """`tradewinds up` with `arguments`. Use it with `async with`; `rest` is an HTTP client with the owner's token.
 
-    def __init__(self, state_dir: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    `whole_master`: with a scrip master of real size, as a user has it.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        whole_master: bool = False,
+    ) -> None:
         self.state_dir = state_dir
         self.ready_file = state_dir.parent / f"{state_dir.name}.ready.json"
         self.facts: dict[str, Any] = {}
         self.ready_after_seconds = 0.0
         self.output = ""
         self._arguments = arguments
-        self._environment = environment
+        self._environment = {**({} if whole_master else _SMALL_MASTER), **(environment or {})}
         self._process: asyncio.subprocess.Process | None = None
         self._rest: httpx.AsyncClient | None = None
 

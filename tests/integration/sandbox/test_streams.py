@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
@@ -29,6 +29,21 @@ async def client(sandbox: SandboxProcess) -> AsyncIterator[SandboxClient]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def shared_sandbox(session_runner: asyncio.Runner) -> Iterator[SandboxProcess]:
+    """One for the tests that leave nothing in it."""
+    process = SandboxProcess()
+    session_runner.run(process.__aenter__())
+    yield process
+    session_runner.run(process.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def visitor(shared_sandbox: SandboxProcess) -> AsyncIterator[SandboxClient]:
+    async with SandboxClient(shared_sandbox) as client:
+        yield client
+
+
 @pytest.mark.parametrize(
     ("header", "value", "problem"),
     [
@@ -40,11 +55,11 @@ async def client(sandbox: SandboxProcess) -> AsyncIterator[SandboxClient]:
 )
 @pytest.mark.parametrize("path", ["/smart-stream", "/smart-order-update"])
 async def test_bad_headers_are_401_with_the_reason(
-    client: SandboxClient, path: str, header: str, value: str, problem: str
+    visitor: SandboxClient, path: str, header: str, value: str, problem: str
 ) -> None:
-    headers = {**client.stream_headers, header: value}
+    headers = {**visitor.stream_headers, header: value}
     with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
-        await client.http.ws_connect(f"{client.root}{path}", headers=headers)
+        await visitor.http.ws_connect(f"{visitor.root}{path}", headers=headers)
     assert refusal.value.status == 401
     assert refusal.value.headers is not None
     assert refusal.value.headers["x-error-message"] == f"Invalid Header - {problem}"
@@ -69,8 +84,8 @@ async def test_a_fourth_connection_is_refused_until_one_has_left(client: Sandbox
     held.append(await client.market_stream())
 
 
-async def test_text_and_protocol_pings_are_both_answered(client: SandboxClient) -> None:
-    for stream in (await client.market_stream(), await client.order_stream()):
+async def test_text_and_protocol_pings_are_both_answered(visitor: SandboxClient) -> None:
+    for stream in (await visitor.market_stream(), await visitor.order_stream()):
         await stream.send_str("ping")
         answer = await stream.receive()
         if "AB00" in str(answer.data):
@@ -85,20 +100,20 @@ async def test_text_and_protocol_pings_are_both_answered(client: SandboxClient) 
             assert (pong.type, pong.data) == (aiohttp.WSMsgType.PONG, payload)
 
 
-async def test_the_browsers_form_carries_everything_in_the_query(client: SandboxClient) -> None:
-    known, feed_token = client.process.credentials, client.tokens["feedToken"]
+async def test_the_browsers_form_carries_everything_in_the_query(visitor: SandboxClient) -> None:
+    known, feed_token = visitor.process.credentials, visitor.tokens["feedToken"]
     query = {"clientCode": known.client_code, "feedToken": feed_token, "apiKey": known.api_key}
-    async with client.http.ws_connect(f"{client.root}/smart-stream", params=query) as stream:
+    async with visitor.http.ws_connect(f"{visitor.root}/smart-stream", params=query) as stream:
         await stream.send_json(subscription(["3045"], mode=2))
         assert len((await stream.receive()).data) == 123
     with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
-        await client.http.ws_connect(f"{client.root}/smart-stream", params={**query, "feedToken": "x"})
+        await visitor.http.ws_connect(f"{visitor.root}/smart-stream", params={**query, "feedToken": "x"})
     with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
-        await client.http.ws_connect(f"{client.root}/smart-order-update", params=query)
+        await visitor.http.ws_connect(f"{visitor.root}/smart-order-update", params=query)
 
 
-async def test_one_token_in_four_modes_gives_four_packets_of_their_own_lengths(client: SandboxClient) -> None:
-    stream = await client.market_stream()
+async def test_one_token_in_four_modes_gives_four_packets_of_their_own_lengths(visitor: SandboxClient) -> None:
+    stream = await visitor.market_stream()
     for mode in (1, 2, 3, 4, 4):
         await stream.send_json(subscription(["3045"], mode=mode))
     lengths = {1: 51, 2: 123, 3: 379, 4: 443}
