@@ -19,8 +19,9 @@ help: ## Show this list
 up: $(STAMP) ## Start everything on this machine: a strategy trades within seconds (ARGS="--rest-port 0 --replay FILE")
 	@exec $(BIN)/tradewinds up $(ARGS)
 
+# All workers must find the same tests in the same order: a set is in the order of the hash seed.
 test: $(STAMP) ## Run every test against real parts (ARGS="-k orders")
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@PYTHONHASHSEED=$${PYTHONHASHSEED:-0} $(BIN)/python -m pytest -n auto $(ARGS)
 
 chaos: export CHAOS_ROUNDS ?= 15
 chaos: export FLEET_STRATEGIES ?= 30

@@ -87,8 +87,8 @@ UNKNOWN = {
     "AB1007 as AMX Error": no("AB1007", "AMX Error"),
     "AB1007 without words": no("AB1007", ""),
     "AB1007 about something else": no("AB1007", "Invalid response from the exchange gateway"),
-    **{f"{code}: the back-end does not know": no(code) for code in UNCLEAR_CODES},
-    **{f"{code}: the session": gateway_no(code) for code in SESSION_CODES},
+    **{f"{code}: the back-end does not know": no(code) for code in sorted(UNCLEAR_CODES)},
+    **{f"{code}: the session": gateway_no(code) for code in sorted(SESSION_CODES)},
 }
 
 # Clear for everything but a placement, which has to name its order.
