@@ -30,8 +30,9 @@ class Column:
     not to be found. A match is the codes of values."""
 
     def __init__(self, values: Sequence[ValueT], words: Callable[[ValueT], Sequence[str]]) -> None:
-        self._codes, different = ranks(values, words)
-        pairs = sorted({(word, code) for code, value in enumerate(different) for word in words(value)})
+        found_by = {value: words(value) for value in set(values)}
+        self._codes, different = ranks(values, found_by.__getitem__)
+        pairs = sorted({(word, code) for code, value in enumerate(different) for word in found_by[value]})
         self._texts = [word for word, _ in pairs]
         self._code_of_text: Numbers = np.array([code for _, code in pairs], np.int32)
         # The numbers of one code side by side, in order.

@@ -40,5 +40,6 @@ class Exchange:
 
     async def close(self) -> None:
         """Close the connection, if there is one."""
-        if self._connection is not None:
-            await self._connection.disconnect()
+        connection, self._connection = self._connection, None  # a question that is asked meanwhile gets another one
+        if connection is not None:
+            await connection.disconnect()
