@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import uvloop
 
-from tradewinds import config, telemetry
+from tradewinds import config, failpoints, telemetry
 from tradewinds.errors import ConfigurationError
 
 log = telemetry.get_logger("service")
@@ -89,6 +89,7 @@ def run(name: str, main: Callable[[Service], Awaitable[None]], *, use_uvloop: bo
     """Run `main` as the process `name` and exit: 0 after a clean stop, 2 for a configuration error, 1 for a crash."""
     try:
         settings = config.load(config.ServiceSettings)
+        failpoints.arm(config.load(failpoints.FailpointSettings).parsed())
         telemetry.configure_logging(
             settings.instance_id if settings.instance_id != "local" else name, settings.log_level
         )

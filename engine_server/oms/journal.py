@@ -19,6 +19,7 @@ from engine_server.oms.domain.holds import Hold, HoldKind
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import Draft
 from engine_server.oms.records import GuardRecord, OrderEventRecord, OrderRecord, PositionRecord
+from tradewinds import failpoints
 from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.session import Database
 from tradewinds.telemetry import get_logger
@@ -63,9 +64,13 @@ class Journal:
         arguments, is_repeat = _arguments(draft, fences), False
         while True:
             try:
-                return await self._commit_once(draft.events[-1], arguments, is_repeat=is_repeat)
+                await failpoints.reach("oms.commit.before", (event.kind for event in draft.events))
+                verdict = await self._commit_once(draft.events[-1], arguments, is_repeat=is_repeat)
+                await failpoints.reach("oms.commit.after", (event.kind for event in draft.events))
             except PASSING_FAULTS as e:
                 log.warning_throttled("commit.unanswered", account_id=self._lease.account_id, error=repr(e))
+            else:
+                return verdict
             is_repeat = True
             await self._drop_connection()
             self._lease.check_not_lost()

@@ -20,6 +20,7 @@ from engine_server.broker.port import (
 from engine_server.oms import metrics
 from engine_server.oms.account_lease import AccountLease
 from engine_server.oms.records import OrderRecord
+from tradewinds import failpoints
 from tradewinds.clock import Clock
 from tradewinds.telemetry import get_logger
 
@@ -112,13 +113,17 @@ class Sender:
             return NotSent("the engine's lease on the account had lapsed; nothing was sent")
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
+                await failpoints.reach("oms.send.before", (verb,))
                 outcome = await call
+                await failpoints.reach("oms.send.after", (verb,))
         except SessionExpiredError as e:
             self._session_expired()
             outcome = Unknown(f"the broker no longer knew the session: {e}")
         except Exception as e:
             log.error("broker.raised", verb=verb, exc_info=True)
             outcome = Unknown(f"{type(e).__name__}: {e}")
+        finally:
+            call.close()
         if not isinstance(outcome, Accepted | Refused):
             self._look()
         metrics.OUTCOMES.labels(verb, type(outcome).__name__).inc()
