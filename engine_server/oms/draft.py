@@ -6,7 +6,7 @@ and what must happen in the world is registered with `then` and runs after the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -92,18 +92,19 @@ class Draft:
             order_id = self._request_keys.get(f"external/{self.state.account_id}/{broker_order_id}")
         return self.order(order_id)
 
-    def working(self) -> Iterator[OrderRecord]:
+    def working(self) -> list[OrderRecord]:
         """Every order that has not ended, as this draft leaves it."""
-        for order_id, order in self.state.working.items():
-            if order_id not in self.orders:
-                yield order
-        yield from [order for order in self.orders.values() if not order.state.is_terminal]
+        if not self.orders:
+            return list(self.state.working.values())
+        untouched = [order for order_id, order in self.state.working.items() if order_id not in self.orders]
+        return untouched + [order for order in self.orders.values() if not order.state.is_terminal]
 
     def exposure(self, config_id: str | None) -> Exposure:
         """A strategy's book and working orders; for a person (None) those of the whole account."""
         keys = {key for key in (*self.state.books, *self.books) if key.config_id == (config_id or "")}
         positions = [self.book(key).position for key in keys]
-        return Exposure(positions, [o for o in self.working() if config_id is None or o.config_id == config_id])
+        working = self.working()
+        return Exposure(positions, working if config_id is None else [o for o in working if o.config_id == config_id])
 
     def open_line(
         self, config_id: str | None, instrument: str, product: str, side: str, *, without: Collection[str] = ()
@@ -113,15 +114,24 @@ class Draft:
         nets = {key.config_id: book.position.net_quantity for key, book in self.lines(instrument, product)}
         total = nets.pop("", 0)
         own = total if config_id is None else nets.get(config_id, 0)
-        exiting = sum(
+        is_open = own < 0 if side == "BUY" else own > 0
+        # Where nothing is open nothing can be closed twice, and entries are spared the search.
+        exiting = self._exiting(config_id, instrument, product, side, without) if is_open else 0
+        return OpenLine(own, 0 if config_id is None else total - sum(nets.values()), exiting)
+
+    def _exiting(
+        self, config_id: str | None, instrument: str, product: str, side: str, without: Collection[str]
+    ) -> int:
+        return sum(
             order.remaining
             for order in self.working()
-            if (order.instrument, order.product, order.side) == (instrument, product, side)
+            if order.side == side
+            and order.instrument == instrument
+            and order.product == product
             and (config_id is None or order.config_id in (config_id, None))
             and (order.is_exit or order.config_id == config_id)
             and order.order_id not in without
         )
-        return OpenLine(own, 0 if config_id is None else total - sum(nets.values()), exiting)
 
     def lines(self, instrument: str, product: str) -> list[tuple[BookKey, Book]]:
         """Every book's line of an instrument and product, the account's total ('') included."""

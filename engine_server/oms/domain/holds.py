@@ -47,7 +47,7 @@ def denial_of_entry(instrument: str, holds: Iterable[Hold], working: Iterable[Or
     An order of unknown fate may be there already: another entry beside it could be one too many (protocol §9 no. 3).
     """
     for order in working:
-        if order.instrument == instrument and order.state is OrderState.UNKNOWN and not order.is_exit:
+        if order.state is OrderState.UNKNOWN and order.instrument == instrument and not order.is_exit:
             return Denial(
                 "ORDER_UNKNOWN",
                 f"nobody knows yet whether {order.order_id} reached the broker ({order.message}); entries of {instrument} "

@@ -17,8 +17,8 @@ def no_self_trade(order: PlaceOrder, view: RiskView) -> Denial | None:
         return None
     for other in view.account.working:
         if (
-            other.instrument == order.instrument.key
-            and other.side != order.request.side
+            other.side != order.request.side
+            and other.instrument == order.instrument.key
             and _crosses(order, price, other)
         ):
             return Denial(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from engine_server.oms.domain.commands import Denial, PlaceOrder
 from engine_server.oms.domain.risk.limits import LimitName
@@ -10,28 +10,31 @@ from engine_server.oms.domain.risk.view import RiskView
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.records import OrderRecord
 
-_Counts = Callable[[OrderRecord], bool]
+_Count = Callable[[Sequence[OrderRecord]], int]
 
 
 def within_unknown_budget(order: PlaceOrder, view: RiskView) -> Denial | None:
     """Orders whose fate is not known."""
     name = LimitName.MAX_UNKNOWN_ORDERS
-    return _within_count(order, view, name, "UNKNOWN_BUDGET", lambda o: o.state is OrderState.UNKNOWN)
+    return _within_count(order, view, name, "UNKNOWN_BUDGET", _unknown)
 
 
 def within_open_orders(order: PlaceOrder, view: RiskView) -> Denial | None:
     """Orders that have not ended; more could not be cancelled in time."""
-    return _within_count(order, view, LimitName.MAX_OPEN_ORDERS, "RISK_OPEN_ORDERS", lambda _: True)
+    return _within_count(order, view, LimitName.MAX_OPEN_ORDERS, "RISK_OPEN_ORDERS", len)
 
 
-def _within_count(order: PlaceOrder, view: RiskView, name: LimitName, reason: str, counts: _Counts) -> Denial | None:
+def _unknown(working: Sequence[OrderRecord]) -> int:
+    return len([None for order in working if order.state is OrderState.UNKNOWN])
+
+
+def _within_count(order: PlaceOrder, view: RiskView, name: LimitName, reason: str, count: _Count) -> Denial | None:
     scopes = [("account", view.limits.of_account(name), view.account)]
     if order.request.config_id is not None:
         scopes.insert(0, ("strategy", view.limits.of_strategy(name), view.book))
     for whose, limit, exposure in scopes:
         if limit is None:
             continue
-        count = sum(1 for other in exposure.working if counts(other))
-        if count >= limit:
-            return Denial(reason, f"the {whose} has {count}, {name} is {limit:f}")
+        if (found := count(exposure.working)) >= limit:
+            return Denial(reason, f"the {whose} has {found}, {name} is {limit:f}")
     return None

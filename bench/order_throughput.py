@@ -1,0 +1,184 @@
+"""What one account's order management does a second: orders admitted, and orders sent with the broker's limits lifted.
+
+Admission is the OMS of an engine over a real PostgreSQL on a disk, with 200 orders resting; its broker is a scripted one that refuses
+what comes beyond at once, which is committed too. Its ceiling, in the
+same run: the very statement that the writer commits its batches with, as large as its batches were, one after the other, made
+beforehand. What is sent goes through the real adapter, egress and TLS to a sandbox without limits; its truth log counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from bench.result import Result
+from engine_server.broker.angel_one import AngelOneBroker, Budgets
+from engine_server.broker.angel_one.rates import Rate, RateSettings
+from engine_server.broker.angel_one.sessions import PostgresSessionStore
+from engine_server.broker.fence import EgressFence
+from engine_server.broker.port import Broker, OrderTicket, Outcome, Refused
+from engine_server.broker.scripted import ScriptedBroker
+from engine_server.oms import journal, statements
+from engine_server.oms.account_state import AccountState
+from engine_server.oms.directory import Account
+from engine_server.oms.domain.states import OrderState
+from engine_server.oms.draft import AuditRow, Draft
+from engine_server.oms.events import EventKind
+from engine_server.oms.order_management import OmsSettings
+from engine_server.oms.pacer import PacerSettings
+from tests.integration.oms.engine import ACCOUNT, Engine, add_account, running_engine
+from tests.support.angel_one import broker_settings, credentials_of, running_egress
+from tests.support.sandbox_process import SandboxProcess
+from tests.support.waiting import eventually
+from tests.unit.oms.orders import order_record
+from tradewinds.config import DatabaseSettings
+from tradewinds.database import migrations
+from tradewinds.database.session import Database
+from tradewinds.embedded.postgres import EmbeddedPostgres
+
+_ADMITTED, _CALLERS = 3_000, 64
+_RESTING = 200  # as many as an account may have open
+_SENT, _SENDERS = 600, 16
+_LIFTED: Final = OmsSettings(pacer=PacerSettings(limit=100_000))
+_LIFTED_RATES: Final = RateSettings.model_construct(
+    **dict.fromkeys(("place", "order_messages"), Rate.parse("100000/s"))
+)
+_NOW: Final = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
+_COMMITS: Final = "SELECT count(DISTINCT xmin::text) FROM order_events WHERE kind = 'PLACED'"
+_TAKE_LEASE: Final = """
+UPDATE account_leases SET owner_id = 'raw', epoch = epoch + 1, expires_at = now() + interval '1 hour' RETURNING epoch
+"""
+_FREE_LEASE: Final = "UPDATE account_leases SET expires_at = now()"
+
+
+async def run() -> list[Result]:
+    """Orders a second."""
+    # On a disk: a commit in memory would cost nothing.
+    with tempfile.TemporaryDirectory(prefix="tradewinds-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # the database may run as another user
+        async with EmbeddedPostgres(folder / "postgres") as postgres:
+            await migrations.upgrade(postgres.url)
+            database = Database(DatabaseSettings(url=postgres.url))
+            await database.connect()
+            try:
+                await add_account(database)
+                admitted, raw = await _admission(database)
+                sent = await _sending(database)
+            finally:
+                await database.close()
+    return [
+        Result("order.admitted_by_one_account", admitted, "orders/s", ">= 1000, >= 0.5 of the statement", raw),
+        Result("order.sent_limits_lifted", sent, "orders/s", ">= 200"),
+    ]
+
+
+async def _admission(database: Database) -> tuple[float, float]:
+    """Orders admitted a second; and the same orders' statement alone, in batches as large as the writer's were."""
+    broker = ScriptedBroker()
+    async with running_engine(database, broker, settings=_LIFTED, ttl_seconds=60) as engine:
+        await _per_second(engine, _RESTING, _CALLERS)
+        broker.placements.extend([_refuse] * (_ADMITTED + _CALLERS))
+        admitted = await _per_second(engine, _ADMITTED, _CALLERS)
+    commits = await database.pool.fetchval(_COMMITS)
+    return admitted, await _raw(database, round(_ADMITTED / commits))
+
+
+async def _refuse(_ticket: OrderTicket) -> Outcome:
+    return Refused("AB4036", "enough")
+
+
+async def _per_second(engine: Engine, orders: int, callers: int) -> float:
+    """Orders committed a second, so many callers at a time. They rest in the book and are small: no rule is in their way."""
+    numbers = iter(range(orders))
+
+    async def caller() -> None:
+        for number in numbers:
+            order = await engine.place(request_id=f"throughput-{orders}-{number}", price=Decimal("1300.00"))
+            assert order.state != "DENIED", order
+
+    started = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    return orders / (time.perf_counter() - started)
+
+
+async def _raw(database: Database, size: int) -> float:
+    """Orders a second that the writer's statement alone commits, `size` at a time."""
+    sequence = await database.pool.fetchval(statements.LAST_SEQUENCE, ACCOUNT)
+    batches = [_arguments(sequence, number, size) for number in range(_ADMITTED // size)]
+    async with database.pool.acquire() as connection:
+        await connection.execute(statements.PLAN_BY_KEY)
+        epoch = await connection.fetchval(_TAKE_LEASE)
+        started = time.perf_counter()
+        for batch in batches:
+            row = await connection.fetchrow(statements.COMMIT, ACCOUNT, "raw", epoch, *batch)
+            assert row["leased"], row
+            assert not row["taken"], row
+        seconds = time.perf_counter() - started
+        await connection.execute(_FREE_LEASE)
+    return size * len(batches) / seconds
+
+
+def _arguments(sequence: int, number: int, size: int) -> Sequence[Any]:
+    """What the writer would commit with for `size` new orders that are sent at once."""
+    state = AccountState(ACCOUNT, sequence=sequence + number * size)
+    draft = Draft(state, now=_NOW, market_now=_NOW, monotonic=0.0, permits=size)
+    for one in range(size):
+        name = f"raw-{number}-{one}"
+        order = order_record(
+            order_id=name,
+            intent_id=name,
+            request_id=name,
+            request_key=f"user:asha/{name}",
+            tag=name,
+            submitted_at=_NOW,
+            state=OrderState.SUBMITTING,
+            created_at=_NOW,
+            updated_at=_NOW,
+        )
+        after = {"instrument": order.instrument, "side": order.side, "quantity": order.quantity, "price": order.price}
+        draft.admit(order, EventKind.PLACED, AuditRow("asha", "order.place", name, "", after))
+    return journal._arguments(draft, ())
+
+
+async def _sending(database: Database) -> float:
+    """Orders a second at the broker, from the first that arrived to the last."""
+    async with SandboxProcess(("--rate-limits", "off")) as sandbox, running_egress(sandbox.https_url) as egress:
+
+        def broker(account: Account, epoch: int) -> Broker:
+            return AngelOneBroker(
+                account.account_id,
+                credentials_of(sandbox.credentials),
+                broker_settings(sandbox.https_url, sandbox.ca_file),
+                egress.url,
+                epoch,
+                PostgresSessionStore(database, b"s" * 32, account.account_id),
+                budgets=Budgets(_LIFTED_RATES),
+            )
+
+        async with running_engine(
+            database,
+            ScriptedBroker(),
+            owner="sender",
+            settings=_LIFTED,
+            ttl_seconds=60,
+            make_broker=broker,
+            fence=EgressFence(egress.url, "sender"),
+        ) as engine:
+            await _per_second(engine, _SENT, _SENDERS)
+            arrived = await eventually(lambda: _arrivals(sandbox), timeout=30, what="every order arrives")
+    assert arrived is not None
+    return (_SENT - 1) / ((arrived[-1] - arrived[0]) / 1e9)
+
+
+async def _arrivals(sandbox: SandboxProcess) -> list[int] | None:
+    """When each placement came, monotonic; None until all are there."""
+    requests = await sandbox.truth("request")
+    arrived = [record["received_mono_ns"] for record in requests if record["route"].endswith("/placeOrder")]
+    return sorted(arrived) if len(arrived) >= _SENT else None
