@@ -42,6 +42,7 @@ from engine_server.oms.order_management import OmsParts
 from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.quotes import QuoteReader
+from engine_server.oms.reconciled_news import ReconciledNews
 from engine_server.oms.registry import AccountRegistry, BrokerFactory
 from engine_server.oms.risk_board import StoredRiskBoard
 from engine_server.oms.risk_decisions import DecisionPolicy, keep_applying
@@ -253,6 +254,7 @@ def _registry(
         tag_key=tag_key(parts.configuration.seal.key_bytes()),
         wake_outbox=parts.relay.wake,
         compare_positions=PositionsCheck(catalog.by_token),
+        tell_reconciled=ReconciledNews(parts.redis.client, parts.clock).tell,
         board=board,
         desk=desk,
         instruments=catalog,

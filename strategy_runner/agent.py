@@ -21,6 +21,7 @@ from strategy_runner.gate import OrderGate
 from strategy_runner.host import ProcessHost
 from strategy_runner.hosting import Hosting
 from strategy_runner.inspection import Inspector
+from strategy_runner.reconciled_watch import ReconciledWatch
 from strategy_runner.roster import Roster
 from strategy_runner.session import RunnerSession
 from strategy_runner.session_outbox import SessionOutbox
@@ -107,6 +108,7 @@ class Agent:
             )
         )
         self._supervisor = Supervisor(self._roster, clock)
+        self._reconciled_watch = ReconciledWatch(redis, self._roster)
         self._session = RunnerSession(
             engines=self._engines,
             token=token,
@@ -125,6 +127,7 @@ class Agent:
         service.spawn("ticks", self._ticks.run())
         service.spawn("bars", self._bars.run())
         service.spawn("feed-watch", self._feed_watch.run())
+        service.spawn("reconciled-watch", self._reconciled_watch.run())
         service.spawn("calendar", self._calendar.run())
         service.spawn("supervisor", self._supervisor.run())
         session = service.spawn("session", self._session.run())

@@ -8,6 +8,7 @@ from enum import Enum, auto
 from strategy_runner.protocol import HeldPosition
 from tradewinds.instruments import Instrument
 from tradewinds.sdk.orders import OrderReport
+from tradewinds.sdk.signals import Signal
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Assignment:
     process_revision: int = 0
     entries_denied_because: str = ""
     kill: bool = False
+    signals: tuple[Signal, ...] = ()
+    account_id: str = ""
 
     @property
     def version(self) -> tuple[int, int]:

@@ -100,11 +100,19 @@ class HostedStrategy:
         """Take what changed without a new process, and say so by saying again where it is."""
         if wanted.config_json != self.assignment.config_json:
             self._send(protocol.NewParams(wanted.config_json))
+        self._tell_signals(wanted)
         self.assignment = wanted
         self._lane.pause(wanted.entries_denied_because)
         if self.last_report is not None:
             self.last_report = replace(self.last_report, revision=wanted.revision)
             self._hosting.upstream.report(self.last_report)
+
+    def _tell_signals(self, wanted: Assignment) -> None:
+        """Those that no earlier directive carried: at most once, and only to a process that runs."""
+        known = {told.id for told in self.assignment.signals}
+        for new in wanted.signals:
+            if new.id not in known:
+                self._send(protocol.SignalGiven(new))
 
     def kill(self) -> None:
         """End the present process now; `stop` has said why."""
@@ -119,8 +127,8 @@ class HostedStrategy:
         if self._process is not None:
             self._process.child.kill()
 
-    def tell(self, news: protocol.Clock | protocol.Phases) -> None:
-        """The market clock has jumped or changed its rate; the calendar has changed."""
+    def tell(self, news: protocol.Clock | protocol.Phases | protocol.Reconciled) -> None:
+        """The market clock has jumped or changed its rate; the calendar has changed; the account's books were set right."""
         self._send(news)
 
     def repeat_report(self) -> None:

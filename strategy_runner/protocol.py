@@ -30,6 +30,7 @@ from tradewinds.sdk.commands import (
 from tradewinds.sdk.guards import Guard
 from tradewinds.sdk.orders import OrderEvent, OrderReport
 from tradewinds.sdk.phases import KnownDay, PhaseSpan
+from tradewinds.sdk.signals import Signal
 from tradewinds.sdk.vocabulary import OrderState, StopReason
 
 _LENGTH: Final = struct.Struct("<I")
@@ -198,6 +199,16 @@ class NewParams(msgspec.Struct, frozen=True, tag=True):
     config_json: str
 
 
+class Reconciled(msgspec.Struct, frozen=True, tag=True):
+    """The account's books have been set right by the broker's; the order events of before have been sent."""
+
+
+class SignalGiven(msgspec.Struct, frozen=True, tag=True):
+    """Something that it is told from outside."""
+
+    signal: Signal
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True):
     """Call `on_stop`, save, end."""
 
@@ -225,6 +236,8 @@ RunnerMessage = (
     | Phases
     | Clock
     | NewParams
+    | Reconciled
+    | SignalGiven
     | Stop
 )
 

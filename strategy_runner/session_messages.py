@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from strategy_runner.roster import Held
 from tradewinds.instruments import Instrument
 from tradewinds.sdk.commands import Notify, RecordMetric
 from tradewinds.sdk.orders import FillReport, OrderEvent, OrderReport
+from tradewinds.sdk.signals import Signal
 from tradewinds.sdk.vocabulary import OrderState, OrderType, Product, Side
 from tradewinds.v1 import common_pb2, market_data_pb2, strategy_manager_pb2, strategy_runner_pb2, trading_pb2
 
@@ -43,6 +45,11 @@ def assignment(directive: strategy_runner_pb2.Directive) -> Assignment:
         process_revision=directive.process_revision,
         entries_denied_because=directive.entries_denied_because,
         kill=directive.kill,
+        signals=tuple(
+            Signal(id=signal.signal_id, data=json.loads(signal.data_json), sender=signal.sender)
+            for signal in directive.signals
+        ),
+        account_id=directive.account_id,
     )
 
 

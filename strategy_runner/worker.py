@@ -187,6 +187,10 @@ class StrategyWorker:
                 self._set_clock(message)
             case protocol.NewParams(config_json):
                 await driver.take_params(config_json)
+            case protocol.Reconciled():
+                await driver.take_reconciled()
+            case protocol.SignalGiven(signal):
+                await driver.take_signal(signal)
             case protocol.Stop(reason):
                 await driver.stop(reason)
                 driver.save_if_changed()

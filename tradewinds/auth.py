@@ -46,6 +46,7 @@ METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
     f"{_V1}StrategyManager/ResumeStrategy": _OPERATE,
     f"{_V1}StrategyManager/KillStrategy": _OPERATE,
     f"{_V1}StrategyManager/ReleaseStrategy": _OPERATE,
+    f"{_V1}StrategyManager/SignalStrategy": _TRADE,  # what it makes of it may be an order
     f"{_V1}StrategyManager/UpdateStrategyConfig": _TRADE,
     f"{_V1}StrategyManager/ListStrategyLogs": _READ,
     f"{_V1}StrategyManager/WatchStrategyLogs": _READ,

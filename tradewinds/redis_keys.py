@@ -23,6 +23,7 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `nt:group:{user}:{channel}:{type}` | string | the user's grouping window | notifier | messages of this type in this window |
 | `nt:limit:{user}:{channel}:{n}` | string | the user's n-th rate limit | notifier | messages in this window |
 | `od:committed` | channel | - | engine | the engine that has just committed order events |
+| `od:reconciled` | hash | none | engine | account -> JSON: `at_ms` of the last reconciliation, `sequences` of its strategies' events |
 | `fl:log:{config}` | stream, MAXLEN ~ | 7 days | engine | newest lines of a strategy: `t` real epoch ms, `s` PRINTED or RUNNER, `x` text |
 | `fl:status` | hash | none | engine | config id -> JSON status (real-time view of PostgreSQL) |
 | channel `md:instruments:changed` | pub/sub | – | feed | new version |
@@ -48,6 +49,7 @@ STALE: Final = "md:stale"
 CATEGORIES: Final = "md:categories"
 STRATEGY_STATUS: Final = "fl:status"
 
+RECONCILED: Final = "od:reconciled"
 ORDER_EVENTS_COMMITTED: Final = "od:committed"  # pub/sub: the engine that has committed order events
 
 TICK_SHARDS: Final = 4

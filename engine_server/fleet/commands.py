@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine_server.fleet import market_wishes
 from engine_server.fleet.config_update import Examined
-from engine_server.fleet.domain.command import STOPPED, Verdict, Wish, judge, judge_update
+from engine_server.fleet.domain.command import STOPPED, Verdict, Wish, judge, judge_signal, judge_update
 from engine_server.fleet.leadership import Leadership
 from tradewinds import audit
 from tradewinds.database.connecting import to_json
@@ -88,8 +88,18 @@ _TAKE = text(
 )
 _FINISH = text(
     """
-    UPDATE strategy_commands SET status = :status, completed_at = now(), result = :result
+    UPDATE strategy_commands
+    SET status = CAST(:status AS text), completed_at = now(),
+        result = CASE WHEN verb = 'SIGNAL' AND CAST(:status AS text) = 'DONE' THEN 'told; ' ELSE '' END || CAST(:result AS text)
     WHERE config_id = ANY(CAST(:config_ids AS text[])) AND status = 'CLAIMED'
+    """
+)
+# At most once: whether a process that has ended was told, nobody knows.
+_FAIL_SIGNALS = text(
+    """
+    UPDATE strategy_commands
+    SET status = 'FAILED', completed_at = now(), result = 'its process ended meanwhile: it may have been told or not'
+    WHERE config_id = ANY(CAST(:config_ids AS text[])) AND status = 'CLAIMED' AND verb = 'SIGNAL'
     """
 )
 _EXPIRE = """
@@ -139,6 +149,8 @@ class CommandDesk:
                 await session.execute(_EXAMINE_AGAIN, {"command_id": command.command_id})
                 return
             verdict = await _update(session, command.config_id, command.payload, examined, before)
+        elif command.verb == "SIGNAL":
+            verdict = judge_signal(before, command.payload)
         else:
             verdict = judge(command.verb, before, command.reason)
         await self._conclude(session, command, before, verdict)
@@ -180,6 +192,11 @@ class CommandDesk:
 async def finish(session: AsyncSession, config_ids: Sequence[str], status: str, result: str) -> None:
     """End the unfinished commands of these strategies."""
     await session.execute(_FINISH, {"config_ids": list(config_ids), "status": status, "result": result})
+
+
+async def fail_signals(session: AsyncSession, config_ids: Sequence[str]) -> None:
+    """The processes that were to be told are no more; their successors are not told."""
+    await session.execute(_FAIL_SIGNALS, {"config_ids": list(config_ids)})
 
 
 def _replaces(verb: str, before: Wish, after: Wish) -> bool:

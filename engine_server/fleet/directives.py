@@ -28,6 +28,10 @@ _READ = """
     WHERE a.config_id = $1 AND a.instance_id = $2 AND a.epoch = $3 AND a.generation = $4
 """
 
+_SIGNALS = """
+    SELECT command_id::text AS command_id, payload->'signal' AS signal, issuer FROM strategy_commands
+    WHERE config_id = $1 AND verb = 'SIGNAL' AND status = 'CLAIMED' ORDER BY claimed_at, created_at
+"""
 
 PAUSED_BECAUSE = "the strategy is paused{reason}; `strategies resume` lets it enter again"
 
@@ -86,6 +90,7 @@ class DirectiveWriter:
         directive.instruments.extend(self._named_by(config))
         positions = await self._books.strategy_positions(desired.config_id)
         directive.positions.extend(position_message(position) for position in positions)
+        directive.signals.extend(await self._signals(desired.config_id))
         working = await self._books.working_orders(desired.config_id)
         directive.working_orders.extend(order_message(order) for order in working)
         # Whoever has something open must be able to close it; an entry is refused by order management all the same.
@@ -97,6 +102,15 @@ class DirectiveWriter:
     def _wait_for_master(self) -> None:
         if problem := self._not_in_because():
             raise ScripMasterMissingError(f"waits for today's scrip master: {problem}")
+
+    async def _signals(self, config_id: str) -> list[pb.StrategySignal]:
+        rows = await self._database.pool.fetch(_SIGNALS, config_id)
+        return [
+            pb.StrategySignal(
+                signal_id=row["command_id"], data_json=msgspec.json.encode(row["signal"]).decode(), sender=row["issuer"]
+            )
+            for row in rows
+        ]
 
     def _named_by(self, config: Mapping[str, object]) -> list[market_data_pb2.Instrument]:
         keys = market_wishes.instruments_of(config)

@@ -86,6 +86,7 @@ async def release_instances(
         },
     )
     await session.execute(_WAIT_AGAIN, {"config_ids": config_ids, "reason": reason})
+    await commands.fail_signals(session, config_ids)
     await _stop_unwanted(session, config_ids, reason)
     return config_ids
 

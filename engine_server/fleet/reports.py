@@ -12,7 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine_server.fleet import commands, market_wishes, notices
-from engine_server.fleet.domain.command import QUARANTINED, Wish
+from engine_server.fleet.domain.command import QUARANTINED, RUNNING, Wish
 from engine_server.fleet.domain.crashes import CrashBudget, CrashRecord
 from engine_server.fleet.domain.lifecycle import (
     RUN_OUTCOME,
@@ -184,6 +184,8 @@ async def _note_run(session: AsyncSession, reporter: RunnerIdentity, report: Str
 async def _carry_out(
     session: AsyncSession, reporter: RunnerIdentity, report: StrategyReport, result: Consequence
 ) -> None:
+    if result.state not in (None, RUNNING):
+        await commands.fail_signals(session, [report.config_id])
     if result.state is not None:
         await session.execute(
             _SET_STATE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -74,6 +74,7 @@ class OmsParts:
     tag_key: bytes
     wake_outbox: Callable[[], None]
     compare_positions: PositionsCheck
+    tell_reconciled: Callable[[str, Mapping[str, int]], Awaitable[None]]
     board: StoredRiskBoard
     desk: KillDesk
     instruments: Instruments
@@ -211,6 +212,7 @@ class OrderManagement:
             parts.settings.recovery,
             parts.compare_positions,
             self.user_id,
+            parts.tell_reconciled,
         )
         log.info("loaded", account_id=account_id, orders=len(state.orders), working=len(state.working))
         writing = asyncio.create_task(self._writer.run(), name=f"writer {account_id}")

@@ -6,7 +6,7 @@ lost must not lose a fill.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -84,6 +84,7 @@ class Recovery:
         settings: RecoverySettings,
         check: PositionsCheck,
         user_id: str,
+        tell_reconciled: Callable[[str, Mapping[str, int]], Awaitable[None]],
     ) -> None:
         self._state = state
         self._writer = writer
@@ -100,6 +101,8 @@ class Recovery:
         self._suspected: list[Difference] = []
         self._wanted = asyncio.Event()
         self._session_ok = False
+        self._tell_reconciled = tell_reconciled
+        self._is_untold = True  # strategies hear when the books are right again, not of every look at them
 
     def read_soon(self) -> None:
         """Something happened that only the books can settle."""
@@ -160,6 +163,7 @@ class Recovery:
                 await self._report(event)
             elif isinstance(event, StreamConnected):
                 log.info("stream.connected", account_id=self._state.account_id)
+                self._is_untold = True
                 self.read_soon()
             elif isinstance(event, StreamLost):
                 log.warning("stream.lost", account_id=self._state.account_id, reason=event.reason)
@@ -206,6 +210,10 @@ class Recovery:
         if not self._gate.is_open:
             await self._compare_at_start()
             await self._gate.open()
+            self._is_untold = True
+        if self._is_untold:
+            self._is_untold = False
+            await self._tell_reconciled(self._state.account_id, self._state.config_sequences)
         if read.lost:
             log.warning_throttled("orders.not_shown", account_id=self._state.account_id, order_ids=read.lost[:20])
         self._state.forget_ended(self._clock.now())

@@ -31,6 +31,7 @@ from tradewinds.v1 import strategy_manager_pb2_grpc
 MessageT = TypeVar("MessageT", bound=Message)
 
 _SOURCE = "StrategyManager"
+_MAX_SIGNAL_BYTES = 16_384  # it travels with the strategy's directive
 
 
 class _CommandRequest(Protocol):
@@ -178,6 +179,16 @@ class StrategyManagerServicer(strategy_manager_pb2_grpc.StrategyManagerServicer)
     async def ReleaseStrategy(self, request: pb.ReleaseStrategyRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
         """RELEASE."""
         return await self._command("RELEASE", request, context)
+
+    async def SignalStrategy(self, request: pb.SignalStrategyRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
+        """SIGNAL."""
+        if not request.HasField("signal"):
+            raise InvalidArgumentError.field("signal", 'is missing; give an object such as {"action": "reduce"}')
+        if request.signal.ByteSize() > _MAX_SIGNAL_BYTES:
+            raise InvalidArgumentError.field(
+                "signal", f"has more than {_MAX_SIGNAL_BYTES} bytes; tell where it is instead"
+            )
+        return await self._command("SIGNAL", request, context, payload={"signal": json_of(request.signal)})
 
     async def UpdateStrategyConfig(self, request: pb.UpdateStrategyConfigRequest, context: Any) -> pb.StrategyCommand:  # noqa: N802
         """UPDATE_CONFIG, with what a runner says of the new parameters."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,7 +110,7 @@ def create(
             "",
             class_name,
             module_path,
-            _parameters(config),
+            _json_object(config, "--config"),
             config_id=config_id,
             account_id=account,
             on_crash=on_crash,
@@ -127,53 +127,68 @@ def create(
     )
 
 
-@app.command()
-def start(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
-    """Start one and wait until it runs."""
-    with_connection(state_dir, lambda link: acts.start_strategy(config_id, reason=reason, connection=link))
-    typer.echo(f"{config_id} is running")
+Act = Callable[..., Coroutine[Any, Any, None]]
+
+# The verbs that take a strategy and a reason: what each does, and what is said when it is done.
+_VERBS: tuple[tuple[str, Act, str, str], ...] = (
+    ("start", acts.start_strategy, "Start one and wait until it runs.", "{0} is running"),
+    (
+        "stop",
+        acts.stop_strategy,
+        "Stop one and wait until its process has ended. Its positions stay open.",
+        "{0} is stopped; its positions stay open",
+    ),
+    (
+        "restart",
+        acts.restart_strategy,
+        "Restart one in a new process, with its saved state.",
+        "{0} runs in a new process",
+    ),
+    (
+        "pause",
+        acts.pause_strategy,
+        "Forbid entries; exits and guards go on. It stays so over stops and crashes, until `resume`.",
+        "{0} takes no entries",
+    ),
+    ("resume", acts.resume_strategy, "Allow entries again.", "{0} may enter again"),
+    (
+        "kill",
+        acts.kill_strategy,
+        "End its process at once, without its on_stop. Its positions stay open.",
+        "{0} is killed; its positions stay open",
+    ),
+    (
+        "release",
+        acts.release_strategy,
+        "Release one from quarantine; start it when it is mended.",
+        "{0} is released; start it with `tradewinds strategies start {0}`",
+    ),
+)
+
+
+def _add(name: str, act: Act, what: str, done: str) -> None:
+    def command(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
+        with_connection(state_dir, lambda link: act(config_id, reason=reason, connection=link))
+        typer.echo(done.format(config_id))
+
+    app.command(name, help=what)(command)
+
+
+for _verb in _VERBS:
+    _add(*_verb)
 
 
 @app.command()
-def stop(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
-    """Stop one and wait until its process has ended. Its positions stay open."""
-    with_connection(state_dir, lambda link: acts.stop_strategy(config_id, reason=reason, connection=link))
-    typer.echo(f"{config_id} is stopped; its positions stay open")
-
-
-@app.command()
-def restart(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
-    """Restart one in a new process, with its saved state."""
-    with_connection(state_dir, lambda link: acts.restart_strategy(config_id, reason=reason, connection=link))
-    typer.echo(f"{config_id} runs in a new process")
-
-
-@app.command()
-def pause(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
-    """Forbid entries; exits and guards go on. It stays so over stops and crashes, until `resume`."""
-    with_connection(state_dir, lambda link: acts.pause_strategy(config_id, reason=reason, connection=link))
-    typer.echo(f"{config_id} takes no entries")
-
-
-@app.command()
-def resume(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
-    """Allow entries again."""
-    with_connection(state_dir, lambda link: acts.resume_strategy(config_id, reason=reason, connection=link))
-    typer.echo(f"{config_id} may enter again")
-
-
-@app.command()
-def kill(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
-    """End its process at once, without its on_stop. Its positions stay open."""
-    with_connection(state_dir, lambda link: acts.kill_strategy(config_id, reason=reason, connection=link))
-    typer.echo(f"{config_id} is killed; its positions stay open")
-
-
-@app.command()
-def release(config_id: ConfigId, reason: Reason = "", state_dir: StateDir = None) -> None:
-    """Release one from quarantine; start it when it is mended."""
-    with_connection(state_dir, lambda link: acts.release_strategy(config_id, reason=reason, connection=link))
-    typer.echo(f"{config_id} is released; start it with `tradewinds strategies start {config_id}`")
+def signal(
+    config_id: ConfigId,
+    data: Annotated[str, typer.Option("--json", help="What its on_signal gets: a JSON object, or @FILE with one.")],
+    reason: Reason = "",
+    state_dir: StateDir = None,
+) -> None:
+    """Tell one that runs something: its on_signal is called with it, once."""
+    content = _json_object(data, "--json")
+    with_connection(state_dir, lambda link: acts.signal_strategy(config_id, content, reason=reason, connection=link))
+    typer.echo(f"{config_id} was told")
 
 
 @app.command()
@@ -189,7 +204,7 @@ def update(
     state_dir: StateDir = None,
 ) -> None:
     """Change parameters: in the running process where they are live, with a new process otherwise."""
-    changes = _parameters(config)
+    changes = _json_object(config, "--config")
     mask = [*changes, *(unset or ())]
 
     def act(link: Connection) -> Coroutine[Any, Any, str]:
@@ -303,16 +318,16 @@ def _schedule(segment: str, square_off: int | None) -> strategy_manager_pb2.Sche
     return strategy_manager_pb2.Schedule(segment=segment, square_off_minutes=square_off) if segment else None
 
 
-def _parameters(text: str) -> dict[str, Any]:
+def _json_object(text: str, option: str) -> dict[str, Any]:
     if text.startswith("@"):
         try:
             text = Path(text[1:]).read_text()
         except OSError as e:
-            raise InvalidArgumentError.field("--config", f"{text[1:]} cannot be read ({e.strerror})") from e
+            raise InvalidArgumentError.field(option, f"{text[1:]} cannot be read ({e.strerror})") from e
     try:
         value = json.loads(text)
     except ValueError as e:
-        raise InvalidArgumentError.field("--config", f'is not JSON ({e}); write \'{{"symbols": ["RELIANCE"]}}\'') from e
+        raise InvalidArgumentError.field(option, f'is not JSON ({e}); write \'{{"symbols": ["RELIANCE"]}}\'') from e
     if not isinstance(value, dict):
-        raise InvalidArgumentError.field("--config", 'is not a JSON object; write \'{"symbols": ["RELIANCE"]}\'')
+        raise InvalidArgumentError.field(option, 'is not a JSON object; write \'{"symbols": ["RELIANCE"]}\'')
     return value

@@ -9,6 +9,7 @@ from datetime import UTC
 from typing import Any
 
 from google.protobuf import struct_pb2
+from google.protobuf.message import Message
 
 from tradewinds.client.connection import Connection
 from tradewinds.errors import InvalidArgumentError, PreconditionError, UnavailableError
@@ -57,51 +58,56 @@ async def create_strategy_config(
 
 async def start_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
     """Start it and wait until it runs; raises `PreconditionError` with the reason when it cannot."""
-    request = strategy_manager_pb2.StartStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
-    async with _use(connection) as link:
-        await _until_done(link, await link.call(link.strategies.StartStrategy, request))
+    await _command("Start", config_id, reason, connection)
 
 
 async def stop_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
     """Stop it and wait until its process has ended; its positions stay open."""
-    request = strategy_manager_pb2.StopStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
-    async with _use(connection) as link:
-        await _until_done(link, await link.call(link.strategies.StopStrategy, request))
+    await _command("Stop", config_id, reason, connection)
 
 
 async def restart_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
     """Stop its process, start a new one with its saved state, and wait until that runs."""
-    request = strategy_manager_pb2.RestartStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
-    async with _use(connection) as link:
-        await _until_done(link, await link.call(link.strategies.RestartStrategy, request))
+    await _command("Restart", config_id, reason, connection)
 
 
 async def pause_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
     """Forbid entries and wait until its runner does so too; exits and guards go on."""
-    request = strategy_manager_pb2.PauseStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
-    async with _use(connection) as link:
-        await _until_done(link, await link.call(link.strategies.PauseStrategy, request))
+    await _command("Pause", config_id, reason, connection)
 
 
 async def resume_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
     """Allow entries again."""
-    request = strategy_manager_pb2.ResumeStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
-    async with _use(connection) as link:
-        await _until_done(link, await link.call(link.strategies.ResumeStrategy, request))
+    await _command("Resume", config_id, reason, connection)
 
 
 async def kill_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
     """End its process at once, without its on_stop; its positions stay open."""
-    request = strategy_manager_pb2.KillStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
-    async with _use(connection) as link:
-        await _until_done(link, await link.call(link.strategies.KillStrategy, request))
+    await _command("Kill", config_id, reason, connection)
 
 
 async def release_strategy(config_id: str, *, reason: str = "", connection: Connection | None = None) -> None:
     """Out of quarantine: it is stopped then, and may be started."""
-    request = strategy_manager_pb2.ReleaseStrategyRequest(config_id=config_id, reason=reason, request_id=new_id("req"))
+    await _command("Release", config_id, reason, connection)
+
+
+async def signal_strategy(
+    config_id: str, signal: Mapping[str, Any], *, reason: str = "", connection: Connection | None = None
+) -> None:
+    """Call its `on_signal` with this, once; raises `PreconditionError` where it does not run or its process ended meanwhile."""
+    data = struct_pb2.Struct()
+    data.update(dict(signal))
+    await _command("Signal", config_id, reason, connection, signal=data)
+
+
+async def _command(
+    verb: str, config_id: str, reason: str, connection: Connection | None, **fields: Message
+) -> strategy_manager_pb2.StrategyCommand:
+    """Give the command and wait for its end."""
+    request_type = getattr(strategy_manager_pb2, f"{verb}StrategyRequest")
+    request = request_type(config_id=config_id, reason=reason, request_id=new_id("req"), **fields)
     async with _use(connection) as link:
-        await _until_done(link, await link.call(link.strategies.ReleaseStrategy, request))
+        return await _until_done(link, await link.call(getattr(link.strategies, f"{verb}Strategy"), request))
 
 
 async def update_strategy_config(

@@ -10,6 +10,7 @@ from tradewinds.sdk.params import Params, live
 from tradewinds.sdk.phases import Phase
 from tradewinds.sdk.positions import Position
 from tradewinds.sdk.selectors import Selector, fut, opt
+from tradewinds.sdk.signals import Signal
 from tradewinds.sdk.strategy import BaseStrategy
 from tradewinds.sdk.timers import at, every
 from tradewinds.sdk.vocabulary import OrderState, OrderType, Product, Side, StopReason
@@ -31,6 +32,7 @@ __all__ = [
     "Product",
     "Selector",
     "Side",
+    "Signal",
     "StateError",
     "StopReason",
     "StrategyError",

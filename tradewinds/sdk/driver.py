@@ -25,6 +25,7 @@ from tradewinds.sdk.market import Tick
 from tradewinds.sdk.orders import FillReport, OrderEvent, OrderHandle, Trade
 from tradewinds.sdk.phases import KnownDay, PhaseSpan, segments_of
 from tradewinds.sdk.request_ids import RequestIds
+from tradewinds.sdk.signals import Signal
 from tradewinds.sdk.strategy import BaseStrategy
 from tradewinds.sdk.timers import add_decorated
 from tradewinds.sdk.vocabulary import OrderState, StopReason
@@ -143,6 +144,14 @@ class StrategyDriver:
             return
         handle.modify_requested, handle.reason, handle.message = False, reason, message
         await self._call("on_order", handle)
+
+    async def take_reconciled(self) -> None:
+        """The account's books have been set right by the broker's."""
+        await self._call("on_reconciled", self.desk.positions.open())
+
+    async def take_signal(self, signal: Signal) -> None:
+        """A message from outside."""
+        await self._call("on_signal", signal)
 
     async def take_guard(self, guard: Guard) -> None:
         """What became of `protect`."""

@@ -17,6 +17,8 @@ from tradewinds.sdk.market_reads import MarketReads
 from tradewinds.sdk.order_verbs import OrderVerbs
 from tradewinds.sdk.orders import OrderHandle, Trade
 from tradewinds.sdk.phases import Phase
+from tradewinds.sdk.positions import Position
+from tradewinds.sdk.signals import Signal
 from tradewinds.sdk.timers import Callback, Interval, Timer
 from tradewinds.sdk.vocabulary import StopReason
 
@@ -63,8 +65,8 @@ class BaseStrategy(OrderVerbs, MarketReads):
     def on_guard(self, guard: Guard) -> Outcome:
         """What became of `protect`: `guard.is_refused` says that the position is not guarded by it, `guard.message` why."""
 
-    def on_signal(self, signal: Any) -> Outcome:
-        """A message from outside. Not called yet: the engine takes none."""
+    def on_signal(self, signal: Signal) -> Outcome:
+        """A message from outside (`tradewinds strategies signal`, the API, SQL): once, or not at all where the process ends meanwhile."""
 
     def on_feed_stale(self) -> Outcome:
         """Prices of followed instruments are missing, though their market is open; `is_stale` says whose."""
@@ -75,8 +77,11 @@ class BaseStrategy(OrderVerbs, MarketReads):
     def on_params(self, before: Any) -> Outcome:
         """Parameters declared with `live` have been changed: `self.params` has the new ones, `before` the old ones."""
 
-    def on_reconciled(self, positions: Any) -> Outcome:
-        """The book was set right against the broker's. Not called yet."""
+    def on_reconciled(self, positions: list[Position]) -> Outcome:
+        """The account's books have been set right by the broker's: after a start of the engine, a new session, a stream that was away.
+
+        What was missed came to `on_order` and `on_trade` before; `positions` is what the strategy holds now.
+        """
 
     def on_phase(self, phase: Phase) -> Outcome:
         """A segment's phase has changed, for instruments without a closing auction: `phase.segment`, `phase.name`."""

@@ -49,6 +49,7 @@ from tradewinds.sdk.phases import KnownDay, PhaseSpan
 from tradewinds.sdk.request_ids import RequestIds
 from tradewinds.sdk.scripted_broker import ScriptedBroker
 from tradewinds.sdk.selectors import Selector
+from tradewinds.sdk.signals import Signal
 from tradewinds.sdk.strategy import BaseStrategy
 from tradewinds.sdk.timers import Interval, interval_ms
 from tradewinds.sdk.vocabulary import OrderState, StopReason
@@ -100,6 +101,7 @@ class StrategyHarness:
         self._meanings: dict[str, Instrument | None] = {}
         self._spans: list[PhaseSpan] = []
         self._processes = 0
+        self._signals = 0
         self._driver = self._new_driver()
 
     @property
@@ -212,6 +214,17 @@ class StrategyHarness:
         config_json = json.dumps({**self._params.model_dump(mode="json"), **changes})
         self._params = validate(self._class.Params, config_json)
         await self._driver.take_params(config_json)
+        await self._settle()
+
+    async def reconciled(self) -> None:
+        """The engine has compared its books with the broker's."""
+        await self._driver.take_reconciled()
+        await self._settle()
+
+    async def signal(self, data: Mapping[str, Any], sender: str = "trader") -> None:
+        """Somebody tells it something."""
+        self._signals += 1
+        await self._driver.take_signal(Signal(id=f"signal-{self._signals}", data=dict(data), sender=sender))
         await self._settle()
 
     async def guard(self, symbol: str, state: str, reason: str = "", message: str = "") -> None:

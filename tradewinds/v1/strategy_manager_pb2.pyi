@@ -51,6 +51,7 @@ class CommandVerb(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COMMAND_VERB_UPDATE_CONFIG: _ClassVar[CommandVerb]
     COMMAND_VERB_KILL: _ClassVar[CommandVerb]
     COMMAND_VERB_RELEASE: _ClassVar[CommandVerb]
+    COMMAND_VERB_SIGNAL: _ClassVar[CommandVerb]
 
 class CommandStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -86,6 +87,7 @@ COMMAND_VERB_RESUME: CommandVerb
 COMMAND_VERB_UPDATE_CONFIG: CommandVerb
 COMMAND_VERB_KILL: CommandVerb
 COMMAND_VERB_RELEASE: CommandVerb
+COMMAND_VERB_SIGNAL: CommandVerb
 COMMAND_STATUS_UNSPECIFIED: CommandStatus
 COMMAND_STATUS_PENDING: CommandStatus
 COMMAND_STATUS_CLAIMED: CommandStatus
@@ -427,6 +429,18 @@ class ReleaseStrategyRequest(_message.Message):
     reason: str
     request_id: str
     def __init__(self, config_id: _Optional[str] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class SignalStrategyRequest(_message.Message):
+    __slots__ = ("config_id", "signal", "reason", "request_id")
+    CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    config_id: str
+    signal: _struct_pb2.Struct
+    reason: str
+    request_id: str
+    def __init__(self, config_id: _Optional[str] = ..., signal: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class UpdateStrategyConfigRequest(_message.Message):
     __slots__ = ("config_id", "config", "update_mask", "reason", "request_id", "on_crash", "schedule", "clear_schedule")

@@ -95,6 +95,11 @@ class StrategyManagerStub:
                 request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ReleaseStrategyRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
                 _registered_method=True)
+        self.SignalStrategy = channel.unary_unary(
+                '/tradewinds.v1.StrategyManager/SignalStrategy',
+                request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.SignalStrategyRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+                _registered_method=True)
         self.UpdateStrategyConfig = channel.unary_unary(
                 '/tradewinds.v1.StrategyManager/UpdateStrategyConfig',
                 request_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.UpdateStrategyConfigRequest.SerializeToString,
@@ -230,6 +235,15 @@ class StrategyManagerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SignalStrategy(self, request, context):
+        """Tells the instance something from outside: its `on_signal` is called with it, once. The command is DONE when its process has been
+        given it, FAILED when it does not run, or when its process ended meanwhile: it is never told again by itself. INVALID_ARGUMENT
+        beyond 16 KiB of JSON.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateStrategyConfig(self, request, context):
         """Changes parameters. They are checked as at registration (INVALID_ARGUMENT names the field; UNAVAILABLE, reason NO_RUNNER). What the
         class marks as live reaches the running process; anything else needs a new process, which the command starts. One that does not run
@@ -352,6 +366,11 @@ def add_StrategyManagerServicer_to_server(servicer, server):
             'ReleaseStrategy': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseStrategy,
                     request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.ReleaseStrategyRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.SerializeToString,
+            ),
+            'SignalStrategy': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignalStrategy,
+                    request_deserializer=tradewinds_dot_v1_dot_strategy__manager__pb2.SignalStrategyRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.SerializeToString,
             ),
             'UpdateStrategyConfig': grpc.unary_unary_rpc_method_handler(
@@ -719,6 +738,33 @@ class StrategyManager:
             target,
             '/tradewinds.v1.StrategyManager/ReleaseStrategy',
             tradewinds_dot_v1_dot_strategy__manager__pb2.ReleaseStrategyRequest.SerializeToString,
+            tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignalStrategy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.StrategyManager/SignalStrategy',
+            tradewinds_dot_v1_dot_strategy__manager__pb2.SignalStrategyRequest.SerializeToString,
             tradewinds_dot_v1_dot_strategy__manager__pb2.StrategyCommand.FromString,
             options,
             channel_credentials,

@@ -275,7 +275,7 @@ class HeartbeatAck(_message.Message):
     def __init__(self, number: _Optional[int] = ...) -> None: ...
 
 class Directive(_message.Message):
-    __slots__ = ("config_id", "epoch", "revision", "run", "module_path", "class_name", "config_json", "instruments", "state_json", "last_event_sequence", "positions", "working_orders", "user_id", "account_id", "process_revision", "entries_denied_because", "kill")
+    __slots__ = ("config_id", "epoch", "revision", "run", "module_path", "class_name", "config_json", "instruments", "state_json", "last_event_sequence", "positions", "working_orders", "user_id", "account_id", "process_revision", "entries_denied_because", "kill", "signals")
     CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -293,6 +293,7 @@ class Directive(_message.Message):
     PROCESS_REVISION_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_DENIED_BECAUSE_FIELD_NUMBER: _ClassVar[int]
     KILL_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
     config_id: str
     epoch: int
     revision: int
@@ -310,7 +311,18 @@ class Directive(_message.Message):
     process_revision: int
     entries_denied_because: str
     kill: bool
-    def __init__(self, config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., revision: _Optional[int] = ..., run: _Optional[bool] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config_json: _Optional[str] = ..., instruments: _Optional[_Iterable[_Union[_market_data_pb2.Instrument, _Mapping]]] = ..., state_json: _Optional[str] = ..., last_event_sequence: _Optional[int] = ..., positions: _Optional[_Iterable[_Union[_trading_pb2.Position, _Mapping]]] = ..., working_orders: _Optional[_Iterable[_Union[_trading_pb2.Order, _Mapping]]] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., process_revision: _Optional[int] = ..., entries_denied_because: _Optional[str] = ..., kill: _Optional[bool] = ...) -> None: ...
+    signals: _containers.RepeatedCompositeFieldContainer[StrategySignal]
+    def __init__(self, config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., revision: _Optional[int] = ..., run: _Optional[bool] = ..., module_path: _Optional[str] = ..., class_name: _Optional[str] = ..., config_json: _Optional[str] = ..., instruments: _Optional[_Iterable[_Union[_market_data_pb2.Instrument, _Mapping]]] = ..., state_json: _Optional[str] = ..., last_event_sequence: _Optional[int] = ..., positions: _Optional[_Iterable[_Union[_trading_pb2.Position, _Mapping]]] = ..., working_orders: _Optional[_Iterable[_Union[_trading_pb2.Order, _Mapping]]] = ..., user_id: _Optional[str] = ..., account_id: _Optional[str] = ..., process_revision: _Optional[int] = ..., entries_denied_because: _Optional[str] = ..., kill: _Optional[bool] = ..., signals: _Optional[_Iterable[_Union[StrategySignal, _Mapping]]] = ...) -> None: ...
+
+class StrategySignal(_message.Message):
+    __slots__ = ("signal_id", "data_json", "sender")
+    SIGNAL_ID_FIELD_NUMBER: _ClassVar[int]
+    DATA_JSON_FIELD_NUMBER: _ClassVar[int]
+    SENDER_FIELD_NUMBER: _ClassVar[int]
+    signal_id: str
+    data_json: str
+    sender: str
+    def __init__(self, signal_id: _Optional[str] = ..., data_json: _Optional[str] = ..., sender: _Optional[str] = ...) -> None: ...
 
 class OrderEvents(_message.Message):
     __slots__ = ("config_id", "events")

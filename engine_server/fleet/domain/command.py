@@ -6,7 +6,7 @@ process generation is the last of them that asked for a new process; what came a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 STOPPED, PENDING, STARTING, RUNNING, STOPPING, BACKOFF, FAILED, QUARANTINED, SCHEDULED = (
@@ -54,6 +54,15 @@ def judge(verb: str, wish: Wish, reason: str = "") -> Verdict:
     verdict = _pause(wish, reason) if verb == "PAUSE" else _VERDICTS[verb](wish)
     is_start = verb in ("START", "RESTART")
     return _when_its_hours_come(verdict) if is_start and wish.is_off_schedule and not wish.is_held else verdict
+
+
+def judge_signal(wish: Wish, payload: Mapping[str, object]) -> Verdict:
+    """Something to tell the process that runs now: once, and no other one."""
+    if not isinstance(payload.get("signal"), dict):
+        return Verdict(wish, "FAILED", 'payload: has no signal; write {"signal": {"action": "reduce"}}')
+    if wish.desired_state != RUNNING or wish.state != RUNNING or not wish.is_held:
+        return Verdict(wish, "FAILED", f"it was not told: it is {wish.state}, and only a strategy that runs is told")
+    return Verdict(replace(wish, generation=wish.generation + 1), "CLAIMED")
 
 
 def judge_update(wish: Wish, *, is_live: bool) -> Verdict:

@@ -121,6 +121,29 @@ async def test_live_parameters_reach_the_process_and_others_a_new_one(rows: Rows
     }  # fmt: skip
 
 
+async def test_signals_reach_the_running_process_once_each(rows: Rows, start_runner: StartRunner) -> None:
+    runner = await running(rows, start_runner)
+    pid = runner.processes["a"].pid
+    done = await rows.outcome(await rows.command("a", "SIGNAL", {"signal": {"action": "reduce", "by": 0.5}}))
+    assert done["result"] == f"told; running in process {pid}"
+    (signal,) = runner.directives[-1].signals
+    assert (signal.signal_id, signal.sender) == (str(done["command_id"]), done["issuer"])
+    assert msgspec.json.decode(signal.data_json) == {"action": "reduce", "by": 0.5}
+    await rows.outcome(await rows.command("a", "PAUSE"))
+    assert not runner.directives[-1].signals
+
+
+async def test_a_signal_dies_with_the_process_that_was_to_be_told(rows: Rows, start_runner: StartRunner) -> None:
+    runner = await running(rows, start_runner)
+    runner.obeys = False
+    signal = await rows.command("a", "SIGNAL", {"signal": {}})
+    await eventually(lambda: bool(runner.directives[-1].signals), what="the signal at the runner")
+    await runner.vanish()
+    assert "may have been told" in (await rows.outcome(signal, status="FAILED"))["result"]
+    late = await rows.outcome(await rows.command("a", "SIGNAL", {"signal": {}}), status="FAILED")
+    assert late["result"].startswith("it was not told")
+
+
 async def test_bad_parameters_fail_the_command_with_the_field(rows: Rows, start_runner: StartRunner) -> None:
     await running(rows, start_runner, accept_with_live_threshold)
     before = (await rows.config("a"))["config"]

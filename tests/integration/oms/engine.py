@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -118,6 +118,7 @@ class Engine:
     market: FixedMarket
     owner: str
     outbox_wakes: list[None] = field(default_factory=list)
+    reconciled: list[dict[str, int]] = field(default_factory=list)  # what strategies were told each time
 
     async def place(self, caller: Caller = ASHA, **changes: Any) -> OrderRecord:
         """Place; the request id is new unless given."""
@@ -182,6 +183,11 @@ async def running_engine(
     """An engine that runs until the block is left, then stops in order."""
     instruments, quotes, market, wakes = FixedInstruments(), FixedQuotes(), FixedMarket(), list[None]()
     event_log, board = OrderEventLog(database), StoredRiskBoard(database)
+    reconciled: list[dict[str, int]] = []
+
+    async def tell_reconciled(_account_id: str, sequences: Mapping[str, int]) -> None:
+        reconciled.append(dict(sequences))
+
     parts = OmsParts(
         database=database,
         event_log=event_log,
@@ -191,6 +197,7 @@ async def running_engine(
         tag_key=b"t" * 32,
         wake_outbox=lambda: wakes.append(None),
         compare_positions=PositionsCheck(instruments.by_token),
+        tell_reconciled=tell_reconciled,
         board=board,
         desk=KillDesk(database, fence or MemoryFence(), SystemClock(), new_id, DecisionPolicy(1, 0.2)),
         instruments=instruments,
@@ -207,7 +214,9 @@ async def running_engine(
         quotes,
         market,
     )
-    engine = Engine(database, broker, registry, event_log, OrderQueries(database), quotes, market, owner, wakes)
+    engine = Engine(
+        database, broker, registry, event_log, OrderQueries(database), quotes, market, owner, wakes, reconciled
+    )
     running = [
         asyncio.create_task(registry.run(), name=f"registry {owner}"),
         asyncio.create_task(board.follow(), name=f"risk board {owner}"),

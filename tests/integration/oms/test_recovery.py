@@ -129,6 +129,16 @@ async def test_failed_reads_prove_nothing(engine: Engine, broker: ScriptedBroker
     await engine.wait_for(order.order_id, "OPEN")
 
 
+async def test_strategies_hear_when_the_books_are_right_again_and_not_of_every_look(
+    engine: Engine, broker: ScriptedBroker
+) -> None:
+    await eventually(lambda: len(engine.reconciled) == 1, what="told of the start")
+    assert engine.management is not None
+    engine.management.read_books_soon()
+    broker.push(StreamConnected())
+    await eventually(lambda: len(engine.reconciled) == 2, what="told of the stream that is back")
+
+
 async def test_an_order_given_up_that_works_after_all_is_cancelled_and_raised(
     engine: Engine, broker: ScriptedBroker
 ) -> None:

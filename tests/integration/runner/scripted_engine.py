@@ -73,6 +73,8 @@ class ScriptedEngine(
         state_json: str = "",
         last_event_sequence: int = 0,
         instruments: Sequence[market_data_pb2.Instrument] = (RELIANCE,),
+        process_revision: int = 0,
+        signals: Sequence[strategy_runner_pb2.StrategySignal] = (),
     ) -> None:
         self.send(
             directive=strategy_runner_pb2.Directive(
@@ -86,6 +88,9 @@ class ScriptedEngine(
                 instruments=instruments,
                 state_json=state_json,
                 last_event_sequence=last_event_sequence,
+                account_id="A1",
+                process_revision=process_revision,
+                signals=signals,
             )
         )
 

@@ -14,9 +14,11 @@ from tests.integration.runner.test_lives import running
 from tests.support.processes import is_gone
 from tests.support.service_process import ServiceProcess
 from tests.support.waiting import eventually
+from tradewinds import redis_keys
 from tradewinds.auth import TokenVerifier
 from tradewinds.database.redis_connection import RedisConnection
 from tradewinds.errors import InvalidArgumentError, LeaseSupersededError, UnavailableError
+from tradewinds.v1 import strategy_runner_pb2
 
 
 async def test_an_order_leaves_with_config_and_epoch_and_its_fill_comes_back(
@@ -35,6 +37,21 @@ async def test_an_order_leaves_with_config_and_epoch_and_its_fill_comes_back(
     assert (sell.price, sell.quantity) == ("1401.05", 1)
     await eventually(lambda: engine.state("buyer").get("position") == 1)
     assert engine.of_kind("checkpoint", "buyer")[-1].last_event_sequence == 3
+
+
+async def test_what_comes_from_outside_is_told_once_and_after_the_events_of_before(
+    engine: ScriptedEngine, runner: ServiceProcess, redis: RedisConnection
+) -> None:
+    engine.start("listener", "Listener")
+    await eventually(lambda: engine.life("listener")[-1:] == ["RUNNING"])
+    told = [
+        strategy_runner_pb2.StrategySignal(signal_id=f"s{n}", data_json=f'{{"n": {n}}}', sender="asha") for n in (1, 2)
+    ]
+    engine.start("listener", "Listener", revision=2, process_revision=1, signals=told[:1])
+    engine.start("listener", "Listener", revision=3, process_revision=1, signals=told)
+    await eventually(lambda: engine.state("listener").get("signals") == [[{"n": 1}, "asha"], [{"n": 2}, "asha"]])
+    await redis.client.hset(redis_keys.RECONCILED, "A1", '{"at_ms": 1, "sequences": {"listener": 0}}')
+    await eventually(lambda: engine.state("listener").get("reconciled") == [])
 
 
 async def test_a_crash_between_an_order_and_its_checkpoint_makes_no_second_order(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine_server.fleet.domain.command import Verdict, Wish, judge, judge_update
+from engine_server.fleet.domain.command import Verdict, Wish, judge, judge_signal, judge_update
 
 STATES = ["STOPPED", "PENDING", "STARTING", "RUNNING", "STOPPING", "BACKOFF", "FAILED"]
 
@@ -141,6 +141,26 @@ def test_parameters_reach_a_running_process_if_they_are_live(live: bool, process
     verdict = judge_update(wish("RUNNING", "RUNNING", held=True), is_live=live)
     assert (verdict.status, verdict.wish.generation) == ("CLAIMED", 4)
     assert verdict.wish.process_generation == process_generation
+
+
+def test_a_signal_reaches_the_process_that_runs_and_asks_for_no_other() -> None:
+    before = wish("RUNNING", "RUNNING", held=True)
+    verdict = judge_signal(before, {"signal": {"action": "reduce"}})
+    assert (verdict.status, verdict.wish) == ("CLAIMED", replace(before, generation=4))
+
+
+@pytest.mark.parametrize("state", [state for state in STATES if state != "RUNNING"])
+def test_a_signal_waits_for_no_process(state: str) -> None:
+    before = wish("RUNNING", state, held=True)
+    verdict = judge_signal(before, {"signal": {}})
+    assert (verdict.status, verdict.wish) == ("FAILED", before)
+    assert state in verdict.result
+
+
+@pytest.mark.parametrize("payload", [{}, {"signal": 3}, {"signal": None}])
+def test_a_signal_without_an_object_is_refused_with_one(payload: dict[str, object]) -> None:
+    verdict = judge_signal(wish("RUNNING", "RUNNING", held=True), payload)
+    assert (verdict.status, verdict.result[:8]) == ("FAILED", "payload:")
 
 
 def test_parameters_of_one_that_does_not_run_wait_for_its_next_start() -> None:

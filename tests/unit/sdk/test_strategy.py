@@ -14,6 +14,8 @@ from tradewinds.sdk import (
     OrderHandle,
     OrderState,
     Params,
+    Position,
+    Signal,
     StateError,
     StopReason,
     Tick,
@@ -322,3 +324,20 @@ async def test_an_order_says_whether_it_only_takes_away_from_what_is_held() -> N
     strategy.buy("RELIANCE", 1, 1400)
     strategy.sell("RELIANCE", 1, 1500, product="CNC")  # another position
     assert [order.reduces for order in harness.placed()] == [False, True, True, False, False, False]
+
+
+async def test_it_is_told_what_comes_from_outside_and_what_it_holds_when_the_books_are_right() -> None:
+    class Listening(Diary):
+        def on_signal(self, signal: Signal) -> None:
+            self.state["signal"] = [signal.data, signal.sender]
+
+        def on_reconciled(self, positions: list[Position]) -> None:
+            self.state["holds"] = [[p.instrument, p.net_quantity] for p in positions]
+
+    harness = await started(Listening)
+    harness.strategy.buy("RELIANCE", 10, 1400)
+    await harness.fill(harness.working()[0])
+    await harness.signal({"action": "reduce"}, sender="asha")
+    await harness.reconciled()
+    assert harness.checkpoint.state["signal"] == [{"action": "reduce"}, "asha"]
+    assert harness.checkpoint.state["holds"] == [["NSE:RELIANCE-EQ", 10]]

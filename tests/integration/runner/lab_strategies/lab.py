@@ -19,6 +19,8 @@ from tradewinds.sdk import (
     OrderHandle,
     Params,
     Phase,
+    Position,
+    Signal,
     StopReason,
     Tick,
     Trade,
@@ -46,6 +48,16 @@ class Watcher(BaseStrategy):
 
     def on_stop(self, reason: StopReason) -> None:
         self.notify(f"stopped: {reason}")
+
+
+class Listener(Watcher):
+    """Keeps what it is told from outside, and what it holds when the books were set right."""
+
+    def on_signal(self, signal: Signal) -> None:
+        self.state.setdefault("signals", []).append([signal.data, signal.sender])
+
+    def on_reconciled(self, positions: list[Position]) -> None:
+        self.state["reconciled"] = [[p.instrument, p.net_quantity] for p in positions]
 
 
 class Faulty(Watcher):
