@@ -11,10 +11,15 @@ from redis.asyncio import Redis
 
 from notifier import garbage
 from notifier.alerts.assembly import Alerts, start_alerts
+from notifier.engines import Engines
 from notifier.following import Following
 from notifier.heartbeat import Heartbeat, HeartbeatSettings
 from notifier.http_server import HttpServer
-from notifier.outside import start_outside
+from notifier.last_resort import LastResort
+from notifier.notification import NewNotification
+from notifier.outside import Outside, start_outside
+from notifier.phone.assembly import Phone, assemble_phone
+from notifier.provider_settings import ProviderSettings, control_bot
 from notifier.realtime.canary import Canary
 from notifier.realtime.dedupe import Claims
 from notifier.realtime.hub import Hub
@@ -26,10 +31,11 @@ from notifier.realtime.stream_store import STREAM_ERRORS, StreamStore, connect
 from notifier.rpc import messages
 from notifier.rpc.servicer import NotifierServicer
 from notifier.sending import Sender
-from notifier.settings import NotifierSettings
+from notifier.settings import EngineSettings, NotifierSettings, PhoneSettings
 from tradewinds import auth, ids, service
 from tradewinds.clock import SystemClock
 from tradewinds.config import AuthSettings, DatabaseSettings, RedisSettings, load
+from tradewinds.database.faults import is_passing
 from tradewinds.database.reconnecting import describe
 from tradewinds.database.session import Database
 from tradewinds.grpc_server import GrpcServer
@@ -55,6 +61,8 @@ class _Parts:
     grpc: GrpcServer
     http: HttpServer
     alerts: Alerts
+    engines: Engines | None
+    phone: Phone | None
 
 
 async def main(running: service.Service) -> None:
@@ -89,8 +97,11 @@ async def _assemble(
     sender = Sender(outside.keeper, publisher, Claims(streams), outside.preferences, clock, ids.new_ids, messages)
     alerts = start_alerts(running, database, redis, clock, sender, settings)
     following = Following(LiveStreams(streams, hub), settings.heartbeat_seconds)
-    grpc_server = GrpcServer(verifier)
-    add_NotifierServicer_to_server(NotifierServicer(sender, following, outside, alerts), grpc_server.server)
+    engines = _reach_engines(running, database, outside)
+    phone = _start_phone(running, database, engines, clock, sender)
+    grpc_server = GrpcServer(verifier, is_passing)
+    servicer = NotifierServicer(sender, following, outside, alerts, phone.desk if phone is not None else None)
+    add_NotifierServicer_to_server(servicer, grpc_server.server)
     running.spawn("reader", Reader(streams, hub).run())
     running.spawn("publisher", publisher.run())
     running.spawn("gap marker", publisher.mark_gaps())
@@ -99,7 +110,36 @@ async def _assemble(
     canary = Canary(publisher, hub, ids.new_id("canary"), settings.canary_seconds)
     running.spawn("canary", canary.run())
     _call_outside(running, canary, database, clock)
-    return _Parts(settings, hub, streams, database, grpc_server, HttpServer(following, verifier, canary), alerts)
+    return _Parts(
+        settings, hub, streams, database, grpc_server, HttpServer(following, verifier, canary), alerts, engines, phone
+    )
+
+
+def _reach_engines(running: service.Service, database: Database, outside: Outside) -> Engines | None:
+    """None where nobody has said where they are: nothing is commanded then."""
+    settings, token = load(EngineSettings), load(AuthSettings).service_token.get_secret_value()
+    service.log_settings(settings)
+    if not settings.engines():
+        return None
+    engines = Engines(settings.engines())
+    if token:
+        running.spawn("last resort", LastResort(database, outside.preferences, engines, token).run())
+    return engines
+
+
+def _start_phone(
+    running: service.Service, database: Database, engines: Engines | None, clock: SystemClock, sender: Sender
+) -> Phone | None:
+    settings = load(PhoneSettings)
+    service.log_settings(settings)
+
+    async def send(new: NewNotification) -> None:
+        await sender.send([new], lambda _: "")
+
+    phone = assemble_phone(settings, control_bot(load(ProviderSettings)), database, engines, clock, send)
+    if phone is not None:
+        running.spawn("phone", phone.listener.run())
+    return phone
 
 
 def _call_outside(running: service.Service, canary: Canary, database: Database, clock: SystemClock) -> None:
@@ -126,6 +166,10 @@ async def _serve(running: service.Service, parts: _Parts) -> None:
         await running.run_until_stopped()
         await _hand_over_alerts(parts.alerts)
         await _end_streams(parts.hub)
+        if parts.phone is not None:
+            await _hang_up(parts.phone)
+        if parts.engines is not None:
+            await parts.engines.close()
     finally:
         await parts.grpc.stop()
         await parts.http.stop()
@@ -147,6 +191,17 @@ async def _hand_over_alerts(alerts: Alerts) -> None:
             await alerts.evaluator.stop()
     except TimeoutError:
         log.warning("alerts.cut", after_seconds=_LAST_WORD_SECONDS)
+
+
+async def _hang_up(phone: Phone) -> None:
+    """Another replica listens at once, where this one can still say that it stops."""
+    try:
+        async with asyncio.timeout(_LAST_WORD_SECONDS):
+            await phone.listener.stop()
+    except Exception as e:
+        if not (is_passing(e) or isinstance(e, TimeoutError)):
+            raise
+        log.warning("phone.cut", error=describe(e))
 
 
 async def _end_streams(hub: Hub) -> None:

@@ -14,7 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 from prometheus_client import Counter
 
 from notifier.channels import EXTERNAL
-from notifier.escalation_steps import Progress, after
+from notifier.escalation_steps import Progress, after, last_resort
 from notifier.preferences import Step
 from notifier.resolver import Reason
 from tradewinds.database.faults import PASSING_FAULTS
@@ -32,7 +32,7 @@ _GATHER: Final = timedelta(seconds=1)
 _LAST_WORD: Final = timedelta(hours=1)
 _STEPS_TAKEN: Final = Counter("tradewinds_notifier_escalation_steps_total", "Steps of escalations taken", ["reached"])
 _DUE: Final = """
-SELECT e.notification_id, e.user_id, e.steps, e.next_step, e.created_at, clock_timestamp() AS now, n.type
+SELECT e.notification_id, e.user_id, e.steps, e.next_step, e.last_resort, e.created_at, clock_timestamp() AS now, n.type
 FROM notification_escalations e JOIN notifications n ON n.notification_id = e.notification_id
 WHERE e.state = 'ACTIVE' AND e.due_at <= clock_timestamp() ORDER BY e.due_at LIMIT $1 FOR UPDATE OF e SKIP LOCKED
 """
@@ -44,7 +44,7 @@ FROM notification_endpoints WHERE user_id = $7 AND channel = ANY($8) AND disable
 """
 _CLIMB: Final = """
 UPDATE notification_escalations SET next_step = $2, due_at = coalesce($3, due_at), updated_at = clock_timestamp(),
-    state = CASE WHEN $3::timestamptz IS NULL THEN 'EXHAUSTED' ELSE 'ACTIVE' END
+    last_resort = $4, state = CASE WHEN $3::timestamptz IS NULL THEN 'EXHAUSTED' ELSE 'ACTIVE' END
 WHERE notification_id = $1
 """
 
@@ -80,7 +80,8 @@ class Escalator:
         number, now = row["next_step"], row["now"]
         progress = after(steps, number, row["created_at"], now)
         reached = await self._tell(connection, row, steps[number], progress)
-        await connection.execute(_CLIMB, row["notification_id"], progress.next_step, progress.due_at)
+        resort = last_resort(steps, number, row["last_resort"])
+        await connection.execute(_CLIMB, row["notification_id"], progress.next_step, progress.due_at, resort)
         _STEPS_TAKEN.labels("somebody" if reached else "nobody").inc()
         if progress.due_at is None:
             log.error("exhausted", notification_id=row["notification_id"], user_id=row["user_id"])

@@ -40,3 +40,12 @@ def after(steps: tuple[Step, ...], taken: int, began: datetime, now: datetime) -
         return Progress(taken + 1, began + timedelta(seconds=steps[taken + 1].after_seconds))
     due_at = now + timedelta(seconds=REPEAT_SECONDS)
     return Progress(len(steps) - 1, due_at if due_at - began < LONGEST else None)
+
+
+def last_resort(steps: tuple[Step, ...], taken: int, known: str) -> str:
+    """How near the last resort is once step `taken` has been taken: NEAR when everybody was told, DUE when the last step is repeated. The
+    first step is taken when the notification is accepted, so that a ladder of one has nobody left to tell the first time already.
+    """
+    if known not in ("", "NEAR") or taken + 1 < len(steps):
+        return known
+    return "DUE" if known == "NEAR" or len(steps) == 1 else "NEAR"

@@ -7,10 +7,9 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-import jwt
-
 from notifier.realtime.replay import LiveStreams
 from notifier.realtime.subscription import UNAUTHENTICATED, Batch, Subscription
+from tradewinds import auth
 
 
 class Following:
@@ -25,7 +24,7 @@ class Following:
         """The batches of one stream, whose token was verified. Raises `InvalidArgumentError` for a bad cursor and
         `UnavailableError` when the server is stopping."""
         subscription, resumed = await self._live.follow(user_id, cursor)
-        lifetime = max(0.0, _expiry(authorization) - time.time())
+        lifetime = max(0.0, auth.expires_at(authorization).timestamp() - time.time())
         expiry = asyncio.get_running_loop().call_later(
             lifetime, subscription.end, UNAUTHENTICATED, "the token has expired; connect again with a new one"
         )
@@ -44,9 +43,3 @@ class Following:
             yield batch
             if batch.end is not None:
                 return
-
-
-def _expiry(authorization: str) -> float:
-    """The `exp` of a token that has been verified, epoch seconds."""
-    claims = jwt.decode(authorization.partition(" ")[2].strip(), options={"verify_signature": False})
-    return float(claims["exp"])

@@ -53,6 +53,7 @@ def _problems(preferences: Preferences) -> Iterator[tuple[str, str]]:
         ("thresholds", preferences.thresholds, MAXIMUM_ENTRIES),
         ("rate_limits", preferences.rate_limits, MAXIMUM_ENTRIES),
         ("escalation", preferences.escalation, MAXIMUM_STEPS),
+        ("reduce_only_accounts", preferences.reduce_only_accounts, MAXIMUM_ENTRIES),
     )
     for name, entries, maximum in sizes:
         if len(entries) > maximum:

@@ -89,6 +89,7 @@ class Preferences(msgspec.Struct, frozen=True):
     escalation: tuple[Step, ...] = ()
     locale: str = ""
     grouping_seconds: int = DEFAULT_GROUPING_SECONDS
+    reduce_only_accounts: frozenset[str] = frozenset()
 
     def of_channel(self, channel: Channel) -> ChannelPreference:
         """What holds for the whole channel; LIVE has its floor in the old place."""

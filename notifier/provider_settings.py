@@ -25,6 +25,7 @@ from notifier.delivery.routes import Route, Routes
 from notifier.delivery.sms import SmsAccount, TwilioSms
 from notifier.delivery.telegram import TelegramBot
 from notifier.delivery.webhook import SignedWebhook
+from notifier.phone.bot_api import BotApi
 from tradewinds.clock import Clock
 from tradewinds.config import Settings
 from tradewinds.errors import ConfigurationError
@@ -120,7 +121,18 @@ def routes(settings: ProviderSettings, guard: AddressGuard, clock: Clock) -> dic
     return {channel: Routes(channel, some, clock) for channel, some in found.items()}
 
 
+def control_bot(settings: ProviderSettings) -> BotApi | None:
+    """The bot that commands are given to: the preferred one; None where there is none. Raises `ConfigurationError`."""
+    first = next(_urls("TELEGRAM_PROVIDERS", settings.telegram), None)
+    return BotApi(first.http, _bot_token(first)) if first is not None else None
+
+
 def _each(variable: str, value: SecretStr, make: Callable[[_Url], Smtp | TwilioSms | TelegramBot]) -> Iterator[Route]:
+    for url in _urls(variable, value):
+        yield Route(make(url), url.budget())
+
+
+def _urls(variable: str, value: SecretStr) -> Iterator[_Url]:
     for number, text in enumerate(value.get_secret_value().split(), start=1):
         try:
             parts = urlsplit(text)
@@ -128,8 +140,7 @@ def _each(variable: str, value: SecretStr, make: Callable[[_Url], Smtp | TwilioS
         except ValueError as e:
             raise ConfigurationError(f"{variable}: number {number} is not a URL") from e
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-        url = _Url(variable, f"{parts.hostname or 'provider'}-{number}", parts, query)
-        yield Route(make(url), url.budget())
+        yield _Url(variable, f"{parts.hostname or 'provider'}-{number}", parts, query)
 
 
 def _smtp(url: _Url) -> Smtp:
@@ -161,11 +172,15 @@ def _twilio(url: _Url) -> TwilioSms:
 
 
 def _telegram(url: _Url) -> TelegramBot:
+    return TelegramBot(url.name, url.http, _bot_token(url))
+
+
+def _bot_token(url: _Url) -> str:
     if url.parts.scheme != "telegram":
         raise url.wrong("does not begin with telegram://")
     if not url.user or not url.password:
         raise url.wrong("has no bot token (123456:ABC…@)")
-    return TelegramBot(url.name, url.http, f"{url.user}:{url.password}")
+    return f"{url.user}:{url.password}"
 
 
 def _web_push(settings: ProviderSettings, guard: AddressGuard, clock: Clock) -> Iterator[Route]:

@@ -50,3 +50,34 @@ class OutsideSettings(Settings):
     def networks(self) -> tuple[Network, ...]:
         """Those that an operator has opened."""
         return tuple(ip_network(one) for one in self.webhook_networks.split())
+
+
+class PhoneSettings(Settings):
+    """Commands from a telephone."""
+
+    enabled: bool = Field(
+        default=False,
+        validation_alias="PHONE_CONTROL",
+        description="true: the first bot of TELEGRAM_PROVIDERS takes commands from chats that users have allowed",
+    )
+    poll_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        le=50,
+        validation_alias="PHONE_POLL_SECONDS",
+        description="how long one question to the Bot API waits for an answer",
+    )
+
+
+class EngineSettings(Settings):
+    """Where the engines are: commands from a telephone and the last resort of an escalation go there."""
+
+    engine_address: str = Field(
+        default="",
+        validation_alias="ENGINE_ADDRESS",
+        description="host:port of the engines' gRPC servers, comma-separated",
+    )
+
+    def engines(self) -> tuple[str, ...]:
+        """Their addresses."""
+        return tuple(one.strip() for one in self.engine_address.split(",") if one.strip())

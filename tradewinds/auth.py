@@ -119,6 +119,10 @@ METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
     f"{_V1}Notifier/ListNotificationEndpoints": _READ,
     f"{_V1}Notifier/CreateNotificationEndpoint": _OPERATE,
     f"{_V1}Notifier/DeleteNotificationEndpoint": _OPERATE,
+    # A chat speaks with the token that allowed it, and so with no role more.
+    f"{_V1}Notifier/AllowPhoneChat": _OPERATE,
+    f"{_V1}Notifier/ListPhoneChats": _READ,
+    f"{_V1}Notifier/ForbidPhoneChat": _READ,
     f"{_V1}Operations/GetHealth": _READ,
     f"{_V1}Operations/ListRunners": _READ,
     f"{_V1}Operations/CordonRunner": frozenset({OPERATOR, ADMIN}),
@@ -273,6 +277,17 @@ def authorize(method: str, caller: Principal | None) -> None:
         raise PermissionDeniedError(
             f"{method} needs one of: {needed}; the token has: {', '.join(sorted(caller.roles))}"
         )
+
+
+def expires_at(authorization: str) -> datetime:
+    """When the token of an `Authorization` value that has been verified is over."""
+    claims = jwt.decode(token_of(authorization), options={"verify_signature": False})
+    return datetime.fromtimestamp(float(claims["exp"]), UTC)
+
+
+def token_of(authorization: str) -> str:
+    """The token of an `Authorization: Bearer …` value that has been verified."""
+    return authorization.partition(" ")[2].strip()
 
 
 def bearer(token: str) -> tuple[tuple[str, str], ...]:

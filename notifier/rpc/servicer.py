@@ -12,9 +12,11 @@ from notifier.alerts.assembly import Alerts
 from notifier.following import Following
 from notifier.notification import NewNotification
 from notifier.outside import Outside
+from notifier.phone.desk import PhoneDesk
 from notifier.rpc import messages
 from notifier.rpc.deliveries import DeliveryRpcs
 from notifier.rpc.inbox import InboxRpcs
+from notifier.rpc.phone import PhoneRpcs
 from notifier.rpc.price_alerts import PriceAlertRpcs
 from notifier.rpc.settings import SettingsRpcs
 from notifier.rpc.templates import TemplateRpcs
@@ -24,10 +26,12 @@ from tradewinds import auth, idempotency
 from tradewinds.v1 import notifier_pb2
 
 
-class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, PriceAlertRpcs):
+class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, PriceAlertRpcs, PhoneRpcs):
     """proto ⇄ domain; who may do what beyond the method table is `access.py`'s."""
 
-    def __init__(self, sender: Sender, following: Following, outside: Outside, alerts: Alerts) -> None:
+    def __init__(
+        self, sender: Sender, following: Following, outside: Outside, alerts: Alerts, phone: PhoneDesk | None
+    ) -> None:
         self._sender = sender
         self._following = following
         self._inbox = outside.inbox
@@ -39,6 +43,7 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
         self._wake = outside.wake
         self._templates = outside.templates
         self._alerts = alerts
+        self._phone = phone
 
     async def SendNotification(
         self, request: notifier_pb2.SendNotificationRequest, context: Any

@@ -99,6 +99,7 @@ def settings_message(user_id: str, preferences: Preferences) -> pb.NotificationS
         ],
         locale=preferences.locale,
         grouping_seconds=preferences.grouping_seconds,
+        reduce_only_accounts=sorted(preferences.reduce_only_accounts),
     )
     if (quiet := preferences.quiet_hours) is not None:
         message.quiet_hours.CopyFrom(_quiet_hours_message(quiet))
@@ -147,6 +148,7 @@ def preferences_of(message: pb.NotificationSettings) -> Preferences:
             for i, s in enumerate(message.escalation)
         ),
         locale=message.locale,
+        reduce_only_accounts=frozenset(message.reduce_only_accounts),
         **({"grouping_seconds": message.grouping_seconds} if message.HasField("grouping_seconds") else {}),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from notifier.delivery.addresses import AddressGuard
 from tools import manifests
 from tradewinds.config import LeaseSettings
 
@@ -78,6 +80,36 @@ def test_runners_get_no_credentials_of_the_broker_or_the_database(documents: lis
     runner = pods(documents)["strategy-runner"]["containers"][0]
     secrets = {source["secretRef"]["name"] for source in runner["envFrom"] if "secretRef" in source}
     assert secrets == {"tradewinds-redis", "runner-token"}
+
+
+def test_the_notifier_reaches_providers_and_nothing_private(documents: list[dict[str, Any]]) -> None:
+    policy = next(d for d in documents if d["kind"] == "NetworkPolicy" and d["metadata"]["name"] == "notifier")
+    rules = policy["spec"]["egress"]
+    anywhere = [rule for rule in rules if any("ipBlock" in peer for peer in rule.get("to", ()))]
+    assert [{port["port"] for port in rule["ports"]} for rule in anywhere] == [{443, 465, 587}]
+    blocks = [peer["ipBlock"] for rule in anywhere for peer in rule["to"]]
+    reached = AddressGuard()
+    for block in blocks:
+        for closed in block["except"]:
+            # The policy closes no more than the notifier's own guard does.
+            assert not reached.permits(str(ip_network(closed)[1])), closed
+    for private in (
+        "10.1.2.3",
+        "172.20.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "127.0.0.1",
+        "fd00::1",
+        "fe80::1",
+    ):
+        address = ip_address(private)
+        assert not any(_reaches(block, address) for block in blocks), private
+    assert any(_reaches(block, ip_address("149.154.167.220")) for block in blocks)
+
+
+def _reaches(block: dict[str, Any], address: IPv4Address | IPv6Address) -> bool:
+    return address in ip_network(block["cidr"]) and not any(address in ip_network(one) for one in block["except"])
 
 
 def test_the_gateway_files_are_fresh() -> None:

@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from tradewinds.cli.output import console, print_json, print_plain, print_table, short, to_dict, when
+from tradewinds.cli.phone import phone
 from tradewinds.cli.running import AsJson, StateDir, with_connection
 from tradewinds.client.connection import Connection
 from tradewinds.v1 import notifier_pb2 as pb
@@ -24,6 +25,7 @@ notifications = typer.Typer(
 settings = typer.Typer(no_args_is_help=True, help="What you want to be told, where and when.")
 endpoints = typer.Typer(no_args_is_help=True, help="Where your channels lead to.")
 templates = typer.Typer(no_args_is_help=True, help="What notifications say.")
+notifications.add_typer(phone, name="phone")
 notifications.add_typer(settings, name="settings")
 notifications.add_typer(endpoints, name="endpoints")
 notifications.add_typer(templates, name="templates")

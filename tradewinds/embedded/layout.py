@@ -24,6 +24,7 @@ _NOTIFIER_SETTINGS = (
     "NOTIFICATION_RETENTION_DAYS",
     "HEALTHCHECK_URL",
     "HEALTHCHECK_DURING",
+    "PHONE_CONTROL",
 )
 # A smaller scrip master, where the whole one is not the point: what the sandbox lists, and how few rows the feed trusts.
 _SANDBOX_SETTINGS = ("SANDBOX_SCRIP_SIZE",)
@@ -123,6 +124,8 @@ class Layout:
             **_given(_NOTIFIER_SETTINGS),
             "SEAL_KEY": self.installation.secrets().seal_key,
             "JWKS_FILE": str(self.installation.jwks_file),
+            "SERVICE_TOKEN": self._token("notifier", auth.SERVICE),
+            "ENGINE_ADDRESS": self._engines(),
             "GRPC_PORT": str(self.addresses.notifier),
             "HTTP_PORT": str(self.addresses.notifier_http),
         }

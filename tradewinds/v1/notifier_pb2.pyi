@@ -91,7 +91,7 @@ class Notification(_message.Message):
     def __init__(self, notification_id: _Optional[str] = ..., user_id: _Optional[str] = ..., type: _Optional[str] = ..., severity: _Optional[_Union[Severity, str]] = ..., title: _Optional[str] = ..., message: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., read_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., persisted: _Optional[bool] = ..., must_acknowledge: _Optional[bool] = ..., acknowledged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., acknowledged_by: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class NotificationSettings(_message.Message):
-    __slots__ = ("user_id", "muted_types", "minimum_severity", "channels", "rules", "muted_instruments", "muted_config_ids", "thresholds", "quiet_hours", "digest", "rate_limits", "escalation", "locale", "grouping_seconds")
+    __slots__ = ("user_id", "muted_types", "minimum_severity", "channels", "rules", "muted_instruments", "muted_config_ids", "thresholds", "quiet_hours", "digest", "rate_limits", "escalation", "locale", "grouping_seconds", "reduce_only_accounts")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     MUTED_TYPES_FIELD_NUMBER: _ClassVar[int]
     MINIMUM_SEVERITY_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +106,7 @@ class NotificationSettings(_message.Message):
     ESCALATION_FIELD_NUMBER: _ClassVar[int]
     LOCALE_FIELD_NUMBER: _ClassVar[int]
     GROUPING_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    REDUCE_ONLY_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     muted_types: _containers.RepeatedScalarFieldContainer[str]
     minimum_severity: Severity
@@ -120,7 +121,8 @@ class NotificationSettings(_message.Message):
     escalation: _containers.RepeatedCompositeFieldContainer[EscalationStep]
     locale: str
     grouping_seconds: int
-    def __init__(self, user_id: _Optional[str] = ..., muted_types: _Optional[_Iterable[str]] = ..., minimum_severity: _Optional[_Union[Severity, str]] = ..., channels: _Optional[_Iterable[_Union[ChannelSettings, _Mapping]]] = ..., rules: _Optional[_Iterable[_Union[NotificationRule, _Mapping]]] = ..., muted_instruments: _Optional[_Iterable[str]] = ..., muted_config_ids: _Optional[_Iterable[str]] = ..., thresholds: _Optional[_Iterable[_Union[NotificationThreshold, _Mapping]]] = ..., quiet_hours: _Optional[_Union[QuietHours, _Mapping]] = ..., digest: _Optional[_Union[Digest, _Mapping]] = ..., rate_limits: _Optional[_Iterable[_Union[NotificationRateLimit, _Mapping]]] = ..., escalation: _Optional[_Iterable[_Union[EscalationStep, _Mapping]]] = ..., locale: _Optional[str] = ..., grouping_seconds: _Optional[int] = ...) -> None: ...
+    reduce_only_accounts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, user_id: _Optional[str] = ..., muted_types: _Optional[_Iterable[str]] = ..., minimum_severity: _Optional[_Union[Severity, str]] = ..., channels: _Optional[_Iterable[_Union[ChannelSettings, _Mapping]]] = ..., rules: _Optional[_Iterable[_Union[NotificationRule, _Mapping]]] = ..., muted_instruments: _Optional[_Iterable[str]] = ..., muted_config_ids: _Optional[_Iterable[str]] = ..., thresholds: _Optional[_Iterable[_Union[NotificationThreshold, _Mapping]]] = ..., quiet_hours: _Optional[_Union[QuietHours, _Mapping]] = ..., digest: _Optional[_Union[Digest, _Mapping]] = ..., rate_limits: _Optional[_Iterable[_Union[NotificationRateLimit, _Mapping]]] = ..., escalation: _Optional[_Iterable[_Union[EscalationStep, _Mapping]]] = ..., locale: _Optional[str] = ..., grouping_seconds: _Optional[int] = ..., reduce_only_accounts: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ChannelSettings(_message.Message):
     __slots__ = ("channel", "off", "minimum_severity")
@@ -227,6 +229,24 @@ class NotificationEndpoint(_message.Message):
     disabled_reason: str
     created_at: _timestamp_pb2.Timestamp
     def __init__(self, endpoint_id: _Optional[str] = ..., user_id: _Optional[str] = ..., channel: _Optional[_Union[NotificationChannel, str]] = ..., address: _Optional[str] = ..., label: _Optional[str] = ..., secret: _Optional[str] = ..., p256dh: _Optional[str] = ..., auth: _Optional[str] = ..., disabled_reason: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class PhoneChat(_message.Message):
+    __slots__ = ("chat_id", "user_id", "link_code", "linked_at", "locked_until", "expires_at", "created_at")
+    CHAT_ID_FIELD_NUMBER: _ClassVar[int]
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    LINK_CODE_FIELD_NUMBER: _ClassVar[int]
+    LINKED_AT_FIELD_NUMBER: _ClassVar[int]
+    LOCKED_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    chat_id: int
+    user_id: str
+    link_code: str
+    linked_at: _timestamp_pb2.Timestamp
+    locked_until: _timestamp_pb2.Timestamp
+    expires_at: _timestamp_pb2.Timestamp
+    created_at: _timestamp_pb2.Timestamp
+    def __init__(self, chat_id: _Optional[int] = ..., user_id: _Optional[str] = ..., link_code: _Optional[str] = ..., linked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., locked_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ChannelDecision(_message.Message):
     __slots__ = ("channel", "action", "reason", "until", "delivery")
@@ -655,5 +675,33 @@ class DeleteNotificationEndpointRequest(_message.Message):
     def __init__(self, user_id: _Optional[str] = ..., endpoint_id: _Optional[str] = ...) -> None: ...
 
 class DeleteNotificationEndpointResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class AllowPhoneChatRequest(_message.Message):
+    __slots__ = ("chat_id", "pin")
+    CHAT_ID_FIELD_NUMBER: _ClassVar[int]
+    PIN_FIELD_NUMBER: _ClassVar[int]
+    chat_id: int
+    pin: str
+    def __init__(self, chat_id: _Optional[int] = ..., pin: _Optional[str] = ...) -> None: ...
+
+class ListPhoneChatsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListPhoneChatsResponse(_message.Message):
+    __slots__ = ("phone_chats",)
+    PHONE_CHATS_FIELD_NUMBER: _ClassVar[int]
+    phone_chats: _containers.RepeatedCompositeFieldContainer[PhoneChat]
+    def __init__(self, phone_chats: _Optional[_Iterable[_Union[PhoneChat, _Mapping]]] = ...) -> None: ...
+
+class ForbidPhoneChatRequest(_message.Message):
+    __slots__ = ("chat_id",)
+    CHAT_ID_FIELD_NUMBER: _ClassVar[int]
+    chat_id: int
+    def __init__(self, chat_id: _Optional[int] = ...) -> None: ...
+
+class ForbidPhoneChatResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

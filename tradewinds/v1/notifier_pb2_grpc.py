@@ -191,6 +191,21 @@ class NotifierStub:
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointResponse.FromString,
                 _registered_method=True)
+        self.AllowPhoneChat = channel.unary_unary(
+                '/tradewinds.v1.Notifier/AllowPhoneChat',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.AllowPhoneChatRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.PhoneChat.FromString,
+                _registered_method=True)
+        self.ListPhoneChats = channel.unary_unary(
+                '/tradewinds.v1.Notifier/ListPhoneChats',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.ListPhoneChatsRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ListPhoneChatsResponse.FromString,
+                _registered_method=True)
+        self.ForbidPhoneChat = channel.unary_unary(
+                '/tradewinds.v1.Notifier/ForbidPhoneChat',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.ForbidPhoneChatRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ForbidPhoneChatResponse.FromString,
+                _registered_method=True)
 
 
 class NotifierServicer:
@@ -422,6 +437,30 @@ class NotifierServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AllowPhoneChat(self, request, context):
+        """Allows a private Telegram chat to give commands in the caller's name, with the roles and for the life of the token of this call, or
+        gives it a new PIN and token. The chat is linked when the answer's code is written in it. INVALID_ARGUMENT where the PIN is none;
+        ALREADY_EXISTS where the chat is another user's; FAILED_PRECONDITION, reason PHONE_CONTROL_OFF, where an operator has not switched
+        it on. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPhoneChats(self, request, context):
+        """Lists the chats that may give commands: the caller's; operators and admins see everybody's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForbidPhoneChat(self, request, context):
+        """Forbids a chat; operators and admins may forbid anybody's. NOT_FOUND otherwise. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NotifierServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -579,6 +618,21 @@ def add_NotifierServicer_to_server(servicer, server):
                     servicer.DeleteNotificationEndpoint,
                     request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointResponse.SerializeToString,
+            ),
+            'AllowPhoneChat': grpc.unary_unary_rpc_method_handler(
+                    servicer.AllowPhoneChat,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.AllowPhoneChatRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.PhoneChat.SerializeToString,
+            ),
+            'ListPhoneChats': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPhoneChats,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ListPhoneChatsRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.ListPhoneChatsResponse.SerializeToString,
+            ),
+            'ForbidPhoneChat': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForbidPhoneChat,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.ForbidPhoneChatRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.ForbidPhoneChatResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1419,6 +1473,87 @@ class Notifier:
             '/tradewinds.v1.Notifier/DeleteNotificationEndpoint',
             tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointRequest.SerializeToString,
             tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AllowPhoneChat(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/AllowPhoneChat',
+            tradewinds_dot_v1_dot_notifier__pb2.AllowPhoneChatRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.PhoneChat.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPhoneChats(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/ListPhoneChats',
+            tradewinds_dot_v1_dot_notifier__pb2.ListPhoneChatsRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.ListPhoneChatsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForbidPhoneChat(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/ForbidPhoneChat',
+            tradewinds_dot_v1_dot_notifier__pb2.ForbidPhoneChatRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.ForbidPhoneChatResponse.FromString,
             options,
             channel_credentials,
             insecure,

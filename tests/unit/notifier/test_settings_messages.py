@@ -45,6 +45,7 @@ FULL: dict[str, Any] = {
     "escalation": [{"channels": ["NOTIFICATION_CHANNEL_TELEGRAM"]}, {"after_seconds": 60, "user_id": "bob"}],
     "locale": "hi-IN",
     "grouping_seconds": 0,
+    "reduce_only_accounts": ["ACC1"],
 }
 
 

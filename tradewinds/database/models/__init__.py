@@ -37,6 +37,7 @@ from tradewinds.database.models.notifications import (
     OutboxEvent,
 )
 from tradewinds.database.models.orders import Order, OrderEvent
+from tradewinds.database.models.phone import PhoneBot, PhoneChat, PhoneCommand
 from tradewinds.database.models.profit import ProfitAndLoss, TradeCharge
 from tradewinds.database.models.requests import ApiRequest
 from tradewinds.database.models.risk import KillProgress, KillSwitch, RiskDecision, RiskLimit
@@ -73,6 +74,9 @@ __all__ = [
     "Order",
     "OrderEvent",
     "OutboxEvent",
+    "PhoneBot",
+    "PhoneChat",
+    "PhoneCommand",
     "Position",
     "PriceAlert",
     "PriceAlertFire",

@@ -25,6 +25,7 @@ DELIVERY_STATES = (
     "CANCELLED",
 )
 ESCALATION_STATES = ("ACTIVE", "ACKNOWLEDGED", "EXHAUSTED")
+LAST_RESORT_STATES = ("", "NEAR", "DUE", "DONE")
 _TO_BE_SENT = text("state IN ('PENDING', 'SENDING')")
 
 
@@ -114,12 +115,16 @@ class NotificationDelivery(Base):
 
 
 class NotificationEscalation(Base):
-    """How far the escalation of one must-acknowledge notification is: `steps[next_step]` is taken when `due_at` comes."""
+    """How far the escalation of one must-acknowledge notification is: `steps[next_step]` is taken when `due_at` comes. `last_resort` is
+    NEAR when everybody on the ladder has been told, DUE when its last step had to be repeated.
+    """
 
     __tablename__ = "notification_escalations"
     __table_args__ = (
         one_of("state", ESCALATION_STATES),
+        one_of("last_resort", LAST_RESORT_STATES),
         Index("ix_notification_escalations_due_at", "due_at", postgresql_where=text("state = 'ACTIVE'")),
+        Index("ix_notification_escalations_last_resort", "created_at", postgresql_where=text("last_resort = 'DUE'")),
     )
 
     guarded_because = "a step is taken once, by the transaction that holds the row"
@@ -130,6 +135,7 @@ class NotificationEscalation(Base):
     steps: Mapped[list[Any]] = mapped_column(JSONB)
     next_step: Mapped[int] = mapped_column(server_default=text("0"))
     due_at: Mapped[dt.datetime]
+    last_resort: Mapped[str] = mapped_column(server_default=text("''"))
     created_at: Mapped[CreatedAt] = mapped_column(index=True)
     updated_at: Mapped[UpdatedAt]
 
