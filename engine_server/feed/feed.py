@@ -38,6 +38,7 @@ from engine_server.feed.quote_book import QuoteBook
 from engine_server.feed.rotation import Rotation
 from engine_server.feed.settings import FeedSettings
 from engine_server.feed.stale_board import StaleBoard
+from engine_server.feed.stale_notices import StaleNotices
 from engine_server.feed.subscription_keeper import SubscriptionKeeper
 from engine_server.feed.subscription_outcome import SubscriptionOutcome, outcome
 from engine_server.feed.subscription_table import SubscriptionTable
@@ -130,6 +131,7 @@ class Feed:
         )
         self._board = StaleBoard(redis)
         self._watch = Watch(self._sockets, self._watchdog, self._board, lambda: self._lease.is_held)
+        self._notices = StaleNotices(database, lambda: self._board.stale, clock, lambda: self._lease.is_held)
         self._subscriptions = SubscriptionKeeper(
             SubscriptionTable(database), lambda: self._sockets.placement.streamed, self._wanted
         )
@@ -164,6 +166,7 @@ class Feed:
             service.spawn(name, coroutine)
         service.spawn("rotation", self._rotation.run())
         service.spawn("feed watch", self._watch.run())
+        service.spawn("feed notices", self._notices.run())
         service.spawn("feed state", self._state.run())
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from engine_server.fleet import market_wishes, releases
+from engine_server.fleet import market_wishes, notices, releases
 from engine_server.fleet.domain.assignment import (
     AssignmentView,
     ConfigView,
@@ -67,6 +67,19 @@ _STARTING = text(
     FROM assignments a
     WHERE c.config_id = ANY(CAST(:config_ids AS text[])) AND a.config_id = c.config_id
     RETURNING c.config_id, c.config
+    """
+)
+# Where it ran last, and why it runs there no more. A start after a stop is no move.
+_MOVED = text(
+    """
+    SELECT c.config_id, c.user_id, a.epoch, a.runner_id, r.runner_id AS left_runner_id, r.detail
+    FROM assignments a
+    JOIN strategy_configs c ON c.config_id = a.config_id
+    CROSS JOIN LATERAL (
+        SELECT runner_id, outcome, detail FROM strategy_runs WHERE config_id = a.config_id ORDER BY epoch DESC, started_at DESC LIMIT 1
+    ) r
+    WHERE a.config_id = ANY(CAST(:config_ids AS text[])) AND r.runner_id <> a.runner_id
+      AND (r.outcome = 'LOST' OR r.detail LIKE 'runner % has left: %' OR r.detail LIKE 'MOVE: %')
     """
 )
 _PENDING = text(
@@ -155,11 +168,24 @@ class AssignmentDesk:
         for row in granted:
             log.info("granted", config_id=row.config_id, runner_id=row.runner_id, epoch=row.epoch)
             config_ids.add(str(row.config_id))
+        await self._tell_moves(session, config_ids)
         starting = await session.execute(_STARTING, {"config_ids": sorted(config_ids)})
         await market_wishes.want(
             session, [(row.config_id, key) for row in starting for key in market_wishes.instruments_of(row.config)]
         )
         return config_ids
+
+    async def _tell_moves(self, session: AsyncSession, config_ids: set[str]) -> None:
+        for row in await session.execute(_MOVED, {"config_ids": sorted(config_ids)}):
+            await notices.tell(
+                session,
+                "STRATEGY_MOVED",
+                config_id=row.config_id,
+                user_id=row.user_id,
+                message=f"from {row.left_runner_id} to {row.runner_id}: {row.detail}",
+                occurrence=str(row.epoch),
+                data={"from_runner_id": row.left_runner_id, "runner_id": row.runner_id},
+            )
 
     async def _tell_why(self, session: AsyncSession, decision: Decision) -> set[str]:
         if not decision.pending:

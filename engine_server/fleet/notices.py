@@ -13,6 +13,7 @@ _TITLES = {
     "STRATEGY_STOPPED": "{config_id} has stopped",
     "STRATEGY_CRASHED": "{config_id} crashed",
     "STRATEGY_QUARANTINED": "{config_id} is quarantined",
+    "STRATEGY_MOVED": "{config_id} was moved to another runner",
     "STRATEGY_FAILED": "{config_id} cannot be started",
 }
 

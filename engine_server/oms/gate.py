@@ -52,13 +52,18 @@ class Gate:
         await self._set(OPEN, "", None if self._told_open else notice)
         self._told_open = True
 
-    async def close(self, reason: str, *, tell: bool = True) -> None:
-        """Stop trading. Told only when it was said to be open, so that a start is not an alarm; not at all for what is
-        expected to pass in a moment."""
+    async def close(self, reason: str) -> None:
+        """Stop trading. Told only when it was said to be open, so that a start is not an alarm."""
         notice = self._notice("ACCOUNT_GATE_CLOSED", "cannot trade", reason)
-        is_news = tell and self._told_open
-        self._told_open = self._told_open and not tell
+        is_news, self._told_open = self._told_open, False
         await self._set(CLOSED, reason, notice if is_news else None)
+
+    async def close_for_session(self) -> None:
+        """The broker ended the session, as every midnight: expected to pass in a moment, so that nobody is told that the account cannot
+        trade, and the login's failure would be told for itself."""
+        reason = "the broker's session has expired; logging in again"
+        notice = self._notice("BROKER_SESSION_EXPIRED", "is logging in again", "the broker has ended the session")
+        await self._set(CLOSED, reason, notice if self._open else None)
 
     def close_quietly(self, reason: str) -> None:
         """In memory alone: the row is closed with the lease."""

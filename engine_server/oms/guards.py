@@ -107,6 +107,8 @@ def _step(admission: Admission, draft: Draft, guard: GuardRecord, instrument: In
         clear_away(draft, order)
     if not isinstance(step.action, Place) and step.guard != guard:
         draft.put_guard(step.guard)
+    if (hit := _hit(guard, step.guard, order)) is not None:
+        draft.tell(hit)
     if step.guard.attempts >= MAXIMUM_ATTEMPTS > guard.attempts:
         draft.tell(_failed(step.guard, draft))
 
@@ -196,6 +198,33 @@ def _check_levels(command: CreateGuard, side: str) -> None:
             "target_price",
             f"of a {'long' if side == 'SELL' else 'short'} position must be {where} its stop {format_rupees(command.stop_price)}",
         )
+
+
+def _hit(before: GuardRecord, after: GuardRecord, order: OrderRecord | None) -> OutboxRow | None:
+    """What is told, once, of a guard that has begun to close at its target, or has closed at its stop."""
+    at_target = before.state != "EXITING" and after.state == "EXITING"
+    at_stop = before.state == "ACTIVE" and after.state == "DONE" and order is not None and order.filled_quantity > 0
+    if not (at_target or at_stop):
+        return None
+    level = "target" if at_target else "stop"
+    price = before.target_price if at_target else before.stop_price
+    payload = {
+        "user_id": before.user_id,
+        "type": "GUARD_HIT",
+        "title": f"The {level} of {before.instrument} was hit",
+        "message": f"{level} {format_rupees(price)}; "
+        + ("closing it now" if at_target else "what it guarded is closed")
+        if price is not None
+        else "closing it now",
+        "data": {
+            "account_id": before.account_id,
+            "config_id": before.config_id or "",
+            "guard_id": before.guard_id,
+            "instrument": before.instrument,
+        },
+    }
+    # A price that leaves the target and comes back is the same news.
+    return OutboxRow("GUARD_HIT", f"{before.guard_id}:{level}", payload)
 
 
 def _failed(guard: GuardRecord, draft: Draft) -> OutboxRow:

@@ -245,6 +245,7 @@ class OrderManagement:
         parts = self._parts
         return ProfitWatch(
             state,
+            self.user_id,
             self.broker,
             parts.board,
             parts.desk,

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
+from engine_server import outbox
 from engine_server.broker.port import Broker, BrokerError, OrderTicket
 from engine_server.oms.account_state import AccountState
 from engine_server.oms.domain.books import Book
 from engine_server.oms.domain.kill_switch import KillAction
 from engine_server.oms.domain.risk.limits import LimitName, Scope
-from engine_server.oms.domain.risk.losses import DayResult, LossVerdict, judged
+from engine_server.oms.domain.risk.losses import DayResult, LimitNear, LossVerdict, judged, near
 from engine_server.oms.kill_desk import KillDesk
 from engine_server.oms.ports import Instruments, Quotes
 from engine_server.oms.profit_store import ProfitStore
@@ -37,6 +38,7 @@ class ProfitWatch:
     def __init__(
         self,
         state: AccountState,
+        user_id: str,
         broker: Broker,
         board: StoredRiskBoard,
         desk: KillDesk,
@@ -47,6 +49,7 @@ class ProfitWatch:
         interval_seconds: float,
     ) -> None:
         self._state = state
+        self._user_id = user_id
         self._broker = broker
         self._board = board
         self._desk = desk
@@ -58,6 +61,7 @@ class ProfitWatch:
         self._interval_seconds = interval_seconds
         self._day: date | None = None
         self._written: dict[str, DayResult] = {}
+        self._warned: set[str] = set()
 
     async def run(self) -> None:
         """Look every interval, for ever. A store or a broker that is away is waited for."""
@@ -77,6 +81,7 @@ class ProfitWatch:
         if ist(now).date() != self._day:
             self._written = await self._store.results(self._state.account_id, ist(now).date())
             self._day = ist(now).date()
+            self._warned.clear()
         prices, charges = await self._prices(), await self._store.charges(self._state.account_id, self._day)
         for config_id, books in _by_owner(self._state.books.values()).items():
             before = self._written.get(config_id, DayResult())
@@ -98,10 +103,32 @@ class ProfitWatch:
         account_id = self._state.account_id
         limits = self._board.limits(account_id, config_id or None)
         of = limits.of_strategy if config_id else limits.of_account
-        verdict = judged(result, of(LimitName.MAX_DAILY_LOSS), of(LimitName.MAX_DRAWDOWN))
+        max_loss, max_drawdown = of(LimitName.MAX_DAILY_LOSS), of(LimitName.MAX_DRAWDOWN)
+        for limit in near(result, max_loss, max_drawdown):
+            await self._warn(config_id, limit)
+        verdict = judged(result, max_loss, max_drawdown)
         if verdict is None or self._is_engaged(config_id, verdict.action):
             return
         await self._engage(config_id, verdict)
+
+    async def _warn(self, config_id: str, limit: LimitNear) -> None:
+        """Once for each limit and day, however often the result comes and goes and the engine is started again."""
+        account_id = self._state.account_id
+        key = f"risk_limit_near:{account_id}:{config_id}:{limit.name}:{self._day}"
+        if key in self._warned:
+            return
+        async with self._database.session() as session:
+            await outbox.add(
+                session,
+                user_id=self._user_id,
+                type_="RISK_LIMIT_NEAR",
+                title=f"{config_id or f'Account {account_id}'}: {limit.name} is nearly used up",
+                message=limit.words,
+                dedupe_key=key,
+                data={"account_id": account_id, "config_id": config_id, "limit": limit.name},
+            )
+            await session.commit()
+        self._warned.add(key)
 
     def _is_engaged(self, config_id: str, action: KillAction) -> bool:
         over = self._board.restriction(self._state.account_id, config_id or None)

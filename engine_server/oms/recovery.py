@@ -192,7 +192,7 @@ class Recovery:
                 log.warning("session.expired", account_id=self._state.account_id, error=str(e))
                 self._session_ok = False
                 # Every midnight; should the login fail, that is told.
-                await self._gate.close("the broker's session has expired; logging in again", tell=False)
+                await self._gate.close_for_session()
             except _PASSING as e:
                 # A failed read says nothing about any order; but nobody trades on books that cannot be read.
                 if not self._gate.is_open:

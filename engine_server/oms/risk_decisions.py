@@ -95,6 +95,19 @@ _RELEASE = text(
     WHERE kill_id = :kill_id AND released_at IS NULL
     """
 )
+_TELL_RELEASE = text(
+    """
+    INSERT INTO outbox (topic, dedupe_key, payload)
+    SELECT 'KILL_SWITCH_RELEASED', 'released:' || k.kill_id || ':' || a.user_id,
+           jsonb_build_object('user_id', a.user_id, 'type', 'KILL_SWITCH_RELEASED',
+                              'title', 'Kill switch released: ' || k.action || ' of ' || coalesce(nullif(k.subject_id, ''), 'everything'),
+                              'message', 'released by ' || k.released_by || ': ' || k.release_reason,
+                              'data', jsonb_build_object('kill_id', k.kill_id, 'account_id', k.account_id))
+    FROM kill_switches k
+    CROSS JOIN LATERAL (SELECT DISTINCT user_id FROM broker_accounts WHERE enabled AND k.account_id IN ('', account_id)) a
+    WHERE k.kill_id = :kill_id
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -237,6 +250,7 @@ async def _apply(session: AsyncSession, decision: Decision) -> None:
             "reason": decision.reason,
         }
         await session.execute(_RELEASE, release)
+        await session.execute(_TELL_RELEASE, {"kill_id": release["kill_id"]})
     await _record(session, "risk_decision.apply", decision, Actor("risk", "engine"), decision.reason)
 
 

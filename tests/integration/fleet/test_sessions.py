@@ -145,6 +145,8 @@ async def test_a_runner_that_dies_loses_its_strategies_only_after_ttl_and_grace(
     assert [tuple(run) for run in runs] == [(1, "runner-0", "LOST"), (2, "runner-1", "RUNNING")]
     [lost] = await rows.all("SELECT subject_id, after FROM audit_log WHERE action = 'runner.lost'")
     assert (lost["subject_id"], lost["after"]["released"]) == ("runner-0", ["a"])
+    [told] = await rows.all("SELECT payload FROM outbox WHERE topic = 'STRATEGY_MOVED'")
+    assert told["payload"]["message"].startswith("from runner-0 to runner-1: runner runner-0 was lost")
 
 
 async def test_a_frozen_runner_is_superseded_when_it_thaws(start_runner: StartRunner, rows: Rows) -> None:
@@ -199,6 +201,8 @@ async def test_goodbye_moves_strategies_at_once(start_runner: StartRunner, rows:
     assert await rows.all("SELECT 1 FROM runner_leases WHERE runner_id = 'runner-0'") == []
     # Scaling is not a stop: nobody is told that it has stopped.
     assert await rows.all("SELECT 1 FROM outbox WHERE topic = 'STRATEGY_STOPPED'") == []
+    [told] = await rows.all("SELECT payload FROM outbox WHERE topic = 'STRATEGY_MOVED'")
+    assert told["payload"]["data"] == {"config_id": "a", "from_runner_id": "runner-0", "runner_id": "runner-1"}
 
 
 async def test_a_reconnect_resumes_without_a_restart(start_runner: StartRunner, rows: Rows) -> None:

@@ -73,6 +73,8 @@ async def test_a_guard_follows_fills_moves_and_ends_with_the_position(
     rows = await engine.rows("SELECT config_id, net_quantity FROM positions")
     assert {row["net_quantity"] for row in rows} == {0}
     assert len(broker.sent) == 2
+    (told,) = await engine.rows("SELECT payload FROM outbox WHERE topic = 'GUARD_HIT'")
+    assert told["payload"]["title"] == "The stop of NSE:RELIANCE-EQ was hit"
 
 
 async def test_a_guard_outlives_its_strategy_and_its_engine(
@@ -121,6 +123,8 @@ async def test_stop_and_target_never_close_more_than_is_open(
 
     await eventually(done)
     assert {row["net_quantity"] for row in await engine.rows("SELECT net_quantity FROM positions")} == {0}
+    (told,) = await engine.rows("SELECT payload FROM outbox WHERE topic = 'GUARD_HIT'")
+    assert told["payload"]["message"] == "target 1450.00; closing it now"
 
 
 async def test_an_exit_of_the_strategy_makes_the_guard_step_back(

@@ -266,6 +266,9 @@ async def test_a_release_is_a_decision_that_waits_and_strategies_stay_stopped(
         return True
 
     await eventually(released, what="the cool-off is over")
+    told = await killable.rows("SELECT payload FROM outbox WHERE topic = 'KILL_SWITCH_RELEASED'")
+    assert {row["payload"]["message"] for row in told} == {"released by ops: looked at it"}
+    assert len({row["payload"]["user_id"] for row in told}) == len(told) > 0
 
     async def trades_again() -> bool:
         return (await killable.place()).state == "SUBMITTING"

@@ -92,6 +92,10 @@ async def test_a_strategys_loss_lets_it_only_reduce_and_then_halts_it(engine: En
     assert exit_.state != "DENIED"
     rows = await engine.rows("SELECT action FROM kill_switches ORDER BY engaged_at")
     assert [row["action"] for row in rows] == ["REDUCE_ONLY", "HALT"]  # each once
+    near = await engine.rows("SELECT dedupe_key, payload FROM outbox WHERE topic = 'RISK_LIMIT_NEAR'")
+    assert [row["payload"]["data"]["limit"] for row in near] == [
+        "max_daily_loss"
+    ]  # once a day, however often it is looked
 
 
 async def test_what_was_given_back_since_the_days_best_stops_an_account(engine: Engine, broker: ScriptedBroker) -> None:

@@ -286,8 +286,8 @@ async def test_a_session_that_is_renewed_at_once_alarms_nobody(engine: Engine, b
     broker.push(StreamLost("401"))
     await eventually(lambda: broker.logins == 2)
     await engine.wait_until_open()
-    topics = [row["topic"] for row in await engine.rows("SELECT topic FROM outbox")]
-    assert topics == ["ACCOUNT_GATE_OPEN"]
+    topics = [row["topic"] for row in await engine.rows("SELECT topic FROM outbox ORDER BY outbox_id")]
+    assert topics == ["ACCOUNT_GATE_OPEN", "BROKER_SESSION_EXPIRED"]  # which is good to know, and no alarm
 
 
 async def test_what_was_not_sent_has_the_session_looked_at(engine: Engine, broker: ScriptedBroker) -> None:
@@ -314,6 +314,8 @@ async def test_an_expired_session_is_renewed_with_the_gate_closed_meanwhile(
     assert broker.logins == 3
     topics = [row["topic"] for row in await engine.rows("SELECT topic FROM outbox WHERE topic LIKE 'ACC%'")]
     assert topics == ["ACCOUNT_GATE_OPEN", "ACCOUNT_GATE_CLOSED", "ACCOUNT_GATE_OPEN"]
+    expired = await engine.rows("SELECT payload FROM outbox WHERE topic = 'BROKER_SESSION_EXPIRED'")
+    assert [row["payload"]["data"] for row in expired] == [{"account_id": "ACC1"}]
 
 
 async def test_an_account_that_is_set_up_wrongly_stays_closed_and_says_why(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine_server.oms.domain.books import Book
 from engine_server.oms.domain.kill_switch import KillAction
-from engine_server.oms.domain.risk.losses import DayResult, judged
+from engine_server.oms.domain.risk.losses import DayResult, judged, near
 from engine_server.oms.profit_watch import result_of
 from engine_server.oms.records import PositionRecord
 from tests.unit.oms.orders import NOON, RELIANCE, position_record
@@ -36,6 +36,22 @@ def test_the_worse_of_loss_and_drawdown_decides(net: int, best: int, action: Kil
     verdict = judged(DayResult(realised=Decimal(net), best=Decimal(best)), HUNDRED, HUNDRED)
     assert (verdict.action if verdict else None) == action
     assert verdict is None or "100.00" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("net", "best", "names"),
+    [
+        (-79, 0, []),
+        (-80, 0, ["max_daily_loss", "max_drawdown"]),
+        (10, 90, ["max_drawdown"]),
+        (10, 80, []),
+        (0, 0, []),
+    ],
+)
+def test_a_limit_is_near_when_four_fifths_of_it_are_used(net: int, best: int, names: list[str]) -> None:
+    found = near(DayResult(realised=Decimal(net), best=Decimal(best)), HUNDRED, HUNDRED)
+    assert [one.name for one in found] == names
+    assert near(DayResult(realised=Decimal(net), best=Decimal(best)), None, None) == []
 
 
 def test_without_a_limit_nothing_happens_by_itself() -> None:

@@ -12,6 +12,8 @@ from tradewinds.money import format_rupees
 
 # A loss that goes on although nothing new was entered: somebody must look before the strategies go on.
 HALT_BEYOND: Final = Decimal("1.2")
+# Of a limit, when its owner is told that it is near.
+NEAR: Final = Decimal("0.8")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,27 @@ class LossVerdict:
 
     action: KillAction
     reason: str
+
+
+@dataclass(frozen=True)
+class LimitNear:
+    """A limit that is nearly used up, and what to say of it."""
+
+    name: str
+    words: str
+
+
+def near(result: DayResult, max_loss: Decimal | None, max_drawdown: Decimal | None) -> list[LimitNear]:
+    """The limits of which 80 % or more are used."""
+    uses = [
+        ("max_daily_loss", "lost today", result.loss, max_loss),
+        ("max_drawdown", "below the day's best", result.drawdown, max_drawdown),
+    ]
+    return [
+        LimitNear(name, f"{format_rupees(amount)} rupees {words}, {name} is {format_rupees(limit)}")
+        for name, words, amount, limit in uses
+        if limit is not None and amount > ZERO and amount >= limit * NEAR
+    ]
 
 
 def judged(result: DayResult, max_loss: Decimal | None, max_drawdown: Decimal | None) -> LossVerdict | None:
