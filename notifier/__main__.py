@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from notifier import garbage
 from notifier.alerts.assembly import Alerts, start_alerts
+from notifier.alerts.templated import TemplatedFires
 from notifier.engines import Engines
 from notifier.following import Following
 from notifier.heartbeat import Heartbeat, HeartbeatSettings
@@ -95,7 +96,8 @@ async def _assemble(
     publisher = Publisher(streams, hub)
     outside = await start_outside(running, database, redis, clock, settings.retention_days)
     sender = Sender(outside.keeper, publisher, Claims(streams), outside.preferences, clock, ids.new_ids, messages)
-    alerts = start_alerts(running, database, redis, clock, sender, settings)
+    templated = TemplatedFires(outside.templates, outside.preferences)
+    alerts = start_alerts(running, database, redis, clock, sender, settings, templated)
     following = Following(LiveStreams(streams, hub), settings.heartbeat_seconds)
     engines = _reach_engines(running, database, outside)
     phone = _start_phone(running, database, engines, clock, sender)

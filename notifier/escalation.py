@@ -40,7 +40,7 @@ _TELL: Final = """
 INSERT INTO notification_deliveries (delivery_id, notification_id, user_id, channel, endpoint_id, state, reason, gather_key, due_at,
     expires_at)
 SELECT $1 || '-' || row_number() OVER (ORDER BY endpoint_id), $2, user_id, channel, endpoint_id, 'GATHERING', $3, $4, $5, $6
-FROM notification_endpoints WHERE user_id = $7 AND channel = ANY($8) AND disabled_reason = ''
+FROM notification_endpoints WHERE user_id = $7 AND channel = ANY($8) AND disabled_reason = '' AND verified_at IS NOT NULL
 """
 _CLIMB: Final = """
 UPDATE notification_escalations SET next_step = $2, due_at = coalesce($3, due_at), updated_at = clock_timestamp(),

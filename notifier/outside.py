@@ -17,6 +17,7 @@ from notifier.delivery.gathering import Gatherer
 from notifier.delivery.receipts import AnswersLater, ReceiptAsker
 from notifier.delivery.records import DeliveryRecords
 from notifier.delivery.routes import Routes
+from notifier.delivery.verification import EndpointVerifier
 from notifier.delivery.worker import ChannelWorker
 from notifier.escalation import Escalator
 from notifier.inbox import Inbox
@@ -48,6 +49,7 @@ class Outside:
     records: DeliveryRecords
     templates: TemplateStore
     reachable: frozenset[Channel]
+    verifier: EndpointVerifier | None
     wake: Callable[[], None]
 
 
@@ -77,6 +79,7 @@ async def start_outside(
         records=DeliveryRecords(database),
         templates=templates,
         reachable=frozenset(channel for channel, some in outward.items() if some.lead_somewhere),
+        verifier=EndpointVerifier(outward, clock) if settings.endpoint_verification else None,
         wake=wake,
     )
 

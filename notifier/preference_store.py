@@ -41,7 +41,7 @@ SELECT user_id, muted_types, minimum_severity, preferences FROM notification_set
 """
 _SELECT_ENDPOINTS: Final = """
 SELECT user_id, endpoint_id, channel FROM notification_endpoints
-WHERE user_id = ANY($1) AND disabled_reason = '' ORDER BY created_at, endpoint_id
+WHERE user_id = ANY($1) AND disabled_reason = '' AND verified_at IS NOT NULL ORDER BY created_at, endpoint_id
 """
 _LOCK: Final = text(
     "SELECT muted_types, minimum_severity, preferences FROM notification_settings WHERE user_id = :user_id FOR UPDATE"

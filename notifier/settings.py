@@ -34,6 +34,12 @@ class NotifierSettings(Settings):
 class OutsideSettings(Settings):
     """Where messages may go."""
 
+    endpoint_verification: bool = Field(
+        default=True,
+        validation_alias="ENDPOINT_VERIFICATION",
+        description="whether an endpoint has to say the code that was sent there before it is used",
+    )
+
     webhook_networks: str = Field(
         default="",
         validation_alias="WEBHOOK_NETWORKS",

@@ -119,6 +119,7 @@ METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
     f"{_V1}Notifier/ListNotificationEndpoints": _READ,
     f"{_V1}Notifier/CreateNotificationEndpoint": _OPERATE,
     f"{_V1}Notifier/DeleteNotificationEndpoint": _OPERATE,
+    f"{_V1}Notifier/VerifyNotificationEndpoint": _OPERATE,
     # A chat speaks with the token that allowed it, and so with no role more.
     f"{_V1}Notifier/AllowPhoneChat": _OPERATE,
     f"{_V1}Notifier/ListPhoneChats": _READ,

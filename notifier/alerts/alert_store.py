@@ -22,9 +22,9 @@ _COUNT: Final = text("SELECT count(*) FROM price_alerts WHERE user_id = :user_id
 _INSERT: Final = text(
     """
     INSERT INTO price_alerts (alert_id, user_id, instrument, measure, condition, lower, upper, basis_points, distance, hysteresis,
-        reference, frequency, cooldown_seconds, bar_minutes, note, expires_at, arms, mark)
+        reference, frequency, cooldown_seconds, bar_minutes, note, template_id, expires_at, arms, mark)
     VALUES (:alert_id, :user_id, :instrument, :measure, :condition, :lower, :upper, :basis_points, :distance, :hysteresis,
-        :reference, :frequency, :cooldown_seconds, :bar_minutes, :note, :expires_at, :arms, :mark)
+        :reference, :frequency, :cooldown_seconds, :bar_minutes, :note, :template_id, :expires_at, :arms, :mark)
     RETURNING *
     """
 )
@@ -44,7 +44,7 @@ _LIST: Final = text(
 )
 _NOTE: Final = text(
     """
-    UPDATE price_alerts SET note = :note, expires_at = :expires_at, updated_at = clock_timestamp()
+    UPDATE price_alerts SET note = :note, template_id = :template_id, expires_at = :expires_at, updated_at = clock_timestamp()
     WHERE alert_id = :alert_id RETURNING *
     """
 )
@@ -54,8 +54,8 @@ _REDEFINE: Final = text(
     UPDATE price_alerts
     SET measure = :measure, condition = :condition, lower = :lower, upper = :upper, basis_points = :basis_points,
         distance = :distance, hysteresis = :hysteresis, reference = :reference, frequency = :frequency,
-        cooldown_seconds = :cooldown_seconds, bar_minutes = :bar_minutes, note = :note, expires_at = :expires_at,
-        arms = :arms, mark = :mark, not_before_ms = 0, cooling_until = NULL, generation = generation + 1,
+        cooldown_seconds = :cooldown_seconds, bar_minutes = :bar_minutes, note = :note, template_id = :template_id,
+        expires_at = :expires_at, arms = :arms, mark = :mark, not_before_ms = 0, cooling_until = NULL, generation = generation + 1,
         updated_at = clock_timestamp()
     WHERE alert_id = :alert_id RETURNING *
     """
@@ -122,7 +122,12 @@ async def page(
 
 async def note(session: AsyncSession, alert_id: str, definition: Definition) -> Row:
     """Change what has nothing to do with when it fires."""
-    values = {"alert_id": alert_id, "note": definition.note, "expires_at": definition.expires_at}
+    values = {
+        "alert_id": alert_id,
+        "note": definition.note,
+        "template_id": definition.template_id,
+        "expires_at": definition.expires_at,
+    }
     return await _changed(session, _NOTE, values)
 
 
@@ -172,6 +177,7 @@ def _columns(definition: Definition, watch: Watch) -> dict[str, Any]:
         "cooldown_seconds": definition.cooldown_seconds,
         "bar_minutes": definition.bar_minutes,
         "note": definition.note,
+        "template_id": definition.template_id,
         "expires_at": definition.expires_at,
         "arms": watch.arms,
         "mark": watch.mark,

@@ -12,6 +12,7 @@ from notifier.alerts.desk import AlertDesk
 from notifier.alerts.evaluator import Evaluator
 from notifier.alerts.fire_store import FireStore
 from notifier.alerts.teller import Teller
+from notifier.alerts.templated import TemplatedFires
 from notifier.notification import NewNotification
 from notifier.sending import Sender
 from notifier.settings import NotifierSettings
@@ -28,6 +29,7 @@ class Alerts:
     desk: AlertDesk
     fires: FireStore
     evaluator: Evaluator
+    templated: TemplatedFires
 
 
 def start_alerts(
@@ -37,11 +39,12 @@ def start_alerts(
     clock: Clock,
     sender: Sender,
     settings: NotifierSettings,
+    templated: TemplatedFires,
 ) -> Alerts:
     """Run what judges and what tells."""
 
     async def send(news: Sequence[NewNotification]) -> object:
-        return await sender.send(news, lambda index: f"[{index}].")
+        return await sender.send(await templated.worded(news), lambda index: f"[{index}].")
 
     fires = FireStore(database)
     teller = Teller(fires, send, clock, timedelta(days=settings.retention_days))
@@ -51,5 +54,9 @@ def start_alerts(
     running.spawn("price alert teller", teller.run())
     running.spawn("price alert sweeper", teller.sweep())
     return Alerts(
-        database, AlertDesk(redis, clock, ids.new_id, alerts_per_user=settings.alerts_per_user), fires, evaluator
+        database,
+        AlertDesk(redis, clock, ids.new_id, alerts_per_user=settings.alerts_per_user),
+        fires,
+        evaluator,
+        templated,
     )

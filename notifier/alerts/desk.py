@@ -82,7 +82,7 @@ class AlertDesk:
         before = _found(await alert_store.lock(session, alert_id, user_id), alert_id)
         wish = wish_of(before)
         changed = _without_leftovers(wish, change(wish))
-        if replace(changed, note=wish.note, expires_at=wish.expires_at) == wish:
+        if replace(changed, note=wish.note, template_id=wish.template_id, expires_at=wish.expires_at) == wish:
             definition = define(changed, await self._instrument(before["instrument"]), self._clock.now())
             row = await alert_store.note(session, alert_id, definition)
         else:

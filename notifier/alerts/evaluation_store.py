@@ -95,7 +95,7 @@ WITH given AS (
     WHERE a.alert_number = g.number AND a.generation = g.generation AND a.state = 'ACTIVE'
       AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
       AND (a.snoozed_until IS NULL OR a.snoozed_until <= clock_timestamp())
-    RETURNING a.alert_number, a.alert_id, a.user_id, a.instrument, a.measure, a.note, g.generation AS fired_generation,
+    RETURNING a.alert_number, a.alert_id, a.user_id, a.instrument, a.measure, a.note, a.template_id, g.generation AS fired_generation,
         g.direction, g.value, g.previous, g.level, g.late, g.snapshot, g.description, g.place
 ), recent AS (
     SELECT u.user_id, (
@@ -111,9 +111,9 @@ WITH given AS (
         told_alone + row_number() OVER (PARTITION BY user_id ORDER BY place) > $14::int AS grouped
     FROM fired JOIN recent USING (user_id)
 ), written AS (
-    INSERT INTO price_alert_fires (alert_id, generation, user_id, instrument, measure, description, note, value, previous, level,
-        direction, late, snapshot, grouped, message_key)
-    SELECT alert_id, fired_generation, user_id, instrument, measure, description, note, value, previous, level,
+    INSERT INTO price_alert_fires (alert_id, generation, user_id, instrument, measure, description, note, template_id, value, previous,
+        level, direction, late, snapshot, grouped, message_key)
+    SELECT alert_id, fired_generation, user_id, instrument, measure, description, note, template_id, value, previous, level,
         direction, late, snapshot, grouped,
         CASE WHEN NOT grouped THEN 'price-alert:' || alert_id || ':' || fired_generation END
     FROM judged ORDER BY place

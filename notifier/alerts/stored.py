@@ -44,5 +44,6 @@ def wish_of(row: Mapping[str, Any]) -> Wish:
         cooldown_seconds=row["cooldown_seconds"],
         bar_interval=f"{row['bar_minutes']}m" if row["bar_minutes"] else "",
         note=row["note"],
+        template_id=row["template_id"],
         expires_at=row["expires_at"],
     )

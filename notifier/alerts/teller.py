@@ -181,6 +181,7 @@ def _notification(fire: Fired) -> NewNotification:
         "previous_value": amount(fire["previous"], measure) if fire["previous"] else "",
         "level": amount(fire["level"], measure),
         "note": fire["note"],
+        "template_id": fire["template_id"],
         "late": fire["late"],
         "market": dict(fire["snapshot"]),
     }

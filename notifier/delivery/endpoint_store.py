@@ -11,14 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from notifier.channels import Channel
 from notifier.delivery.endpoints import MAXIMUM_ENDPOINTS, Endpoint
+from notifier.delivery.verification import CODE_LIFE, MOST_GUESSES, code_hash
 from notifier.preference_store import CHANNEL, WRITE_ERRORS
 from tradewinds import audit
 from tradewinds.database.reconnecting import describe
 from tradewinds.database.session import Database
-from tradewinds.errors import NotFoundError, PreconditionError, UnavailableError
+from tradewinds.errors import InvalidArgumentError, NotFoundError, PreconditionError, UnavailableError
 from tradewinds.seal import seal, unseal
 
-_COLUMNS: Final = "endpoint_id, user_id, channel, address, label, sealed_secret, disabled_reason, created_at"
+_COLUMNS: Final = (
+    "endpoint_id, user_id, channel, address, label, sealed_secret, disabled_reason, created_at, verified_at"
+)
 _LIST: Final = text(
     f"SELECT {_COLUMNS} FROM notification_endpoints WHERE user_id = :user_id ORDER BY created_at, endpoint_id"  # noqa: S608 - constants
 )
@@ -27,9 +30,23 @@ _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('notification
 _COUNT: Final = text("SELECT count(*) FROM notification_endpoints WHERE user_id = :user_id")
 _INSERT: Final = text(
     f"""
-    INSERT INTO notification_endpoints (endpoint_id, user_id, channel, address, label, sealed_secret)
-    VALUES (:endpoint_id, :user_id, :channel, :address, :label, :sealed_secret) RETURNING {_COLUMNS}
+    INSERT INTO notification_endpoints (endpoint_id, user_id, channel, address, label, sealed_secret, code_hash, verified_at)
+    VALUES (:endpoint_id, :user_id, :channel, :address, :label, :sealed_secret, :code_hash,
+        CASE :code_hash WHEN '' THEN now() END) RETURNING {_COLUMNS}
     """  # noqa: S608 - a constant
+)
+# A guess is counted whether or not it is right.
+_VERIFY: Final = text(
+    f"""
+    UPDATE notification_endpoints
+    SET code_guesses = code_guesses + 1, verified_at = CASE WHEN code_hash = :code_hash THEN now() END
+    WHERE endpoint_id = :endpoint_id AND user_id = :user_id AND verified_at IS NULL AND code_guesses < :most
+      AND created_at > now() - CAST(:life AS interval)
+    RETURNING {_COLUMNS}
+    """  # noqa: S608 - a constant
+)
+_FIND: Final = text(
+    f"SELECT {_COLUMNS} FROM notification_endpoints WHERE endpoint_id = :endpoint_id AND user_id = :user_id"  # noqa: S608
 )
 _DELETE: Final = text(
     "DELETE FROM notification_endpoints WHERE endpoint_id = :endpoint_id AND user_id = :user_id RETURNING channel, address"
@@ -86,8 +103,8 @@ class EndpointStore:
         except WRITE_ERRORS as e:
             raise _away(e) from e
 
-    async def add(self, endpoint: Endpoint, *, actor: str) -> Endpoint:
-        """Store a checked one, with the audit record of it."""
+    async def add(self, endpoint: Endpoint, *, actor: str, code: str = "") -> Endpoint:
+        """Store a checked one, with the audit record of it; with a `code` it has to be verified before it is used."""
         values = {
             "endpoint_id": endpoint.endpoint_id,
             "user_id": endpoint.user_id,
@@ -95,6 +112,7 @@ class EndpointStore:
             "address": endpoint.address,
             "label": endpoint.label,
             "sealed_secret": self._sealing.seal(endpoint),
+            "code_hash": code_hash(endpoint.endpoint_id, code) if code else "",
         }
         try:
             async with self._database.session() as session:
@@ -107,6 +125,37 @@ class EndpointStore:
                 await session.commit()
         except WRITE_ERRORS as e:
             raise _away(e) from e
+        return endpoint_of(row)
+
+    async def verify(self, user_id: str, endpoint_id: str, code: str, *, actor: str) -> Endpoint:
+        """Use it from now on. Raises `NotFoundError`, `InvalidArgumentError` for a wrong code, `PreconditionError` when it cannot be
+        guessed any more.
+        """
+        key = {"endpoint_id": endpoint_id, "user_id": user_id}
+        guess = {"code_hash": code_hash(endpoint_id, code), "most": MOST_GUESSES, "life": CODE_LIFE}
+        try:
+            async with self._database.session() as session:
+                row = (await session.execute(_VERIFY, key | guess)).mappings().one_or_none()
+                if row is None:
+                    return await self._verified_before(session, key)
+                if row["verified_at"] is not None:
+                    await _record(session, endpoint_id, actor, "verify", after=_public(row))
+                    await session.execute(_TELL, {"channel": CHANNEL, "user_id": user_id})
+                await session.commit()
+        except WRITE_ERRORS as e:
+            raise _away(e) from e
+        if row["verified_at"] is None:
+            raise InvalidArgumentError.field("code", "is not what was sent there")
+        return endpoint_of(row)
+
+    async def _verified_before(self, session: AsyncSession, key: Mapping[str, str]) -> Endpoint:
+        row = (await session.execute(_FIND, key)).mappings().one_or_none()
+        if row is None:
+            raise NotFoundError(f"{key['user_id']} has no endpoint {key['endpoint_id']!r}")
+        if row["verified_at"] is None:
+            raise PreconditionError(
+                "its code is too old, or was guessed wrong too often; remove the endpoint and add it anew"
+            )
         return endpoint_of(row)
 
     async def remove(self, user_id: str, endpoint_id: str, *, actor: str) -> None:
@@ -154,6 +203,7 @@ def endpoint_of(row: Mapping[Any, Any]) -> Endpoint:
         label=row["label"],
         disabled_reason=row["disabled_reason"],
         created_at=row["created_at"],
+        verified_at=row["verified_at"],
     )
 
 

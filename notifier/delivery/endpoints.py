@@ -60,6 +60,7 @@ class Endpoint:
     label: str = ""
     disabled_reason: str = ""
     created_at: datetime | None = None
+    verified_at: datetime | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -19,7 +19,17 @@ from tradewinds.v1 import price_alert_pb2 as pb
 
 EnumT = TypeVar("EnumT", bound=IntEnum)
 
-_TEXTS: Final = ("threshold", "lower", "upper", "percent", "distance", "reference_price", "hysteresis", "note")
+_TEXTS: Final = (
+    "threshold",
+    "lower",
+    "upper",
+    "percent",
+    "distance",
+    "reference_price",
+    "hysteresis",
+    "note",
+    "template_id",
+)
 _PLAIN: Final = ("cooldown_seconds", "bar_interval")
 _CHANGEABLE: Final = ("measure", "condition", *_TEXTS, "reference", "frequency", *_PLAIN, "expires_at")
 

@@ -34,6 +34,8 @@ class PriceAlertRpcs(notifier_pb2_grpc.NotifierServicer):
     async def CreatePriceAlert(self, request: pb.CreatePriceAlertRequest, context: Any) -> pb.PriceAlert:
         caller = auth.principal()
         wish = messages.wish_of_message(request.price_alert)
+        if wish.template_id:
+            await self._alerts.templated.check(wish.template_id, caller.subject)
         async with self._session() as session:
 
             async def create() -> pb.PriceAlert:
@@ -76,6 +78,8 @@ class PriceAlertRpcs(notifier_pb2_grpc.NotifierServicer):
     async def UpdatePriceAlert(self, request: pb.UpdatePriceAlertRequest, context: Any) -> pb.PriceAlert:
         caller = auth.principal()
         change = messages.change_of(request)
+        if request.price_alert.template_id:
+            await self._alerts.templated.check(request.price_alert.template_id, caller.subject)
         async with self._session() as session:
             row = await self._alerts.desk.update(
                 session, request.alert_id, _visible_user(caller), change, caller.subject

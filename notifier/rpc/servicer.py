@@ -40,6 +40,7 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
         self._endpoints = outside.endpoints
         self._guard = outside.guard
         self._reachable = outside.reachable
+        self._verifier = outside.verifier
         self._wake = outside.wake
         self._templates = outside.templates
         self._alerts = alerts

@@ -12,11 +12,12 @@ from notifier.channels import Channel
 from notifier.delivery.addresses import AddressGuard
 from notifier.delivery.endpoint_store import EndpointStore
 from notifier.delivery.endpoints import checked
+from notifier.delivery.verification import EndpointVerifier
 from notifier.preference_store import PreferenceStore
 from notifier.provider_settings import VARIABLES
 from notifier.rpc.settings_messages import endpoint_message, endpoint_of, preferences_of, settings_message
 from tradewinds import auth, ids
-from tradewinds.errors import InvalidArgumentError, PreconditionError
+from tradewinds.errors import InvalidArgumentError, PermissionDeniedError, PreconditionError
 from tradewinds.v1 import notifier_pb2 as pb
 from tradewinds.v1 import notifier_pb2_grpc
 
@@ -28,6 +29,7 @@ class SettingsRpcs(notifier_pb2_grpc.NotifierServicer):
     _endpoints: EndpointStore
     _guard: AddressGuard
     _reachable: frozenset[Channel]
+    _verifier: EndpointVerifier | None
 
     async def GetNotificationSettings(
         self, request: pb.GetNotificationSettingsRequest, context: Any
@@ -65,8 +67,23 @@ class SettingsRpcs(notifier_pb2_grpc.NotifierServicer):
             raise PreconditionError(
                 f"this installation has no provider for {endpoint.channel}; an operator sets {VARIABLES[endpoint.channel]}"
             )
-        stored = await self._endpoints.add(endpoint, actor=caller.subject)
+        if request.skip_verification and not caller.has(auth.OPERATOR, auth.ADMIN):
+            raise PermissionDeniedError(
+                "skip_verification: only operators and admins may vouch for an endpoint; leave it out"
+            )
+        code = ""
+        if self._verifier is not None and not request.skip_verification:
+            code = await self._verifier.challenge(endpoint)
+        stored = await self._endpoints.add(endpoint, actor=caller.subject, code=code)
         return endpoint_message(stored, secret=endpoint.secrets.get("secret", ""))
+
+    async def VerifyNotificationEndpoint(
+        self, request: pb.VerifyNotificationEndpointRequest, context: Any
+    ) -> pb.NotificationEndpoint:
+        caller = auth.principal()
+        user_id = settings_owner(caller, request.user_id)
+        verified = await self._endpoints.verify(user_id, request.endpoint_id, request.code, actor=caller.subject)
+        return endpoint_message(verified)
 
     async def DeleteNotificationEndpoint(
         self, request: pb.DeleteNotificationEndpointRequest, context: Any

@@ -243,4 +243,6 @@ def endpoint_message(endpoint: Endpoint, *, secret: str = "") -> pb.Notification
     )
     if endpoint.created_at is not None:
         message.created_at.CopyFrom(moment(endpoint.created_at))
+    if endpoint.verified_at is not None:
+        message.verified_at.CopyFrom(moment(endpoint.verified_at))
     return message

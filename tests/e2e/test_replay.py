@@ -13,8 +13,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from tests.e2e.traders_walk import CHAT, PIN, Curl, Trader, web_socket
 from tests.support.datastores import temporary_state_dir
+from tests.support.outside_world import Mailbox
 from tests.support.stack import UpProcess
+from tests.support.telegram import BotServer
 from tests.support.waiting import eventually
 from tradewinds.clock import ist
 
@@ -48,9 +51,24 @@ def folder() -> Iterator[Path]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack(recording: tuple[Path, date], folder: Path) -> AsyncIterator[UpProcess]:
+async def outside() -> AsyncIterator[tuple[Mailbox, BotServer]]:
+    async with Mailbox() as mailbox, BotServer() as bot:
+        yield mailbox, bot
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stack(
+    recording: tuple[Path, date], folder: Path, outside: tuple[Mailbox, BotServer]
+) -> AsyncIterator[UpProcess]:
     file, day = recording
-    async with UpProcess(folder / f"state-{day}", "--replay", str(file), "--speed", str(SPEED)) as up:
+    mailbox, bot = outside
+    environment = {
+        "EMAIL_PROVIDERS": mailbox.url,
+        "TELEGRAM_PROVIDERS": bot.provider,
+        "PHONE_CONTROL": "true",
+    }
+    state = folder / f"state-{day}"
+    async with UpProcess(state, "--replay", str(file), "--speed", str(SPEED), environment=environment) as up:
         yield up
 
 
@@ -87,6 +105,57 @@ async def test_positions_agree_with_the_broker_while_it_trades(stack: UpProcess)
         return bool(ours)
 
     await eventually(agree, timeout=20, interval=0.1)
+
+
+async def test_a_trader_is_told_everywhere_misses_nothing_and_squares_off_from_her_phone(
+    stack: UpProcess, recording: tuple[Path, date], outside: tuple[Mailbox, BotServer]
+) -> None:
+    trader, curl, instrument = Trader(stack, *outside), Curl(), "NSE:RELIANCE-EQ"
+    endpoint = {"channel": "NOTIFICATION_CHANNEL_EMAIL", "address": "owner@example.com"}
+    added = await trader.post("/v1/notification-settings/me/endpoints", endpoint)
+    code = await eventually(trader.mailed_code, timeout=20)
+    await trader.post(f"/v1/notification-settings/me/endpoints/{added['endpoint_id']}:verify", {"code": code})
+    await trader.is_quiet(now=True)
+    await curl.start(stack)
+    async with web_socket(stack) as told_by_socket:
+        # In her quiet hours: on every screen and in the inbox, and no mail.
+        await trader.alert(instrument, "quiet")
+        first = await trader.told_in_inbox("quiet")
+        await eventually(lambda: first["title"] in curl.told and first["title"] in told_by_socket, timeout=20)
+        why = await stack.get(f"/v1/notifications/{first['notification_id']}:explain")
+        reasons = {one["channel"]: one["reason"] for one in why["decisions"]}
+        assert reasons["NOTIFICATION_CHANNEL_EMAIL"] == "QUIET_HOURS"
+        # Outside them: by mail as well.
+        await trader.is_quiet(now=False)
+        await trader.alert(instrument, "loud")
+        await trader.told_in_inbox("loud")
+        await eventually(lambda: trader.mailed("loud"), timeout=40, interval=0.2)
+        assert not trader.mailed("quiet")
+    # The connection is cut, something happens, and nothing of it is missed.
+    await eventually(lambda: len([title for title in curl.told if instrument in title]) >= 2, timeout=20)
+    before, resyncs = len(curl.told), curl.resyncs
+    await curl.cut()
+    await trader.alert(instrument, "meanwhile")
+    missed = await trader.told_in_inbox("meanwhile")
+    await curl.start(stack)
+    await eventually(lambda: missed["title"] in curl.told[before:], timeout=20)
+    assert curl.resyncs == resyncs
+    await curl.cut()
+    # And from the telephone.
+    allowed = await trader.post("/v1/phone-chats", {"chat_id": CHAT, "pin": PIN})
+    assert "speaks for" in await trader.tell_bot(f"/link {allowed['link_code']}")
+    assert "momentum-replay" in await trader.tell_bot("/status")
+    assert "CLOSE every position" in await trader.tell_bot("/squareoff all")
+    assert "SQUARE_OFF" in await trader.tell_bot(PIN)
+
+    async def flat() -> bool:
+        open_ = [p for p in (await stack.get("/v1/positions"))["positions"] if int(p["net_quantity"])]
+        return not open_ and not any((await broker_positions(stack)).values())
+
+    await eventually(flat, timeout=40, interval=0.3, what="everything is closed, at the broker too")
+    trail = await stack.get("/v1/audit", subject_type="kill_switch")
+    said = [one["reason"] for one in trail["audit_events"] if one["action"] == "kill_switch.engage"]
+    assert f"/squareoff all by telegram chat {CHAT}" in said
 
 
 async def broker_positions(stack: UpProcess) -> dict[str, int]:

@@ -57,6 +57,7 @@ def add(
     hysteresis: Annotated[str, typer.Option(help="How far it must go back before it fires again.")] = "",
     expires_in: Annotated[float, typer.Option(min=0, help="Hours until it ends; 0: never.")] = 0,
     note: Annotated[str, typer.Option(help="What to be reminded of.")] = "",
+    template: Annotated[str, typer.Option(help="The template whose words a fire is told in.")] = "",
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -68,6 +69,7 @@ def add(
         cooldown_seconds=cooldown,
         hysteresis=hysteresis,
         note=note,
+        template_id=template,
     )
     _set_values(alert, condition, values)
     _set_reference(alert, reference)

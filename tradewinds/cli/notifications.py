@@ -200,10 +200,16 @@ def list_endpoints(user_id: Whose = "me", state_dir: StateDir = None, as_json: A
         print_json([to_dict(one) for one in found.endpoints])
         return
     rows = [
-        (short(pb.NotificationChannel, one.channel), one.address, one.label, one.disabled_reason, one.endpoint_id)
+        (
+            short(pb.NotificationChannel, one.channel),
+            one.address,
+            one.label,
+            one.disabled_reason or ("" if one.HasField("verified_at") else "not verified yet"),
+            one.endpoint_id,
+        )
         for one in found.endpoints
     ]
-    print_table("Endpoints", ("channel", "address", "label", "disabled", "id"), rows, empty="No endpoints.")
+    print_table("Endpoints", ("channel", "address", "label", "not used because", "id"), rows, empty="No endpoints.")
 
 
 @endpoints.command("add")
@@ -212,13 +218,29 @@ def add_endpoint(
     address: Annotated[str, typer.Argument(help="An e-mail address, a number, a chat id or a URL.")],
     label: Annotated[str, typer.Option(help="A name for people.")] = "",
     user_id: Whose = "me",
+    vouch: Annotated[bool, typer.Option("--vouch", help="Send no code; operators and admins only.")] = False,
     state_dir: StateDir = None,
 ) -> None:
-    """Add an endpoint; a webhook's signing secret is shown this once."""
+    """Add an endpoint, which gets a code; a webhook's signing secret is shown this once."""
     endpoint = pb.NotificationEndpoint(channel=_channel(channel), address=address, label=label)
-    request = pb.CreateNotificationEndpointRequest(user_id=user_id, endpoint=endpoint)
+    request = pb.CreateNotificationEndpointRequest(user_id=user_id, endpoint=endpoint, skip_verification=vouch)
     added = with_connection(state_dir, lambda link: link.call(link.notifier.CreateNotificationEndpoint, request))
     print_plain(f"{added.endpoint_id} {added.address}" + (f" secret {added.secret}" if added.secret else ""))
+    if not added.HasField("verified_at"):
+        print_plain(f"a code was sent there:  tradewinds notifications endpoints verify {added.endpoint_id} CODE")
+
+
+@endpoints.command("verify")
+def verify_endpoint(
+    endpoint_id: Annotated[str, typer.Argument(help="Its id.")],
+    code: Annotated[str, typer.Argument(help="What was sent there.")],
+    user_id: Whose = "me",
+    state_dir: StateDir = None,
+) -> None:
+    """Say the code that an endpoint got; from then on it is used."""
+    request = pb.VerifyNotificationEndpointRequest(user_id=user_id, endpoint_id=endpoint_id, code=code)
+    verified = with_connection(state_dir, lambda link: link.call(link.notifier.VerifyNotificationEndpoint, request))
+    print_plain(f"{verified.address} is used from now on")
 
 
 @endpoints.command("remove")

@@ -207,7 +207,7 @@ class EscalationStep(_message.Message):
     def __init__(self, after_seconds: _Optional[int] = ..., user_id: _Optional[str] = ..., channels: _Optional[_Iterable[_Union[NotificationChannel, str]]] = ...) -> None: ...
 
 class NotificationEndpoint(_message.Message):
-    __slots__ = ("endpoint_id", "user_id", "channel", "address", "label", "secret", "p256dh", "auth", "disabled_reason", "created_at")
+    __slots__ = ("endpoint_id", "user_id", "channel", "address", "label", "secret", "p256dh", "auth", "disabled_reason", "created_at", "verified_at")
     ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
@@ -218,6 +218,7 @@ class NotificationEndpoint(_message.Message):
     AUTH_FIELD_NUMBER: _ClassVar[int]
     DISABLED_REASON_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    VERIFIED_AT_FIELD_NUMBER: _ClassVar[int]
     endpoint_id: str
     user_id: str
     channel: NotificationChannel
@@ -228,7 +229,8 @@ class NotificationEndpoint(_message.Message):
     auth: str
     disabled_reason: str
     created_at: _timestamp_pb2.Timestamp
-    def __init__(self, endpoint_id: _Optional[str] = ..., user_id: _Optional[str] = ..., channel: _Optional[_Union[NotificationChannel, str]] = ..., address: _Optional[str] = ..., label: _Optional[str] = ..., secret: _Optional[str] = ..., p256dh: _Optional[str] = ..., auth: _Optional[str] = ..., disabled_reason: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    verified_at: _timestamp_pb2.Timestamp
+    def __init__(self, endpoint_id: _Optional[str] = ..., user_id: _Optional[str] = ..., channel: _Optional[_Union[NotificationChannel, str]] = ..., address: _Optional[str] = ..., label: _Optional[str] = ..., secret: _Optional[str] = ..., p256dh: _Optional[str] = ..., auth: _Optional[str] = ..., disabled_reason: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., verified_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PhoneChat(_message.Message):
     __slots__ = ("chat_id", "user_id", "link_code", "linked_at", "locked_until", "expires_at", "created_at")
@@ -659,12 +661,24 @@ class ListNotificationEndpointsResponse(_message.Message):
     def __init__(self, endpoints: _Optional[_Iterable[_Union[NotificationEndpoint, _Mapping]]] = ...) -> None: ...
 
 class CreateNotificationEndpointRequest(_message.Message):
-    __slots__ = ("user_id", "endpoint")
+    __slots__ = ("user_id", "endpoint", "skip_verification")
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    SKIP_VERIFICATION_FIELD_NUMBER: _ClassVar[int]
     user_id: str
     endpoint: NotificationEndpoint
-    def __init__(self, user_id: _Optional[str] = ..., endpoint: _Optional[_Union[NotificationEndpoint, _Mapping]] = ...) -> None: ...
+    skip_verification: bool
+    def __init__(self, user_id: _Optional[str] = ..., endpoint: _Optional[_Union[NotificationEndpoint, _Mapping]] = ..., skip_verification: _Optional[bool] = ...) -> None: ...
+
+class VerifyNotificationEndpointRequest(_message.Message):
+    __slots__ = ("user_id", "endpoint_id", "code")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    endpoint_id: str
+    code: str
+    def __init__(self, user_id: _Optional[str] = ..., endpoint_id: _Optional[str] = ..., code: _Optional[str] = ...) -> None: ...
 
 class DeleteNotificationEndpointRequest(_message.Message):
     __slots__ = ("user_id", "endpoint_id")

@@ -186,6 +186,11 @@ class NotifierStub:
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.CreateNotificationEndpointRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.NotificationEndpoint.FromString,
                 _registered_method=True)
+        self.VerifyNotificationEndpoint = channel.unary_unary(
+                '/tradewinds.v1.Notifier/VerifyNotificationEndpoint',
+                request_serializer=tradewinds_dot_v1_dot_notifier__pb2.VerifyNotificationEndpointRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_notifier__pb2.NotificationEndpoint.FromString,
+                _registered_method=True)
         self.DeleteNotificationEndpoint = channel.unary_unary(
                 '/tradewinds.v1.Notifier/DeleteNotificationEndpoint',
                 request_serializer=tradewinds_dot_v1_dot_notifier__pb2.DeleteNotificationEndpointRequest.SerializeToString,
@@ -424,7 +429,17 @@ class NotifierServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateNotificationEndpoint(self, request, context):
-        """Adds an endpoint. INVALID_ARGUMENT where the address is none of its channel, or (web push, webhook) leads into a private network.
+        """Adds an endpoint, and sends a code there; nothing else is sent there before it was verified. INVALID_ARGUMENT where the address is
+        none of its channel, or (web push, webhook) leads into a private network; FAILED_PRECONDITION, reason CODE_NOT_SENT, where the
+        provider would not take the code: nothing was added then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyNotificationEndpoint(self, request, context):
+        """Verifies an endpoint with the code that was sent there. INVALID_ARGUMENT where it is another, FAILED_PRECONDITION after five guesses
+        or a day: remove the endpoint and add it anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -612,6 +627,11 @@ def add_NotifierServicer_to_server(servicer, server):
             'CreateNotificationEndpoint': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateNotificationEndpoint,
                     request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.CreateNotificationEndpointRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_notifier__pb2.NotificationEndpoint.SerializeToString,
+            ),
+            'VerifyNotificationEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyNotificationEndpoint,
+                    request_deserializer=tradewinds_dot_v1_dot_notifier__pb2.VerifyNotificationEndpointRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_notifier__pb2.NotificationEndpoint.SerializeToString,
             ),
             'DeleteNotificationEndpoint': grpc.unary_unary_rpc_method_handler(
@@ -1445,6 +1465,33 @@ class Notifier:
             target,
             '/tradewinds.v1.Notifier/CreateNotificationEndpoint',
             tradewinds_dot_v1_dot_notifier__pb2.CreateNotificationEndpointRequest.SerializeToString,
+            tradewinds_dot_v1_dot_notifier__pb2.NotificationEndpoint.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyNotificationEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Notifier/VerifyNotificationEndpoint',
+            tradewinds_dot_v1_dot_notifier__pb2.VerifyNotificationEndpointRequest.SerializeToString,
             tradewinds_dot_v1_dot_notifier__pb2.NotificationEndpoint.FromString,
             options,
             channel_credentials,

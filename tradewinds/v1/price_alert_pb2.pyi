@@ -89,7 +89,7 @@ PRICE_ALERT_STATE_TRIGGERED: PriceAlertState
 PRICE_ALERT_STATE_EXPIRED: PriceAlertState
 
 class PriceAlert(_message.Message):
-    __slots__ = ("alert_id", "user_id", "instrument", "measure", "condition", "threshold", "lower", "upper", "percent", "distance", "reference", "reference_price", "hysteresis", "frequency", "cooldown_seconds", "bar_interval", "note", "expires_at", "state", "snoozed_until", "cooling_until", "problem", "stale_since", "fire_count", "last_fired_at", "generation", "created_at", "updated_at")
+    __slots__ = ("alert_id", "user_id", "instrument", "measure", "condition", "threshold", "lower", "upper", "percent", "distance", "reference", "reference_price", "hysteresis", "frequency", "cooldown_seconds", "bar_interval", "note", "expires_at", "state", "snoozed_until", "cooling_until", "problem", "stale_since", "fire_count", "last_fired_at", "generation", "created_at", "updated_at", "template_id")
     ALERT_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +118,7 @@ class PriceAlert(_message.Message):
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
     alert_id: str
     user_id: str
     instrument: str
@@ -146,7 +147,8 @@ class PriceAlert(_message.Message):
     generation: int
     created_at: _timestamp_pb2.Timestamp
     updated_at: _timestamp_pb2.Timestamp
-    def __init__(self, alert_id: _Optional[str] = ..., user_id: _Optional[str] = ..., instrument: _Optional[str] = ..., measure: _Optional[_Union[PriceAlertMeasure, str]] = ..., condition: _Optional[_Union[PriceAlertCondition, str]] = ..., threshold: _Optional[str] = ..., lower: _Optional[str] = ..., upper: _Optional[str] = ..., percent: _Optional[str] = ..., distance: _Optional[str] = ..., reference: _Optional[_Union[PriceAlertReference, str]] = ..., reference_price: _Optional[str] = ..., hysteresis: _Optional[str] = ..., frequency: _Optional[_Union[PriceAlertFrequency, str]] = ..., cooldown_seconds: _Optional[int] = ..., bar_interval: _Optional[str] = ..., note: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[PriceAlertState, str]] = ..., snoozed_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cooling_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., problem: _Optional[str] = ..., stale_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fire_count: _Optional[int] = ..., last_fired_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., generation: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    template_id: str
+    def __init__(self, alert_id: _Optional[str] = ..., user_id: _Optional[str] = ..., instrument: _Optional[str] = ..., measure: _Optional[_Union[PriceAlertMeasure, str]] = ..., condition: _Optional[_Union[PriceAlertCondition, str]] = ..., threshold: _Optional[str] = ..., lower: _Optional[str] = ..., upper: _Optional[str] = ..., percent: _Optional[str] = ..., distance: _Optional[str] = ..., reference: _Optional[_Union[PriceAlertReference, str]] = ..., reference_price: _Optional[str] = ..., hysteresis: _Optional[str] = ..., frequency: _Optional[_Union[PriceAlertFrequency, str]] = ..., cooldown_seconds: _Optional[int] = ..., bar_interval: _Optional[str] = ..., note: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[PriceAlertState, str]] = ..., snoozed_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cooling_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., problem: _Optional[str] = ..., stale_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fire_count: _Optional[int] = ..., last_fired_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., generation: _Optional[int] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., template_id: _Optional[str] = ...) -> None: ...
 
 class PriceAlertFire(_message.Message):
     __slots__ = ("fire_id", "alert_id", "generation", "instrument", "description", "value", "previous_value", "level", "snapshot", "late", "fired_at", "told_at", "grouped")

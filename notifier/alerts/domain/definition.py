@@ -54,6 +54,7 @@ class Wish:
     cooldown_seconds: int = 0
     bar_interval: str = ""
     note: str = ""
+    template_id: str = ""
     expires_at: datetime | None = None
 
 
@@ -70,6 +71,7 @@ class Definition:
     bar_minutes: int
     note: str
     expires_at: datetime | None
+    template_id: str = ""
 
 
 @dataclass
@@ -128,7 +130,16 @@ def define(wish: Wish, instrument: Instrument, now: datetime, prefix: str = "pri
         first = reading.violations[0]
         raise InvalidArgumentError(f"{first.field}: {first.description}", violations=tuple(reading.violations))
     return Definition(
-        wish.measure, shape, reference, given, wish.frequency, cooldown, bar_minutes, wish.note, wish.expires_at
+        wish.measure,
+        shape,
+        reference,
+        given,
+        wish.frequency,
+        cooldown,
+        bar_minutes,
+        wish.note,
+        wish.expires_at,
+        wish.template_id,
     )
 
 

@@ -78,6 +78,39 @@ async def test_an_alert_fires_into_the_inbox(shared: SharedNotifier, alice: Call
     assert (after.state, after.fire_count, after.generation) == (pb.PRICE_ALERT_STATE_TRIGGERED, 1, 2)
 
 
+async def test_a_fire_is_told_in_the_words_and_the_language_of_its_template(
+    shared: SharedNotifier, alice: Caller, market: Market
+) -> None:
+    schema = {"type": "object", "required": ["instrument", "value"]}
+    contents = [
+        notifier_pb2.TemplateContent(locale="en", title="{{ instrument }} is {{ value }}"),
+        notifier_pb2.TemplateContent(locale="hi", title="{{ instrument }}: {{ value }} रुपये", message="{{ note }}"),
+    ]
+    for template_id, wants in (("plain", schema), ("greedy", {"type": "object", "required": ["colour"]})):
+        template = notifier_pb2.AlertTemplate(template_id=template_id, contents=contents)
+        template.parameters_schema.update(wants)
+        await alice("CreateAlertTemplate", notifier_pb2.CreateAlertTemplateRequest(alert_template=template))
+    speaks = notifier_pb2.NotificationSettings(locale="hi-IN")
+    await alice(
+        "UpdateNotificationSettings", notifier_pb2.UpdateNotificationSettingsRequest(user_id="me", settings=speaks)
+    )
+    for bad in ("unheard-of", "greedy"):
+        error = await refused(alice, "CreatePriceAlert", wanted(template_id=bad))
+        assert [violation.field for violation in error.violations] == ["price_alert.template_id"]
+    await market.tick(SBIN, 799)
+    made = await alice("CreatePriceAlert", wanted(template_id="plain", note="आधा बेचो"))
+    assert made.template_id == "plain"
+    await is_watched(shared, SBIN)
+    await market.tick(SBIN, 800.05)
+
+    async def inbox() -> list[notifier_pb2.Notification]:
+        page = await alice("ListNotifications", notifier_pb2.ListNotificationsRequest())
+        return list(page.notifications)
+
+    (notification,) = await eventually(inbox, timeout=SECONDS)
+    assert (notification.title, notification.message) == (f"{SBIN}: 800.05 रुपये", "आधा बेचो")
+
+
 async def test_one_that_has_fired_is_armed_again_from_the_price_of_then(
     shared: SharedNotifier, alice: Caller, market: Market
 ) -> None:

@@ -29,6 +29,7 @@ def environment(database_url: str, redis_url: str, signing: Signing) -> dict[str
         "JWKS_FILE": str(signing.jwks_file),
         "NOTIFICATION_HEARTBEAT_SECONDS": "0.3",
         "NOTIFICATION_CANARY_SECONDS": "0.5",
+        "ENDPOINT_VERIFICATION": "false",  # but where a test is about it
         # Nobody listens there.
         "EMAIL_PROVIDERS": "smtp://127.0.0.1:9?from=tradewinds@example.com&tls=none",
         "SMS_PROVIDERS": "twilio://AC1:token@127.0.0.1:9?from=%2B15550100&scheme=http",

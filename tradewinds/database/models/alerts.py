@@ -76,6 +76,7 @@ class PriceAlert(Base):
     cooldown_seconds: Mapped[int] = mapped_column(server_default=text("0"))
     bar_minutes: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     note: Mapped[str] = mapped_column(server_default=text("''"))
+    template_id: Mapped[str] = mapped_column(server_default=text("''"))
     expires_at: Mapped[dt.datetime | None]
     state: Mapped[str] = mapped_column(server_default=text("'ACTIVE'"))
     generation: Mapped[int] = mapped_column(server_default=text("1"))
@@ -117,6 +118,7 @@ class PriceAlertFire(Base):
     measure: Mapped[str]
     description: Mapped[str]
     note: Mapped[str]
+    template_id: Mapped[str] = mapped_column(server_default=text("''"))
     value: Mapped[BigInt]
     previous: Mapped[BigInt]
     level: Mapped[BigInt]

@@ -141,7 +141,9 @@ class NotificationEscalation(Base):
 
 
 class NotificationEndpoint(Base):
-    """Where a channel of one user leads to. What must stay secret of it is sealed."""
+    """Where a channel of one user leads to, and whether that is theirs: nothing but its code is sent where `verified_at` is NULL. What
+    must stay secret is sealed.
+    """
 
     __tablename__ = "notification_endpoints"
     __table_args__ = (one_of("channel", EXTERNAL_CHANNELS),)
@@ -154,6 +156,9 @@ class NotificationEndpoint(Base):
     sealed_secret: Mapped[bytes | None]
     disabled_reason: Mapped[str] = mapped_column(server_default=text("''"))
     created_at: Mapped[CreatedAt]
+    verified_at: Mapped[dt.datetime | None] = mapped_column(server_default=text("now()"))
+    code_hash: Mapped[str] = mapped_column(server_default=text("''"))
+    code_guesses: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class AlertTemplate(Base):
