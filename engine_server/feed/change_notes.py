@@ -17,10 +17,11 @@ ISSUER: Final = "scrip master"
 NOTIFICATION_TYPE: Final = "INSTRUMENT_CHANGED"
 _TIMEOUT_SECONDS: Final = 10.0
 _NAMED = """
-    SELECT config_id, user_id, symbol FROM strategy_configs
+    SELECT c.config_id, c.user_id, symbol FROM strategy_configs c
     CROSS JOIN LATERAL (
         SELECT jsonb_array_elements_text(CASE jsonb_typeof(config -> 'symbols') WHEN 'array' THEN config -> 'symbols' ELSE '[]' END)
         UNION SELECT config ->> 'symbol'
+        UNION SELECT w.instrument FROM market_subscriptions w WHERE w.subscriber = 'config:' || c.config_id
     ) AS named (symbol)
     WHERE symbol IS NOT NULL
 """

@@ -6,7 +6,10 @@ Changes are held against what is on record, not against what was in force: whoev
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from engine_server.feed import change_notes
 from engine_server.feed.database_errors import DATABASE_ERRORS
@@ -15,13 +18,15 @@ from engine_server.feed.master_archive import KeptMaster, MasterArchive
 from engine_server.feed.scrip_master import ScripMasterError
 from engine_server.instruments.changes import InstrumentChange, changes
 from tradewinds.clock import MarketClock, ist
-from tradewinds.database.reconnecting import describe
+from tradewinds.database.reconnecting import Backoff, describe
 from tradewinds.database.session import Database
 from tradewinds.telemetry import get_logger
 
 log = get_logger("feed.instruments")
 
-_WAIT_SECONDS = 3.0
+_WAIT_SECONDS: Final = 3.0
+_RETRY_FIRST_SECONDS: Final = 1.0
+_RETRY_CAP_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,20 @@ class _Accepted:
 class MasterLedger:
     """`accept` what is in force, `write` until it is on record."""
 
-    def __init__(self, database: Database, archive: MasterArchive, market_clock: MarketClock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        archive: MasterArchive,
+        market_clock: MarketClock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
         self._archive = archive
         self._market_clock = market_clock
+        self._monotonic = monotonic
         self._unwritten: _Accepted | None = None
+        self._backoff = Backoff(_RETRY_FIRST_SECONDS, _RETRY_CAP_SECONDS)
+        self._try_after = 0.0
 
     def accept(self, before: Listing, listing: Listing, packed: bytes) -> None:
         """`listing` comes into force after `before`; `packed` is its file, in gzip."""
@@ -56,14 +70,16 @@ class MasterLedger:
         return await self._archive.load(kept) if kept is not None else None
 
     async def write(self) -> None:
-        """Put on record what is not; without PostgreSQL the next call tries again."""
-        if (accepted := self._unwritten) is None:
+        """Put on record what is not; what PostgreSQL does not take is tried again, ever more seldom."""
+        if (accepted := self._unwritten) is None or self._monotonic() < self._try_after:
             return
         try:
             noted = await self._write(accepted)
         except DATABASE_ERRORS as e:
+            self._try_after = self._monotonic() + self._backoff.next_delay()
             log.warning_throttled("not_on_record", version=accepted.listing.version, error=describe(e))
             return
+        self._backoff.reset()
         if self._unwritten is accepted:
             self._unwritten = None
         for change in noted:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterable, Iterator, Mapping
 from typing import Any, Final, TypeVar, overload
 
 import msgspec
@@ -141,13 +141,3 @@ async def unpacked(parts: AsyncIterable[bytes]) -> tuple[MasterHead, PackedInstr
     if head is None or head.rows != len(rows):
         raise ValueError(f"a packed scrip master of {head.rows if head else 'no'} rows has {len(rows)}")
     return head, PackedInstruments(rows)
-
-
-async def parts_of(content: bytes) -> AsyncIterator[bytes]:
-    """The parts of a whole content."""
-    position = 0
-    while position < len(content):
-        length = frame_length(content[position : position + _LENGTH_BYTES])
-        start = position + _LENGTH_BYTES
-        yield content[start : start + length]
-        position = start + length
