@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 
 from sandbox.auction import market_interest
+from sandbox.auction_prints import AuctionPrints
 from sandbox.market import Quote, QuoteBoard
 from sandbox.order_desk import OrderDesk
 from sandbox.phases import Market, Phase
@@ -30,6 +31,7 @@ class Auctions:
         desk: OrderDesk,
         truth: Truth,
         publish: Callable[[Tick], Quote],
+        prints: AuctionPrints,
         now_ms: Callable[[], int],
         seed: int,
         recorded: bool,
@@ -40,6 +42,7 @@ class Auctions:
         self._desk = desk
         self._truth = truth
         self._publish = publish
+        self._prints = prints
         self._now_ms = now_ms
         self._rng = random.Random(f"{seed}:auction")
         self._recorded = recorded
@@ -78,8 +81,10 @@ class Auctions:
         if not result.volume:
             return
         volume = result.volume if phase is Phase.PRE_OPEN else quote.volume + result.volume
-        self._publish(Tick(instrument.key, self._now_ms(), result.price, result.volume, volume))
-        if result.executions:
+        tick = Tick(instrument.key, self._now_ms(), result.price, result.volume, volume)
+        if closes := phase is Phase.CLOSING_AUCTION:
+            self._prints.keep(tick)
+        if closes or result.executions:
             self._truth.append(
                 "auction",
                 phase=phase.value,
@@ -88,4 +93,5 @@ class Auctions:
                 price=result.price,
                 volume=result.volume,
             )
+        self._publish(tick)
         self._desk.book_fills(result.executions)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.auction_prints import AuctionPrints
 from sandbox.candles import History
 from sandbox.clock import MarketClock, ist_day, trading_date
 from sandbox.derivatives import DerivativesData
@@ -107,7 +108,8 @@ class Broker:
             self.feed.open_interest,
             self._market_ms,
         )
-        self.history = History(self.feed.tape, self._market_ms)
+        self._auction_prints = AuctionPrints(history.auctions)
+        self.history = History(self.feed.tape, self._market_ms, self._auction_prints)
         if memory is not None:
             self.board.restore(memory.quotes)
         known_ms = max(history.market_ms, memory.market_ms if memory else 0)
@@ -228,6 +230,7 @@ class Broker:
             recorded=bool(settings.replay),
             publish=self.show,
             on_order_news=self.order_stream.on_news,
+            auction_prints=self._auction_prints,
         )
 
     def _fault_taken(self, fault: Fault) -> None:

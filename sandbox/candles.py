@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from sandbox.auction_prints import AuctionPrints
 from sandbox.clock import day_start_ms, ist_day
 from sandbox.pricing.tape import MINUTE_MS, DayBars, Tape, day_bars_of_ticks
 from sandbox.universe import Instrument
@@ -54,14 +55,15 @@ class Candle(NamedTuple):
 class History:
     """What an instrument did between two instants, up to now."""
 
-    def __init__(self, tape: Tape, now_ms: Callable[[], int]) -> None:
+    def __init__(self, tape: Tape, now_ms: Callable[[], int], auctions: AuctionPrints) -> None:
         self._tape = tape
         self._now_ms = now_ms
+        self._auctions = auctions
 
     def days(self, instrument: Instrument, interval: Interval, from_ms: int, to_ms: int) -> Iterator[list[Candle]]:
         """The candles that begin in [from, to], oldest first, a day at a time: many days are many moments of work."""
         for day in range(ist_day(from_ms), ist_day(min(to_ms, self._now_ms())) + 1):
-            bars = self._up_to_now(instrument, day)
+            bars = self._auctions.after(self._up_to_now(instrument, day), instrument.key, day, self._now_ms())
             if bars is not None and len(bars):
                 yield [c for c in _candles(bars, interval.minutes, day) if from_ms <= c.start_ms <= to_ms]
 

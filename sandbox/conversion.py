@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.body_fields import side_of, text_of, whole_of
 from sandbox.errors import RefusedError
 from sandbox.ledger import Conversion
 from sandbox.orders import Side
@@ -19,9 +20,9 @@ def read_conversion(
     body: Mapping[str, Any], universe: Universe, positions: Mapping[PositionKey, Position], funds: Funds, at_ms: int
 ) -> Conversion:
     """The conversion in a request body. Raises RefusedError AB1017 with what is wrong: the broker's own words are not known."""
-    exchange, token = str(body.get("exchange") or ""), str(body.get("symboltoken") or "")
-    old, new = (str(body.get(name) or "").upper() for name in ("oldproducttype", "newproducttype"))
-    side, quantity = _side(body), _quantity(body)
+    exchange, token = text_of(body, "exchange"), text_of(body, "symboltoken")
+    old, new = (text_of(body, name).upper() for name in ("oldproducttype", "newproducttype"))
+    side, quantity = side_of(body, "transactiontype", _FAILED), whole_of(body, "quantity", _FAILED)
     instrument, position = universe.find(exchange, token), positions.get((exchange, token, old))
     if instrument is None or position is None:
         raise RefusedError(_FAILED, f"Position conversion failed: no {old} position in {exchange} {token}")
@@ -34,17 +35,3 @@ def read_conversion(
     if extra > funds.available:
         raise RefusedError(_FAILED, "Position conversion failed: RMS:Insufficient funds")
     return Conversion(exchange, token, old, new, side, quantity, at_ms)
-
-
-def _side(body: Mapping[str, Any]) -> Side:
-    try:
-        return Side(str(body.get("transactiontype") or "").upper())
-    except ValueError:
-        raise RefusedError(_FAILED, "Position conversion failed: transactiontype is not BUY or SELL") from None
-
-
-def _quantity(body: Mapping[str, Any]) -> int:
-    text = str(body.get("quantity") or "")
-    if not text.isdigit() or not int(text):
-        raise RefusedError(_FAILED, f"Position conversion failed: quantity {text!r}")
-    return int(text)

@@ -41,7 +41,7 @@ class EdisDesk:
 
     def verify(self, isin: str, quantity: str) -> dict[str, str]:
         """A new request. Raises RefusedError AG1000 when the share is authorised today already, AG2001 for what cannot be."""
-        if isin not in self._isins or not (quantity.isdigit() and int(quantity) > 0):
+        if isin not in self._isins or not (quantity.isascii() and quantity.isdigit() and int(quantity) > 0):
             raise RefusedError("AG2001", "Internal Error, Please try after sometime")
         today = self._day_of(self._market_ms())
         if any(r.isin == isin and r.day == today and r.authorised_ms for r in self._requests.values()):

@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from sandbox.body_fields import paise_of, side_of, text_of, whole_of
 from sandbox.errors import RefusedError
 from sandbox.market import Quote
 from sandbox.order_entry import NewOrder
@@ -21,7 +21,7 @@ from sandbox.universe import Instrument, InstrumentKey, Universe
 
 _EXCHANGES = frozenset({"NSE", "BSE"})
 _PRODUCTS = frozenset({"DELIVERY", "MARGIN"})
-_MAX_DAYS, _MAX_COUNT, _MAX_PAISE = 365, 100, 10**9
+_MAX_DAYS, _MAX_COUNT = 365, 100
 ALL = "FORALL"
 
 
@@ -119,24 +119,22 @@ class GttDesk:
     def create(self, body: Mapping[str, Any]) -> Rule:
         """A new rule. Raises RefusedError AB90xx."""
         instrument, now = self._instrument(body), self._market_ms()
-        product, side = str(body.get("producttype") or "").upper(), str(body.get("transactiontype") or "").upper()
+        product = text_of(body, "producttype").upper()
         if product not in _PRODUCTS:
             raise RefusedError("AB9015", "Invalid product type: DELIVERY or MARGIN")
-        if side not in ("BUY", "SELL"):
-            raise RefusedError("AB9014", "Invalid transaction type: BUY or SELL")
-        trigger = _paise(body, "triggerprice", "AB9009")
+        trigger = paise_of(body, "triggerprice", "AB9009")
         quote = self._quote(instrument.key)
         rule = Rule(
             id=1_000_001 + len(self._rules),
             exchange=instrument.exchange,
             token=instrument.token,
             symbol=instrument.symbol,
-            side=Side(side),
+            side=side_of(body, "transactiontype", "AB9014"),
             product=product,
-            price=_paise(body, "price", "AB9008"),
+            price=paise_of(body, "price", "AB9008"),
             trigger=trigger,
-            quantity=_whole(body, "qty", "AB9006", at_least=1),
-            disclosed=_whole(body, "disclosedqty", "AB9007", at_least=0),
+            quantity=whole_of(body, "qty", "AB9006", at_least=1),
+            disclosed=whole_of(body, "disclosedqty", "AB9007", at_least=0),
             falls=quote is not None and trigger < quote.ltp,
             created_ms=now,
             updated_ms=now,
@@ -148,13 +146,13 @@ class GttDesk:
     def modify(self, body: Mapping[str, Any]) -> Rule:
         """Other numbers for a rule that waits. Raises RefusedError AB90xx."""
         rule = self._waiting_rule(body)
-        trigger, quote = _paise(body, "triggerprice", "AB9009"), self._quote(rule.key)
+        trigger, quote = paise_of(body, "triggerprice", "AB9009"), self._quote(rule.key)
         changed = replace(
             rule,
-            price=_paise(body, "price", "AB9008"),
+            price=paise_of(body, "price", "AB9008"),
             trigger=trigger,
-            quantity=_whole(body, "qty", "AB9006", at_least=1),
-            disclosed=_whole(body, "disclosedqty", "AB9007", at_least=0),
+            quantity=whole_of(body, "qty", "AB9006", at_least=1),
+            disclosed=whole_of(body, "disclosedqty", "AB9007", at_least=0),
             falls=quote is not None and trigger < quote.ltp,
             updated_ms=self._market_ms(),
         )
@@ -169,19 +167,18 @@ class GttDesk:
 
     def details(self, body: Mapping[str, Any]) -> Rule:
         """One rule. Raises RefusedError AB9013."""
-        text = str(body.get("id") or "")
-        rule = self._rules.get(int(text)) if text.isdigit() else None
+        rule = self._rules.get(whole_of(body, "id", "AB9013"))
         if rule is None:
-            raise RefusedError("AB9013", f"Invalid rule id {text!r}")
+            raise RefusedError("AB9013", f"Invalid rule id {text_of(body, 'id')!r}")
         return rule
 
     def listed(self, body: Mapping[str, Any]) -> list[Rule]:
         """A page of the rules in some states, newest first. Raises RefusedError AB9004, AB9017, AB9018."""
         statuses = body.get("status")
-        if not isinstance(statuses, list) or not statuses or not set(statuses) <= {*RuleStatus, ALL}:
+        if not isinstance(statuses, list) or not statuses or any(s not in (*RuleStatus, ALL) for s in statuses):
             raise RefusedError("AB9004", f"Invalid status: an array of {', '.join((*RuleStatus, ALL))}")
-        page = _whole(body, "page", "AB9017", at_least=1)
-        count = _whole(body, "count", "AB9018", at_least=1)
+        page = whole_of(body, "page", "AB9017", at_least=1)
+        count = whole_of(body, "count", "AB9018", at_least=1)
         if count > _MAX_COUNT:
             raise RefusedError("AB9018", f"Invalid count {count}: at most {_MAX_COUNT}")
         chosen = [r for r in reversed(self._rules.values()) if ALL in statuses or r.status in statuses]
@@ -233,20 +230,20 @@ class GttDesk:
         rule = self.details(body)
         if not rule.waits:
             raise RefusedError("AB9013", f"Invalid rule id {rule.id}: it is {rule.status.value}")
-        if str(body.get("symboltoken") or "") != rule.token:
+        if text_of(body, "symboltoken") != rule.token:
             raise RefusedError("AB9011", "Invalid symbol token")
-        if str(body.get("exchange") or "") != rule.exchange:
+        if text_of(body, "exchange") != rule.exchange:
             raise RefusedError("AB9010", "Invalid exchange")
         return rule
 
     def _instrument(self, body: Mapping[str, Any]) -> Instrument:
-        exchange = str(body.get("exchange") or "")
+        exchange = text_of(body, "exchange")
         if exchange not in _EXCHANGES:
             raise RefusedError("AB9010", "Invalid exchange: NSE or BSE")
-        instrument = self._universe.find(exchange, str(body.get("symboltoken") or ""))
+        instrument = self._universe.find(exchange, text_of(body, "symboltoken"))
         if instrument is None or not instrument.tradable:
             raise RefusedError("AB9011", "Invalid symbol token")
-        if str(body.get("tradingsymbol") or "") != instrument.symbol:
+        if text_of(body, "tradingsymbol") != instrument.symbol:
             raise RefusedError("AB9012", "Invalid trading symbol")
         return instrument
 
@@ -256,24 +253,7 @@ def _iso(at_ms: int) -> str:
 
 
 def _days(body: Mapping[str, Any]) -> int:
-    days = _whole({"timeperiod": _MAX_DAYS, **body}, "timeperiod", "AB9016", at_least=1)
+    days = whole_of({"timeperiod": _MAX_DAYS, **body}, "timeperiod", "AB9016", at_least=1)
     if days > _MAX_DAYS:
         raise RefusedError("AB9016", f"Invalid time period {days}: at most {_MAX_DAYS} days")
     return days
-
-
-def _whole(body: Mapping[str, Any], name: str, code: str, *, at_least: int) -> int:
-    text = str(body.get(name) if body.get(name) is not None else "")
-    if not text.isdigit() or int(text) < at_least:
-        raise RefusedError(code, f"Invalid {name} {text!r}")
-    return int(text)
-
-
-def _paise(body: Mapping[str, Any], name: str, code: str) -> int:
-    try:
-        paise = Decimal(str(body.get(name))) * 100
-    except InvalidOperation:
-        paise = Decimal(-1)
-    if not paise.is_finite() or not 0 < paise < _MAX_PAISE or paise != int(paise):
-        raise RefusedError(code, f"Invalid {name}")
-    return int(paise)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from sandbox.body_fields import paise_of, side_of, text_of, whole_of
 from sandbox.errors import RefusedError
 from sandbox.orders import Order, PendingChange, Side
 from sandbox.universe import Instrument, Universe
@@ -16,7 +16,6 @@ NOT_FOR_ALGOS = "AB4038"
 """No captured answer says which code the broker uses for MARKET and IOC orders of algos: this one is the sandbox's own."""
 PRICE_PROTECTION = "AB4037"
 """The texts of limit price protection are captured, their code is not: this one is the sandbox's own."""
-_MAX_PAISE = 10**9
 _PRODUCTS = frozenset({"DELIVERY", "CARRYFORWARD", "MARGIN", "INTRADAY"})
 _ORDER_TYPE_OF_VARIETY: Mapping[str, str] = {"NORMAL": "LIMIT", "STOPLOSS": "STOPLOSS_LIMIT"}
 
@@ -39,18 +38,18 @@ class NewOrder:
 
 def read_new_order(body: dict[str, Any], universe: Universe) -> NewOrder:
     """The placement in a request body. Raises RefusedError with the broker's code."""
-    variety = _variety(_text(body, "variety"))
+    variety = _variety(text_of(body, "variety"))
     instrument = _instrument(body, universe)
-    product = _text(body, "producttype")
+    product = text_of(body, "producttype")
     if product not in _PRODUCTS:
         raise RefusedError("AB1012", "Invalid Product Type")
     order_type = _order_type(body, variety)
-    if instrument.is_cautionary and _text(body, "scripconsent").lower() != "yes":
+    if instrument.is_cautionary and text_of(body, "scripconsent").lower() != "yes":
         raise RefusedError(
             "AB4036",
             "The order cannot be processed as the token is categorised under cautionary listings by the exchange.",
         )
-    tag = _text(body, "ordertag")
+    tag = text_of(body, "ordertag")
     if len(tag) > MAX_TAG_LENGTH:
         raise RefusedError("AB4008", f"Ordertag length should not exceed {MAX_TAG_LENGTH} characters")
     return NewOrder(
@@ -58,27 +57,27 @@ def read_new_order(body: dict[str, Any], universe: Universe) -> NewOrder:
         variety=variety,
         order_type=order_type,
         product=product,
-        side=_side(_text(body, "transactiontype")),
-        price=_paise(body, "price"),
-        trigger_price=_paise(body, "triggerprice") if order_type == "STOPLOSS_LIMIT" else 0,
-        quantity=_quantity(body, "quantity"),
-        disclosed_quantity=_quantity(body, "disclosedquantity", at_least=0),
+        side=side_of(body, "transactiontype"),
+        price=paise_of(body, "price"),
+        trigger_price=paise_of(body, "triggerprice") if order_type == "STOPLOSS_LIMIT" else 0,
+        quantity=whole_of(body, "quantity"),
+        disclosed_quantity=whole_of(body, "disclosedquantity", at_least=0),
         tag=tag,
     )
 
 
 def read_modification(body: dict[str, Any], order: Order) -> PendingChange:
     """What a modify request wants of a known order. Raises RefusedError with the broker's code."""
-    check_change_allowed(order, _text(body, "variety"))
-    order_type = _text(body, "ordertype") or order.order_type
-    _check_allowed_for_algos(order_type, _text(body, "duration"))
+    check_change_allowed(order, text_of(body, "variety"))
+    order_type = text_of(body, "ordertype") or order.order_type
+    _check_allowed_for_algos(order_type, text_of(body, "duration"))
     if order_type not in ("LIMIT", order.order_type):
         raise RefusedError("AB1007", f"A {order.order_type} order cannot become {order_type}")
-    quantity = _quantity(body, "quantity")
+    quantity = whole_of(body, "quantity")
     if quantity <= order.filled:
         raise RefusedError("AB1007", f"Quantity {quantity} is not above the {order.filled} already traded")
-    trigger = _paise(body, "triggerprice") if order_type == "STOPLOSS_LIMIT" else 0
-    return PendingChange("modify", order_type, _paise(body, "price"), trigger, quantity)
+    trigger = paise_of(body, "triggerprice") if order_type == "STOPLOSS_LIMIT" else 0
+    return PendingChange("modify", order_type, paise_of(body, "price"), trigger, quantity)
 
 
 def check_change_allowed(order: Order, variety: str) -> None:
@@ -100,17 +99,17 @@ def _variety(variety: str) -> str:
 
 
 def _instrument(body: dict[str, Any], universe: Universe) -> Instrument:
-    instrument = universe.find(_text(body, "exchange"), _text(body, "symboltoken"))
+    instrument = universe.find(text_of(body, "exchange"), text_of(body, "symboltoken"))
     if instrument is None:
         raise RefusedError("AB4006", "Invalid symboltoken")
-    if instrument.symbol != _text(body, "tradingsymbol"):
+    if instrument.symbol != text_of(body, "tradingsymbol"):
         raise RefusedError("AB1009", "Symbol Not Found")
     return instrument
 
 
 def _order_type(body: dict[str, Any], variety: str) -> str:
-    order_type = _text(body, "ordertype")
-    _check_allowed_for_algos(order_type, _text(body, "duration"))
+    order_type = text_of(body, "ordertype")
+    _check_allowed_for_algos(order_type, text_of(body, "duration"))
     if order_type != _ORDER_TYPE_OF_VARIETY[variety]:
         raise RefusedError(
             "AB1008", f"Invalid Order Variety: {variety} goes with ordertype {_ORDER_TYPE_OF_VARIETY[variety]}"
@@ -125,34 +124,3 @@ def _check_allowed_for_algos(order_type: str, duration: str) -> None:
         )
     if duration not in ("", "DAY"):
         raise RefusedError(NOT_FOR_ALGOS, f"{duration} orders are not allowed for algo trading: send duration DAY")
-
-
-def _side(text: str) -> Side:
-    try:
-        return Side(text)
-    except ValueError:
-        raise RefusedError("AB1007", f"Invalid transactiontype {text!r}: BUY or SELL") from None
-
-
-def _text(body: dict[str, Any], name: str) -> str:
-    value = body.get(name)
-    return "" if value is None else str(value)
-
-
-def _paise(body: dict[str, Any], name: str) -> int:
-    text = _text(body, name)
-    try:
-        paise = Decimal(text) * 100
-        usable = 0 < paise < _MAX_PAISE and paise == paise.to_integral_value()
-    except InvalidOperation:
-        raise RefusedError("AB1007", f"Invalid {name} {text!r}") from None
-    if not usable:
-        raise RefusedError("AB1007", f"Invalid {name} {text!r}: rupees above 0 with at most two decimals")
-    return int(paise)
-
-
-def _quantity(body: dict[str, Any], name: str, at_least: int = 1) -> int:
-    text = _text(body, name) or ("0" if at_least == 0 else "")
-    if not (text.isascii() and text.isdigit()) or len(text) > 9 or int(text) < at_least:
-        raise RefusedError("AB1007", f"Invalid {name} {text!r}: a whole number from {at_least}")
-    return int(text)

@@ -8,12 +8,14 @@ from typing import Any
 
 from sandbox.ledger import Entry, restored_entry
 from sandbox.orders import Order, restored
+from sandbox.phases import Phase
+from sandbox.ticks import Tick
 
 
 @dataclass(slots=True)
 class History:
     """The last state of every order in order of arrival, all that moved the ledger, living sessions, GTT rules, the milestone
-    that was done last, and the latest market time seen."""
+    that was done last, what closing auctions printed, and the latest market time seen."""
 
     orders: dict[str, Order] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
@@ -21,6 +23,7 @@ class History:
     gtt_rules: dict[int, dict[str, Any]] = field(default_factory=dict)
     milestone: tuple[int, int, str] | None = None
     halted_until_ms: int = 0
+    auctions: list[Tick] = field(default_factory=list)
     market_ms: int = 0
 
 
@@ -45,6 +48,9 @@ def _read(history: History, record: dict[str, Any]) -> None:
     elif kind == "milestone":
         at_ms, rank, market = record["order"]
         history.milestone = (at_ms, rank, market)
+    elif kind == "auction" and record["phase"] == Phase.CLOSING_AUCTION:
+        key, volume = (record["exchange"], record["token"]), record["volume"]
+        history.auctions.append(Tick(key, record["market_ms"], record["price"], volume, volume))
     elif kind == "halt":
         history.halted_until_ms = record["until_ms"]
     entry = restored_entry(record)

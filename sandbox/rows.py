@@ -8,6 +8,11 @@ from sandbox.positions import Fill, Leg, Position
 from sandbox.risk import Funds
 from sandbox.universe import Instrument, InstrumentKind
 
+_BOOK_BEGINS = (
+    *("variety", "ordertype", "producttype", "duration", "price", "triggerprice", "quantity", "disclosedquantity"),
+    *("squareoff", "stoploss", "trailingstoploss", "tradingsymbol", "transactiontype", "exchange", "symboltoken"),
+    "ordertag",
+)
 _NO_TIME = ""
 _INDEX_TOKENS = ("99926", "99919")
 """How tokens of the exchanges' indices begin."""
@@ -89,7 +94,10 @@ def order_data(order: Order, instrument: Instrument | None) -> dict[str, object]
 def order_row(order: Order, instrument: Instrument | None) -> dict[str, object]:
     """One row of the order book, and the object of order details."""
     row = order_data(order, instrument)
-    return {**row, "uniqueorderid": order.unique_order_id, "exchangeorderid": order.exchange_order_id}
+    row |= {"uniqueorderid": order.unique_order_id, "exchangeorderid": order.exchange_order_id}
+    # The book says the tag after the token and the duration before the price; the stream has an order of its own.
+    first = {name: row[name] for name in _BOOK_BEGINS}
+    return {**first, **row}
 
 
 def empty_order_data() -> dict[str, object]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.auction_prints import AuctionPrints
 from sandbox.auctions import Auctions
 from sandbox.clock import MarketClock, ist_day, session_open_ms
 from sandbox.day_plan import DayPlan
@@ -49,6 +50,7 @@ class Surroundings:
     publish: Callable[[Tick], Quote]
     on_order_news: Callable[[OrderNews], None]
     monotonic_ns: Callable[[], int] = time.monotonic_ns
+    auction_prints: AuctionPrints = field(default_factory=AuctionPrints)
 
 
 class Trading:
@@ -80,6 +82,7 @@ class Trading:
             self.desk,
             truth,
             around.publish,
+            around.auction_prints,
             clock.now_ms,
             around.seed,
             around.recorded,

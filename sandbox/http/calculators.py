@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aiohttp import web
 
+from sandbox.body_fields import amount_of, objects_of, side_of, text_of, whole_of
 from sandbox.charges import ChargedOrder, estimate
 from sandbox.errors import RefusedError
-from sandbox.http.body_fields import objects_of, text_of
 from sandbox.http.endpoints import ESTIMATE_CHARGES, MARGIN_BATCH
 from sandbox.http.envelope import BODY, BROKER, success
 from sandbox.margins import MarginOrder, margin_of
-from sandbox.orders import Side
 from sandbox.risk import MARGIN_PERCENT
 from sandbox.universe import Instrument, Universe
 
@@ -46,9 +44,9 @@ def _margin_order(item: Mapping[str, Any], universe: Universe) -> MarginOrder:
     return MarginOrder(
         instrument=_instrument(item, universe),
         product=_product(item, "productType"),
-        side=_side(item, "tradeType"),
-        quantity=_whole(item, "qty"),
-        price=int(_amount(item, "price") * 100),
+        side=side_of(item, "tradeType"),
+        quantity=whole_of(item, "qty"),
+        price=int(amount_of(item, "price") * 100),
     )
 
 
@@ -56,9 +54,9 @@ def _charged_order(item: Mapping[str, Any], universe: Universe) -> ChargedOrder:
     return ChargedOrder(
         instrument=_instrument(item, universe),
         product=_product(item, "product_type"),
-        side=_side(item, "transaction_type"),
-        quantity=_whole(item, "quantity"),
-        price=_amount(item, "price"),
+        side=side_of(item, "transaction_type"),
+        quantity=whole_of(item, "quantity"),
+        price=amount_of(item, "price"),
     )
 
 
@@ -74,27 +72,3 @@ def _product(item: Mapping[str, Any], name: str) -> str:
     if product not in MARGIN_PERCENT:
         raise RefusedError("AB1012", "Invalid Product Type")
     return product
-
-
-def _side(item: Mapping[str, Any], name: str) -> Side:
-    try:
-        return Side(text_of(item, name).upper())
-    except ValueError:
-        raise RefusedError("AB1007", f"{name}: is not BUY or SELL") from None
-
-
-def _whole(item: Mapping[str, Any], name: str) -> int:
-    text = text_of(item, name)
-    if not text.isdigit() or not int(text):
-        raise RefusedError("AB1007", f"{name}: {text!r} is no quantity")
-    return int(text)
-
-
-def _amount(item: Mapping[str, Any], name: str) -> Decimal:
-    try:
-        amount = Decimal(text_of(item, name) or "0")
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not amount.is_finite() or amount < 0:
-        raise RefusedError("AB1007", f"{name}: is no price")
-    return amount

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sandbox.http.body_fields import text_of
+from sandbox.body_fields import text_of
 from sandbox.http.endpoints import (
     BSE_INTRADAY,
     CAUTIONARY_SCRIPS,

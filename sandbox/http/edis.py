@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sandbox.http.body_fields import text_of
+from sandbox.body_fields import text_of
 from sandbox.http.endpoints import GENERATE_TPIN, GET_TRAN_STATUS, VERIFY_DIS
 from sandbox.http.envelope import BODY, BROKER, success
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.body_fields import one_of, text_of
 from sandbox.candles import INTERVALS, Candle, Interval
 from sandbox.clock import IST, ist
 from sandbox.errors import RefusedError
-from sandbox.http.body_fields import one_of, text_of
 from sandbox.http.endpoints import GET_CANDLE_DATA, GET_OI_DATA
 from sandbox.http.envelope import BODY, BROKER, success
 from sandbox.rows import rupees

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.auction_prints import AuctionPrints
 from sandbox.candles import INTERVALS, Candle, History
 from sandbox.clock import IST
 from sandbox.pricing.recorded import RecordedTape
 from sandbox.replay_files import read_recording
+from sandbox.ticks import Tick
 from sandbox.universe import DEFAULT_UNIVERSE, Instrument
 
 SBIN = DEFAULT_UNIVERSE.named("SBIN")
@@ -34,9 +36,11 @@ def tape(tmp_path: Path) -> RecordedTape:
     return RecordedTape(recording, recording.grids(DEFAULT_UNIVERSE), seed=7)
 
 
-def candles(tape: RecordedTape, interval: str, first: str, last: str, now: str = "2021-07-01") -> list[Candle]:
+def candles(
+    tape: RecordedTape, interval: str, first: str, last: str, now: str = "2021-07-01", auctions: tuple[Tick, ...] = ()
+) -> list[Candle]:
     assert isinstance(SBIN, Instrument)
-    history = History(tape, lambda: at(now))
+    history = History(tape, lambda: at(now), AuctionPrints(auctions))
     return [c for day in history.days(SBIN, INTERVALS[interval], at(first), at(last)) for c in day]
 
 
@@ -52,6 +56,15 @@ def shown(found: list[Candle]) -> list[tuple[str, float, float, float, float, in
         )
         for c in found
     ]
+
+
+def test_the_print_of_a_closing_auction_is_its_minutes_candle_and_the_days_close(tape: RecordedTape) -> None:
+    auction = (Tick(("NSE", "3045"), at("2021-05-31 15:28:30"), 41_800, 90, 0),)
+    evening = ("ONE_MINUTE", "2021-05-31 10:16", "2021-05-31 15:40")
+    assert shown(candles(tape, *evening, auctions=auction)) == [("31 15:28", 418, 418, 418, 418, 90)]
+    (day,) = candles(tape, "ONE_DAY", "2021-05-31", "2021-05-31", auctions=auction)
+    assert (day.close, day.volume) == (41_800, 2_300)
+    assert candles(tape, *evening, now="2021-05-31 15:28:29", auctions=auction) == []
 
 
 def test_minutes_are_those_of_the_tape_and_both_ends_are_included(tape: RecordedTape) -> None:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from sandbox.clock import day_start_ms
 from sandbox.errors import RefusedError
+from sandbox.faults.names import FaultName
 from sandbox.order_entry import check_change_allowed, read_modification, read_new_order
 from sandbox.orders import IllegalTransitionError, Order, OrderEvent, advance, restored
 from sandbox.positions import PositionBook, restored_fill
 from sandbox.universe import DEFAULT_UNIVERSE
-from tests.unit.sandbox.desk_rig import DAY, DeskRig, order_body
+from tests.unit.sandbox.desk_rig import DAY, SBIN, DeskRig, order_body
 
 
 def test_a_resting_order_goes_from_validation_to_open_in_the_brokers_words() -> None:
@@ -244,3 +245,36 @@ def _assert_books_agree(rig: DeskRig) -> None:
     exposure = sum(leg.quantity for _, leg in rig.book.exposure.legs())
     at_exchange = [o for o in rig.book.live() if o.state.value in ("open", "trigger pending")]
     assert exposure == sum(o.open_quantity for o in at_exchange)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [(FaultName.ASYNC_REJECT, "async_reject"), (FaultName.MARGIN_REJECT, "RMS:Margin Exceeds")]
+)
+def test_an_accepted_order_is_rejected_later_where_a_fault_asks_for_it(name: FaultName, text: str) -> None:
+    rig = DeskRig()
+    rig.fault(name, route="NSE:3045")
+    rejected = rig.place()
+    assert rejected.state.value == "rejected"
+    assert text in rejected.text
+    assert rig.place().state.value == "open", "it struck once"
+
+
+def test_an_order_trades_after_its_cancel_where_a_fault_asks_for_it() -> None:
+    rig = DeskRig()
+    rig.fault(FaultName.LATE_FILL_AFTER_CANCEL, route="NSE:3045")
+    order = rig.place(price="920.00")
+    assert rig.cancel(order).state.value == "cancelled"
+    assert rig.order(order).filled == 0
+    rig.pass_latency()
+    late = rig.order(order)
+    assert (late.state.value, late.filled) == ("cancelled", 10)
+    assert rig.book.positions.by_key[(*SBIN, "INTRADAY")].net == 10
+
+
+def test_more_than_was_ordered_trades_where_a_fault_asks_for_it() -> None:
+    rig = DeskRig()
+    rig.fault(FaultName.OVERFILL, route="NSE:3045")
+    order = rig.place(price="945.00")
+    rig.print_at(94_000, traded=100)
+    assert (rig.order(order).filled, rig.order(order).quantity) == (20, 10)
+    assert [record["reason"] for record in rig.truth.of_kind("fill")][-1] == "a fault was asked for"
