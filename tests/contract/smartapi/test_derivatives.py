@@ -60,6 +60,7 @@ async def test_movers_ratios_and_build_ups(client: StockClient) -> None:
 async def test_a_cautionary_share_needs_a_consent(client: StockClient) -> None:
     leveraged = {row["SymbolName"] for row in await client.data("nseIntraday")}
     assert "SBIN-EQ" in leveraged
+    assert {row["Exchange"] for row in await client.data("bseIntraday")} == {"BSE"}
     headers = {
         "Authorization": f"Bearer {client.smart.access_token}",
         "X-PrivateKey": client.process.credentials.api_key,

@@ -1,4 +1,4 @@
-"""Candles and open interest through the stock client."""
+"""Quotes, search, candles and open interest through the stock client, held to the captured rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.smartapi.stock import StockClient
+from tests.contract.smartapi import captured
+from tests.contract.smartapi.shapes import differences
+from tests.contract.smartapi.stock import SBIN, StockClient
 from tests.support.sandbox_process import SandboxProcess
 
 
@@ -54,3 +56,28 @@ async def test_open_interest_is_for_contracts(client: StockClient, span: dict[st
     [future, *_] = (await client.call("searchScrip", "NFO", "NIFTY"))["data"]
     answer = await client.call("getOIData", asked | {"exchange": "NFO", "symboltoken": future["symboltoken"]})
     assert all(set(row) == {"time", "oi"} and row["oi"] >= 0 for row in answer["data"])
+
+
+async def test_the_last_price_of_one_instrument(client: StockClient) -> None:
+    ltp = await client.data("ltpData", *SBIN.values())
+    assert differences(ltp, captured.LTP) == []
+    assert 880 < ltp["ltp"] < 980
+
+
+async def test_quotes_in_three_modes_and_what_cannot_be_quoted(client: StockClient) -> None:
+    tokens = {"NSE": ["3045", "99926000", "1"]}
+    for mode, row in (("LTP", captured.QUOTE_LTP), ("OHLC", captured.QUOTE_OHLC), ("FULL", captured.QUOTE_FULL)):
+        answer = await client.data("getMarketData", mode, tokens)
+        assert [quote["symbolToken"] for quote in answer["fetched"]] == ["3045", "99926000"]
+        assert [d for quote in answer["fetched"] for d in differences(quote, row)] == []
+        assert differences(answer["unfetched"], [captured.UNFETCHED]) == []
+    full = answer["fetched"][0]
+    assert len(full["depth"]["buy"]) == len(full["depth"]["sell"]) == 5
+    many = await client.call("getMarketData", "LTP", {"NSE": [str(n) for n in range(51)]})
+    assert many["errorcode"] == "AB4029"
+
+
+async def test_a_search_finds_symbols_of_an_exchange(client: StockClient) -> None:
+    hits = await client.data("searchScrip", "NSE", "SBIN")
+    assert differences(hits, [captured.SEARCH_HIT]) == []
+    assert SBIN in hits

@@ -1,14 +1,15 @@
-"""Positions and their conversion, holdings, margins and charges, as the stock client reads them."""
+"""Positions and their conversion, holdings and their delivery, margins and charges, as the stock client reads them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.contract.smartapi.captured import ALL_HOLDINGS, POSITION_ROW
+from tests.contract.smartapi.captured import ALL_HOLDINGS, POSITION_ROW, TRAN_STATUS, VERIFY_DIS
 from tests.contract.smartapi.shapes import differences
 from tests.contract.smartapi.stock import ABOVE, SBIN, StockClient, order
 from tests.support.waiting import eventually
 
+SHARES = {"isin": "INE062A01020", "quantity": "10"}
 COMPONENTS = ["netPremium", "spanMargin", "marginBenefit", "deliveryMargin", "nonNFOMargin", "totOptionsPremium"]
 
 
@@ -79,3 +80,15 @@ async def test_charges_are_broken_up_and_their_parts_add_up(client: StockClient)
     assert round(buy["total_charges"] + sell["total_charges"], 2) == data["summary"]["total_charges"]
     stamp = {part["name"]: part["amount"] for part in sell["breakup"][1]["breakup"]}
     assert stamp["Stamp Duty"] == 0, "the buyer pays it"
+
+
+async def test_a_permission_is_asked_for_given_and_looked_up(client: StockClient) -> None:
+    asked = await client.data("verifyDis", SHARES)
+    assert differences(asked, VERIFY_DIS) == []
+    pan = {"dpId": asked["DPId"], "ReqId": asked["ReqId"], "boid": asked["BOID"], "pan": "ABCDE1234F"}
+    assert await client.data("generateTPIN", pan) is None
+    status = await client.data("getTranStatus", {"ReqId": asked["ReqId"]})
+    assert differences(status, TRAN_STATUS) == []
+    assert status["TransResDtls"]["ResStatus"] == "success"
+    assert (await client.call("verifyDis", SHARES))["errorcode"] == "AG1000", "it was given today"
+    assert (await client.call("verifyDis", {"isin": "", "quantity": "1"}))["errorcode"] == "AG2001"

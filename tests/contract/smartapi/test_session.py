@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.http.endpoints import ENDPOINTS
 from tests.contract.smartapi import captured
 from tests.contract.smartapi.shapes import differences
 from tests.contract.smartapi.stock import StockClient, order
@@ -55,6 +56,12 @@ async def test_a_refresh_token_that_is_none(client: StockClient) -> None:
     for token, code in (("", "AB1004"), ("nonsense", "AB8050"), (client.session["feedToken"], "AB8050")):
         answer = await client.call("_postRequest", "api.token", {"refreshToken": token})
         assert (answer["status"], answer["errorcode"]) == (False, code)
+
+
+def test_every_route_of_the_stock_client_is_one_of_the_sandboxs(smart_api: Any) -> None:
+    routes: dict[str, str] = smart_api.smartConnect.SmartConnect._routes
+    served = {path.replace("{unique_order_id}", "") for path in ENDPOINTS}
+    assert {path for path in routes.values() if f"/{path.lstrip('/')}" not in served} == set()
 
 
 async def test_above_the_rate_the_stock_client_cannot_read_the_answer(connect_to: Any) -> None:
