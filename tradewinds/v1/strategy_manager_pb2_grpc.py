@@ -156,7 +156,8 @@ class StrategyManagerServicer:
     def CreateStrategyConfig(self, request, context):
         """Creates a configured instance. A runner loads the class in a throwaway process and checks the parameters; nothing is
         stored when the module, the class, a parameter or a symbol is wrong (INVALID_ARGUMENT names the field).
-        UNAVAILABLE, reason NO_RUNNER, when no runner is connected; ALREADY_EXISTS when config_id is taken.
+        UNAVAILABLE, reason NO_RUNNER, when no runner is connected; ALREADY_EXISTS when config_id is taken; FAILED_PRECONDITION,
+        reason SCRIP_MASTER_NOT_IN, when it names symbols and the day's scrip master is not in.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -184,7 +185,8 @@ class StrategyManagerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartStrategy(self, request, context):
-        """Asks for the instance to run. Returns the command; it is DONE when the strategy reports RUNNING.
+        """Asks for the instance to run. Returns the command; it is DONE when the strategy reports RUNNING. Without the day's scrip master
+        it waits in STARTING, and says so, unless the instance has something open that it may have to close.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
