@@ -77,8 +77,11 @@ async def main(running: service.Service) -> None:
     redis = connect(redis_settings)
     streams = StreamStore(redis)
     try:
-        parts = await _assemble(running, settings, verifier, database, redis, streams)
-        await _serve(running, parts)
+        try:
+            parts = await _assemble(running, settings, verifier, database, redis, streams)
+            await _serve(running, parts)
+        finally:
+            await running.close()  # before the stores that its tasks work with
     finally:
         await streams.close()
         await database.close()
