@@ -16,9 +16,11 @@ from notifier.alerts.bulk import wakes_of_open
 from notifier.alerts.domain.gate import DAY_MS, PERIODIC, has_fired_in_period, next_period_ms, period_ms
 from notifier.alerts.domain.vocabulary import HIGHEST, LEVEL, NO_LEVEL, TRAILING, Frequency, Reference
 from notifier.alerts.domain.watch import Watch, armed_anew, judge, wakes
-from notifier.alerts.levels import MAXIMUM_ROWS, Int64Array, Levels
+from notifier.alerts.levels import Int64Array, Levels
 from notifier.alerts.openings import Openings
-from notifier.alerts.rows import ROW_DTYPE, Row, RowTable
+from notifier.alerts.rows import Row, RowTable
+from notifier.alerts.slots import Slots, Token
+from notifier.alerts.table import AlertTable
 from tradewinds.ticks import TICK_DTYPE, TickArray
 
 MEASURES: Final = 3
@@ -29,11 +31,8 @@ _ONCE, _EVERY_TIME = int(Frequency.ONCE), int(Frequency.EVERY_TIME)
 _FOLLOWS_CLOSE: Final = int(Reference.PREVIOUS_CLOSE)
 _WAITS: Final = frozenset(int(condition) for condition in LEVEL | TRAILING)  # these fire when they open
 _NEVER_MS: Final = 1 << 62
-_FIRST_ROWS: Final = 1_024
 # A stream is behind the quotes by less; what seems older is from another life of the market clock.
 _OLD_NEWS_MS: Final = 600_000
-
-Token = tuple[int, int]  # exchange type, broker's token
 
 
 class Fire(NamedTuple):
@@ -56,26 +55,22 @@ class AlertBook:
     """The alerts of the instruments in `tokens`, whose positions are the rows' slots."""
 
     def __init__(self, tokens: Sequence[Token | None] = (), rows: RowTable | None = None, now_us: int = 0) -> None:
-        self._rows = rows if rows is not None else np.zeros(0, ROW_DTYPE)
-        self._count = len(self._rows)  # rows in use or free; the table may be longer
-        self._row_of = {number: row for row, number in enumerate(self._rows["number"].tolist())}
-        self._free: list[int] = []
-        self._slots = len(tokens)
-        self._levels = Levels(self._slots * _LINES)
-        self._last: TickArray = np.zeros(self._slots, TICK_DTYPE)
-        self._floor_ms: Int64Array = np.zeros(self._slots, np.int64)
-        self._alerts_on: Int64Array = np.zeros(self._slots, np.int64)
+        self._table = AlertTable(rows)
+        self._slots = Slots(tokens)
+        self._levels = Levels(len(tokens) * _LINES)
+        self._last: TickArray = np.zeros(len(tokens), TICK_DTYPE)
+        self._floor_ms: Int64Array = np.zeros(len(tokens), np.int64)
+        self._alerts_on: Int64Array = np.zeros(len(tokens), np.int64)
         self._followers: dict[int, set[int]] = defaultdict(set)
         self._dirty: set[int] = set()
         self._opens_market = Openings()
         self._opens_real = Openings()
         self._market_ms = 0
         self._now_us = now_us
-        self.set_tokens(tokens)
         self._place_all()
 
     def __len__(self) -> int:
-        return len(self._row_of)
+        return len(self._table)
 
     def alerts_on(self) -> list[int]:
         """How many alerts watch each instrument, by slot."""
@@ -85,24 +80,21 @@ class AlertBook:
     def set_tokens(self, tokens: Sequence[Token | None]) -> None:
         """The broker's numbers of the instruments, which a new scrip master may change; None for what it does not have. There may be
         more of them than before."""
-        if more := len(tokens) - self._slots:
-            self._slots = len(tokens)
-            self._levels.widen(self._slots * _LINES)
+        if more := len(tokens) - len(self._last):
+            self._levels.widen(len(tokens) * _LINES)
             self._last = np.concatenate([self._last, np.zeros(more, TICK_DTYPE)])
             self._floor_ms = np.concatenate([self._floor_ms, np.zeros(more, np.int64)])
             self._alerts_on = np.concatenate([self._alerts_on, np.zeros(more, np.int64)])
-        coded = sorted((_code(*token), slot) for slot, token in enumerate(tokens) if token is not None)
-        self._codes: Int64Array = np.array([code for code, _ in coded], np.int64)
-        self._slot_of_code: Int64Array = np.array([slot for _, slot in coded], np.int64)
+        self._slots = Slots(tokens)
 
     def put(self, rows: Iterable[Row], now_us: int) -> None:
         """New alerts, and those that somebody changed. Of one whose generation is the same only the snooze is news: what it has seen
         here is newer than what was stored."""
         self._now_us = now_us
         for given in rows:
-            row = self._row_of.get(given.number)
+            row = self._table.find(given.number)
             if row is not None:
-                known = self._row(row)
+                known = self._table[row]
                 if known.generation > given.generation:
                     continue  # it has fired here meanwhile
                 if known.generation == given.generation:
@@ -112,18 +104,19 @@ class AlertBook:
 
     def remove(self, number: int) -> None:
         """It is gone, or waits no more."""
-        row = self._row_of.get(number)
+        row = self._table.find(number)
         if row is not None:
             self._forget(row)
 
     def take_dirty(self) -> list[Row]:
         """Alerts whose arms, mark or period have changed since; whoever takes them keeps them."""
         taken, self._dirty = self._dirty, set()
-        return [self._row(row) for row in taken]
+        return [self._table[row] for row in taken]
 
     def give_back(self, taken: Iterable[Row]) -> None:
         """They could not be kept: they are dirty still."""
-        self._dirty.update(self._row_of[row.number] for row in taken if row.number in self._row_of)
+        rows = (self._table.find(row.number) for row in taken)
+        self._dirty.update(row for row in rows if row is not None)
 
     def next_opening_us(self) -> int | None:
         """When (real time) the next cooldown or snooze ends."""
@@ -134,15 +127,15 @@ class AlertBook:
         afterwards and are not newer than these are old news."""
         quotes = self._newer(quotes)
         fires = self.judge(quotes, np.full(len(quotes), entry, np.int64), now_us, late=True)
-        self._floor_ms[self._slots_of(quotes)] = quotes["exchange_ms"]
+        self._floor_ms[self._slots.of(quotes)] = quotes["exchange_ms"]
         return fires
 
     def judge(self, ticks: TickArray, entries: Int64Array, now_us: int, *, late: bool = False) -> list[Fire]:
         """What fires on these ticks, each read from the stream entry beside it; in order for each instrument."""
         self._now_us = now_us
         self._open_real()
-        slots = self._slots_of(ticks)
-        age_ms = self._floor_ms[slots] - ticks["exchange_ms"] if self._slots else np.zeros(len(ticks), np.int64)
+        slots = self._slots.of(ticks)
+        age_ms = self._floor_ms[slots] - ticks["exchange_ms"] if len(self._last) else np.zeros(len(ticks), np.int64)
         ours = (slots >= 0) & (ticks["last_price_e4"] > 0) & ~((age_ms >= 0) & (age_ms < _OLD_NEWS_MS))
         if not ours.any():
             return []
@@ -155,7 +148,7 @@ class AlertBook:
         return fires
 
     def _newer(self, ticks: TickArray) -> TickArray:
-        slots = self._slots_of(ticks)
+        slots = self._slots.of(ticks)
         known: TickArray = ticks[slots >= 0]
         return known[known["exchange_ms"] > self._last[slots[slots >= 0]]["exchange_ms"]]
 
@@ -202,18 +195,18 @@ class AlertBook:
         for record, entry in zip(records, entries, strict=True):
             value = record[position]
             if value > 0 and (value >= levels.nearest_up[line] or value <= levels.nearest_down[line]):
-                for row in levels.woken(line, value, self._rows):
+                for row in levels.woken(line, value, self._table.rows):
                     if self._is_on(row, line):
                         fire = self._judge_row(row, value, before[position], record, entry, late=late)
                         fires += [fire] if fire is not None else []
             before = record
-        levels.sweep(line, self._rows, self._is_on)
+        levels.sweep(line, self._table.rows, self._is_on)
         return fires
 
     def _judge_row(
         self, row: int, value: int, previous: int, tick: tuple[int, ...], entry: int, *, late: bool
     ) -> Fire | None:
-        known = self._row(row)
+        known = self._table[row]
         if entry <= known.seen:  # its last fire was committed after this tick
             self._place(row, known)
             return None
@@ -253,7 +246,7 @@ class AlertBook:
     def _follow_close(self, slot: int, close: int) -> None:
         """Another day: what is measured from the previous close begins anew."""
         for row in self._followers[slot]:
-            known = self._row(row)
+            known = self._table[row]
             if known.mark != close:
                 after = armed_anew(known.shape, Watch(known.arms, close))
                 self._store(row, known._replace(arms=after.arms, mark=after.mark))
@@ -282,9 +275,9 @@ class AlertBook:
 
     def _open_real(self) -> None:
         for number in self._opens_real.due(self._now_us):
-            row = self._row_of.get(number)
+            row = self._table.find(number)
             if row is not None:
-                self._place(row, self._row(row))
+                self._place(row, self._table[row])
 
     def _open_market(self, ticks: TickArray) -> None:
         market_ms = int(ticks["exchange_ms"].max())
@@ -292,46 +285,42 @@ class AlertBook:
         due_ms = _NEVER_MS if market_ms < self._market_ms - DAY_MS else market_ms
         self._market_ms = market_ms if due_ms == _NEVER_MS else max(market_ms, self._market_ms)
         for number in self._opens_market.due(due_ms):
-            row = self._row_of.get(number)
-            if row is not None and self._rows["not_before_ms"][row] <= due_ms:
-                known = self._row(row)
+            row = self._table.find(number)
+            if row is not None and self._table.rows["not_before_ms"][row] <= due_ms:
+                known = self._table[row]
                 # Its `not_before_ms` stays: a tick of another instrument may have begun the period, this one's may be older.
                 self._store(row, known._replace(arms=armed_anew(known.shape, known.watch).arms))
 
     # --- rows
 
     def _place_all(self) -> None:
-        rows = self._rows
+        rows = self._table.rows
         rows["wake_up"], rows["wake_down"] = wakes_of_open(rows)
         is_closed = (np.maximum(rows["cooling_us"], rows["snoozed_us"]) > self._now_us) | (rows["not_before_ms"] > 0)
         for row in np.flatnonzero(is_closed).tolist():
-            rows["wake_up"][row], rows["wake_down"][row] = self._wakes(self._row(row))
-        slots = self._rows["slot"].astype(np.int64)
-        self._levels.fill(slots * _LINES + self._rows["measure"], self._rows)
+            rows["wake_up"][row], rows["wake_down"][row] = self._wakes(self._table[row])
+        slots = self._table.rows["slot"].astype(np.int64)
+        self._levels.fill(slots * _LINES + self._table.rows["measure"], self._table.rows)
         np.add.at(self._alerts_on, slots, 1)
-        for row in np.flatnonzero(self._rows["reference"] == _FOLLOWS_CLOSE).tolist():
-            self._add_follower(int(slots[row]), row, int(self._rows["mark"][row]))
+        for row in np.flatnonzero(self._table.rows["reference"] == _FOLLOWS_CLOSE).tolist():
+            self._add_follower(int(slots[row]), row, int(self._table.rows["mark"][row]))
 
     def _insert(self, given: Row) -> None:
-        row = self._free.pop() if self._free else self._next_row()
-        self._row_of[given.number] = row
+        row = self._table.add(given)
         self._levels.add(given.slot * _LINES + given.measure)
         self._alerts_on[given.slot] += 1
-        self._rows[row] = given._replace(wake_up=HIGHEST, wake_down=NO_LEVEL)
-        self._place(row, self._row(row))
+        self._place(row, self._table[row])
         if given.reference == _FOLLOWS_CLOSE:
             self._add_follower(given.slot, row, given.mark)
 
     def _forget(self, row: int) -> None:
-        known = self._row(row)
-        del self._row_of[known.number]
+        known = self._table[row]
         self._dirty.discard(row)
         self._levels.drop(known.slot * _LINES + known.measure)
         self._alerts_on[known.slot] -= 1
         if known.reference == _FOLLOWS_CLOSE:
             self._drop_follower(known.slot, row)
-        self._rows[row] = known._replace(number=0, wake_up=HIGHEST, wake_down=NO_LEVEL)
-        self._free.append(row)
+        self._table.give_up(row)
 
     def _store(self, row: int, after: Row) -> None:
         self._dirty.add(row)
@@ -339,7 +328,7 @@ class AlertBook:
 
     def _place(self, row: int, known: Row) -> None:
         up, down = self._wakes(known)
-        self._rows[row] = known._replace(wake_up=up, wake_down=down)
+        self._table[row] = known._replace(wake_up=up, wake_down=down)
         self._levels.place(known.slot * _LINES + known.measure, row, up, down)
 
     def _wakes(self, known: Row) -> tuple[int, int]:
@@ -355,30 +344,9 @@ class AlertBook:
         is_open = _is_open(known, self._now_us, self._market_ms) and (self._market_ms > 0 or not known.not_before_ms)
         return wakes(known.shape, known.watch, is_open=is_open)
 
-    def _row(self, row: int) -> Row:
-        return Row._make(self._rows[row].item())
-
     def _is_on(self, row: int, line: int) -> bool:
-        known = self._rows[row]
+        known = self._table.rows[row]
         return bool(known["number"]) and int(known["slot"]) * _LINES + int(known["measure"]) == line
-
-    def _next_row(self) -> int:
-        if self._count == len(self._rows):
-            if self._count >= MAXIMUM_ROWS:
-                raise MemoryError(f"{MAXIMUM_ROWS} price alerts are active, which is as many as the index can number")
-            more = np.zeros(max(_FIRST_ROWS, self._count // 2), ROW_DTYPE)
-            self._rows = np.concatenate([self._rows, more])
-        self._count += 1
-        return self._count - 1
-
-    def _slots_of(self, ticks: TickArray) -> Int64Array:
-        """Of each tick; -1 where nobody watches."""
-        if not len(self._codes):
-            return np.full(len(ticks), -1, np.int64)
-        codes = ticks["exchange_type"].astype(np.int64) << 32 | ticks["token"].astype(np.int64)
-        at = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
-        slots: Int64Array = np.where(self._codes[at] == codes, self._slot_of_code[at], -1)
-        return slots
 
 
 _NAMES: Final[tuple[str, ...]] = tuple(TICK_DTYPE.names or ())
@@ -393,7 +361,3 @@ def _is_open(known: Row, now_us: int, market_ms: int) -> bool:
         return True
     length = period_ms(known.frequency, known.bar_minutes)
     return not has_fired_in_period(known.not_before_ms, market_ms, length)
-
-
-def _code(exchange_type: int, token: int) -> int:
-    return exchange_type << 32 | token

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from redis.asyncio import Redis
 
-from notifier.alerts.book import Token
+from notifier.alerts.slots import Token
 from tradewinds import redis_keys
 from tradewinds.instruments import Instrument, InstrumentKey
 from tradewinds.telemetry import get_logger

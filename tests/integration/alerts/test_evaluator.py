@@ -339,7 +339,7 @@ async def test_a_frozen_holder_keeps_nothing_once_its_lease_is_anothers(database
     assert new is not None
     assert new.epoch == old.epoch + 1
     book = AlertBook([(1, 3045)], await store.load([SBIN]), 1)
-    row = book._row(0)._replace(arms=0)
+    row = book._table[0]._replace(arms=0)
     assert not await store.keep(old, ttl, {"md:ticks:0": "9-9"}, [row])
     await store.want(old, [SBIN])
     assert await store.wanted() == set()
