@@ -138,23 +138,28 @@ class Sender:
 
     async def tell(self, accepted: Accepted) -> list[Outcome]:
         """The second half of `send`."""
+        (outcomes,) = await self.tell_together([accepted])
+        return outcomes
+
+    async def tell_together(self, many: Sequence[Accepted]) -> list[list[Outcome]]:
+        """The same for several, in their order, in one write."""
         try:
-            # Without claims another sender may be telling the duplicates right now.
-            news = _news(_remaining(accepted), accepted.stored, tell_untold=accepted.sent_before is not None)
-            await self._tell(news)
+            await self._tell([draft for accepted in many for draft in _news_of(accepted)])
         except BaseException:
-            await self._claiming.release(accepted.claimed)
+            await self._claiming.release([key for accepted in many for key in accepted.claimed])
             raise
-        outcomes = [_outcome(draft, accepted) for draft in accepted.drafts]
-        _count(accepted.drafts, outcomes)
+        outcomes = [[_outcome(draft, accepted) for draft in accepted.drafts] for accepted in many]
+        for accepted, ones in zip(many, outcomes, strict=True):
+            _count(accepted.drafts, ones)
         return outcomes
 
     def _drafts(self, news: Sequence[NewNotification]) -> list[_Draft]:
         created_us = int(self._clock.now().timestamp() * 1e6)
+        kinds = {name: type_of(name) for name in {new.type for new in news}}
         return [
             _Draft(
                 new,
-                type_of(new.type),
+                kinds[new.type],
                 notification_id,
                 created_us,
                 notification_dedupe(new.user_id, new.dedupe_key) if new.dedupe_key else "",
@@ -229,6 +234,11 @@ def _remaining(accepted: Accepted) -> Sequence[_Draft]:
     if not accepted.sent_before:
         return accepted.unique
     return [draft for draft in accepted.unique if draft.key not in accepted.sent_before]
+
+
+def _news_of(accepted: Accepted) -> Sequence[_Draft]:
+    # Without claims another sender may be telling the duplicates right now.
+    return _news(_remaining(accepted), accepted.stored, tell_untold=accepted.sent_before is not None)
 
 
 def _news(drafts: Sequence[_Draft], stored: Mapping[str, Stored], *, tell_untold: bool) -> Sequence[_Draft]:

@@ -30,7 +30,11 @@ def event_bytes(batch: Batch) -> bytes:
     parts: list[bytes] = []
     if batch.resync:
         parts.append(_event("resync", batch.cursor if not batch.deliveries else "", _encode(resync_of(batch))))
-    parts += [_event("notification", d.cursor.encode(), text_of(d.told)) for d in batch.deliveries]
+    deliveries = batch.deliveries
+    if deliveries:
+        # The last one's place is the batch's, which is text already.
+        parts += [_notification(delivery.cursor.encode(), delivery.told) for delivery in deliveries[:-1]]
+        parts.append(_notification(batch.cursor, deliveries[-1].told))
     if batch.end is not None:
         parts.append(_event("end", "", _encode(end_of(batch.end))))
     return b"".join(parts) or _heartbeat(batch.cursor)
@@ -52,6 +56,10 @@ def text_of(told: Told) -> bytes:
     if not told.text:
         told.text = _encode(json_of(told.frames))
     return told.text
+
+
+def _notification(cursor: str, told: Told) -> bytes:
+    return b"id: %b\nevent: notification\ndata: %b\n\n" % (cursor.encode(), text_of(told))
 
 
 def _event(name: str, cursor: str, text: bytes) -> bytes:

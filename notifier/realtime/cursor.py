@@ -86,8 +86,11 @@ def _known(version: int, expected: int, place: Place) -> Place:
     return place
 
 
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+
+
 def _text(packed: bytes) -> str:
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    return binascii.b2a_base64(packed, newline=False).translate(_URL_SAFE).rstrip(b"=").decode()
 
 
 def newest(one: Place, other: Place) -> Place:

@@ -37,6 +37,11 @@ _NAMES: Final = tuple(_ID + _varint(size) for size in range(128))
 _SHORT: Final = tuple(_FRAME + _varint(size) for size in range(2_048))
 
 
+def tag_of_bytes(field_number: int) -> bytes:
+    """How a text or a message in a field begins."""
+    return _varint(field_number << 3 | 2)
+
+
 @lru_cache(maxsize=256)
 def stamp(kind: NotificationType, created_us: int) -> bytes:
     """What the server says of every notification of one type that is accepted at one moment."""
@@ -59,6 +64,14 @@ def frame(content: bytes, notification_id: str, stamped: bytes, expires_us: int 
         body += _moment(_EXPIRES_AT, expires_us)
     size = len(body)
     return (_SHORT[size] if size < len(_SHORT) else _FRAME + _varint(size)) + body
+
+
+def body(framed: bytes) -> bytes:
+    """The notification in one frame."""
+    start = 2
+    while framed[start - 1] > 0x7F:  # the last byte of its size is not
+        start += 1
+    return framed[start:]
 
 
 def response(

@@ -190,6 +190,9 @@ class StreamStore:
         if remember:
             # Not EVALSHA: after a flush of scripts it would fail inside the transaction, when the entries are written already.
             commands.append(("EVAL", _REMEMBER, 0, int(self.room.remember_seconds * 1_000), _packed(remember)))
+        if len(commands) == 1:  # as it is when things are quiet
+            _raise_first(*await self._writing.ask(commands))
+            return
         answers = await self._writing.ask([("MULTI",), *commands, ("EXEC",)])
         _raise_first(*answers[-1])
 

@@ -38,8 +38,7 @@ class End:
     message: str
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True, gc=False):
     """What a follower gets at once: `resync` (something before this may be lost, `dropped` were left out), then deliveries; empty is
     a heartbeat."""
 
@@ -69,8 +68,11 @@ class Subscription:
         self._floor: Place | None = None
         self._last: Place | None = None
         self._end: End | None = None
-        # One wake-up and one timer for each wait, set by hand: `Event` and `timeout` took more time than all that is told.
+        # One wake-up for each wait, set by hand: `Event` and `timeout` took more time than all that is told.
         self._waiting: asyncio.Future[None] | None = None
+        # One timer for many waits: what is told meanwhile only moves the moment at which it does something.
+        self._beat: asyncio.TimerHandle | None = None
+        self._beat_at = 0.0
 
     @property
     def ended(self) -> End | None:
@@ -171,13 +173,34 @@ class Subscription:
         if not self._queue and self._end is None:
             loop = asyncio.get_running_loop()
             self._waiting = loop.create_future()
-            beat = loop.call_later(heartbeat_seconds, self._wake)
+            self._beat_at = loop.time() + heartbeat_seconds
+            if self._beat is None or self._beat.when() > self._beat_at:
+                self._beat_in(heartbeat_seconds)
             try:
                 await self._waiting
             finally:
-                beat.cancel()
                 self._waiting = None
         return self._drain()
+
+    def _beat_in(self, seconds: float) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+        self._beat = asyncio.get_running_loop().call_later(seconds, self._beat_if_due)
+
+    def _beat_if_due(self) -> None:
+        self._beat = None
+        if self._waiting is None:
+            return
+        seconds = self._beat_at - asyncio.get_running_loop().time()
+        if seconds <= 0:
+            self._wake()
+        else:
+            self._beat_in(seconds)
+
+    def close(self) -> None:
+        """Nobody takes from it any more."""
+        if self._beat is not None:
+            self._beat.cancel()
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():

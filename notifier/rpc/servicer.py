@@ -82,8 +82,7 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
     # The two busiest answers are bytes already.
     async def BatchSendNotifications(self, request: notifier_pb2.BatchSendNotificationsRequest, context: Any) -> bytes:
         caller = auth.principal()
-        await self._fill_in_all(request.requests, caller)
-        news = messages.new_notifications(request, caller)
+        news = await self._news(request, caller)
         outcomes = await to_the_end(self._sender.send(news, messages.path_in_batch))
         return messages.batch_response(outcomes)
 
@@ -91,8 +90,8 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
         self, request_iterator: AsyncIterator[notifier_pb2.StreamNotificationsRequest], context: Any
     ) -> AsyncIterator[notifier_pb2.StreamNotificationsResponse]:
         caller = auth.principal()
-        news = self._filled_in(request_iterator, caller)
-        async for progress in stream(self._sender, news):
+        batches = self._all_news(request_iterator, caller)
+        async for progress in stream(self._sender, batches):
             yield messages.stream_response(progress)
 
     async def WatchNotifications(
@@ -105,9 +104,14 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
             async for batch in batches:
                 yield messages.watch_response(batch)
 
-    async def _filled_in(
+    async def _all_news(
         self, batches: AsyncIterator[notifier_pb2.StreamNotificationsRequest], caller: auth.Principal
     ) -> AsyncIterator[list[NewNotification]]:
         async for batch in batches:
+            yield await self._news(batch, caller)
+
+    async def _news(self, batch: messages.Requests, caller: auth.Principal) -> list[NewNotification]:
+        if not messages.is_plain(batch):
+            messages.refuse_request_ids(batch.requests)
             await self._fill_in_all(batch.requests, caller)
-            yield messages.new_notifications(batch, caller)
+        return messages.new_notifications(batch, caller)

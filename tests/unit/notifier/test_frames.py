@@ -87,6 +87,15 @@ def test_what_a_caller_says_travels_on_and_no_more() -> None:
     assert (new.dedupe_key, new.ttl_seconds) == ("k", 9)
 
 
+def test_a_batch_is_plain_unless_a_request_has_a_rare_field() -> None:
+    usual = pb.SendNotificationRequest(user_id="u", type="T", title="t", dedupe_key="k", ttl_seconds=9, locale="en")
+    usual.data.update({"a": "ü²±", "b": 1.5})
+    for rare in ({"template_id": "x"}, {"request_id": "x"}):
+        assert messages.is_plain(pb.StreamNotificationsRequest(requests=[usual, usual]))
+        requests = [usual, pb.SendNotificationRequest(**rare)]
+        assert not messages.is_plain(pb.StreamNotificationsRequest(requests=requests))
+
+
 def test_nothing_of_a_request_travels_on_that_a_notification_does_not_have() -> None:
     request = pb.SendNotificationRequest(type="T", title="t", dedupe_key="k", ttl_seconds=1, locale="en")
     request.template_parameters.update({"a": "b"})

@@ -1,0 +1,72 @@
+"""A stream of batches, with a sender that only notes what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from notifier.notification import NewNotification
+from notifier.sending import Accepted, Outcome
+from notifier.streaming import Progress, stream
+from tests.support.waiting import eventually
+from tradewinds.errors import InvalidArgumentError
+
+
+class NotingSender:
+    """Telling takes until `answer` is set; `told` has the titles of each write."""
+
+    def __init__(self) -> None:
+        self.told: list[list[str]] = []
+        self.answer = asyncio.Event()
+
+    async def accept(self, news: Sequence[NewNotification], field_of: Callable[[int], str]) -> Any:
+        if news[0].title == "bad":
+            raise InvalidArgumentError.field(field_of(0), "is bad")
+        return Accepted(list(news), (), {}, None, {})  # type: ignore[arg-type] # drafts are nothing to a stream
+
+    async def tell_together(self, many: Sequence[Any]) -> list[list[Outcome]]:
+        self.told.append([new.title for accepted in many for new in accepted.drafts])
+        await self.answer.wait()
+        return [[Outcome("ntf-1", duplicate=False, persisted=False) for _ in accepted.drafts] for accepted in many]
+
+
+async def single(*titles: str) -> AsyncIterator[list[NewNotification]]:
+    for title in titles:
+        yield [NewNotification("alice", "ORDER_EXECUTED", title)]
+
+
+async def consume(sender: NotingSender, *titles: str) -> list[Progress]:
+    return [progress async for progress in stream(sender, single(*titles))]  # type: ignore[arg-type]
+
+
+async def test_what_came_while_one_was_told_is_told_together_and_acknowledged_one_by_one() -> None:
+    sender = NotingSender()
+    consuming = asyncio.create_task(consume(sender, "1", "2", "3", "4"))
+    await eventually(lambda: sender.told == [["1"]])
+    await asyncio.sleep(0.01)
+    sender.answer.set()
+    progress = await asyncio.wait_for(consuming, 5)
+    assert sender.told == [["1"], ["2", "3", "4"]]
+    assert progress == [Progress(n, n, 0) for n in (1, 2, 3, 4)]
+
+
+async def test_a_bad_one_ends_it_after_those_before_and_those_behind_it_are_told_unheard() -> None:
+    sender = NotingSender()
+    sender.answer.set()
+    with pytest.raises(InvalidArgumentError):
+        await consume(sender, "1", "2", "bad", "4")
+    await eventually(lambda: sorted(title for write in sender.told for title in write) == ["1", "2", "4"])
+
+
+async def test_who_goes_away_leaves_nothing_untold() -> None:
+    sender = NotingSender()
+    consuming = asyncio.create_task(consume(sender, "1", "2", "3"))
+    await eventually(lambda: sender.told == [["1"]])
+    await asyncio.sleep(0.01)
+    consuming.cancel()
+    sender.answer.set()
+    await asyncio.wait({consuming}, timeout=5)
+    await eventually(lambda: sorted(title for write in sender.told for title in write) == ["1", "2", "3"])
