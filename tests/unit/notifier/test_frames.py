@@ -90,10 +90,9 @@ def test_what_a_caller_says_travels_on_and_no_more() -> None:
 def test_a_batch_is_plain_unless_a_request_has_a_rare_field() -> None:
     usual = pb.SendNotificationRequest(user_id="u", type="T", title="t", dedupe_key="k", ttl_seconds=9, locale="en")
     usual.data.update({"a": "ü²±", "b": 1.5})
-    for rare in ({"template_id": "x"}, {"request_id": "x"}):
-        assert messages.is_plain(pb.StreamNotificationsRequest(requests=[usual, usual]))
-        requests = [usual, pb.SendNotificationRequest(**rare)]
-        assert not messages.is_plain(pb.StreamNotificationsRequest(requests=requests))
+    assert messages.is_plain(pb.StreamNotificationsRequest(requests=[usual, usual]))
+    for rare in (pb.SendNotificationRequest(template_id="x"), pb.SendNotificationRequest(request_id="x")):
+        assert not messages.is_plain(pb.StreamNotificationsRequest(requests=[usual, rare]))
 
 
 def test_nothing_of_a_request_travels_on_that_a_notification_does_not_have() -> None:
