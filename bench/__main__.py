@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-_FRAMEWORK = {"__main__", "ceilings", "feed_rig", "frame_source", "notifier_rig", "result"}
+_FRAMEWORK = {"__main__", "ceilings", "feed_rig", "frame_source", "notifier_rig", "result", "stores"}
 
 
 def names() -> list[str]:

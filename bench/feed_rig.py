@@ -1,4 +1,4 @@
-"""A feed's surroundings as real processes: stores, and the frame source in place of the broker's market socket."""
+"""The frame source in place of the broker's market socket, as a process."""
 
 from __future__ import annotations
 
@@ -7,49 +7,10 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-from redis.asyncio import Redis
-
-from tests.support.datastores import temporary_state_dir
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
-from tradewinds.config import DatabaseSettings
-from tradewinds.database import migrations
-from tradewinds.database.session import Database
-from tradewinds.embedded.postgres import EmbeddedPostgres
-from tradewinds.embedded.valkey import EmbeddedValkey
-
-
-@dataclass(frozen=True)
-class Stores:
-    """What a feed keeps its things in."""
-
-    database: Database
-    database_url: str
-    redis: Redis
-    redis_url: str
-    folder: Path
-
-
-@asynccontextmanager
-async def stores() -> AsyncIterator[Stores]:
-    """Both started, the database migrated; stopped afterwards."""
-    with temporary_state_dir() as folder:
-        postgres, valkey = EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey")
-        await asyncio.gather(postgres.start(), valkey.start())
-        await migrations.upgrade(postgres.url)
-        database = Database(DatabaseSettings(url=SecretStr(postgres.url)))
-        redis = Redis.from_url(valkey.url)
-        try:
-            await database.connect()
-            yield Stores(database, postgres.url, redis, valkey.url, folder)
-        finally:
-            await redis.aclose()
-            await database.close()
-            await asyncio.gather(postgres.stop(), valkey.stop())
 
 
 @asynccontextmanager

@@ -15,8 +15,9 @@ import numpy as np
 import psutil
 from redis.asyncio import Redis
 
-from bench.feed_rig import Stores, frame_source, stores
+from bench.feed_rig import frame_source
 from bench.result import Result, percentile
+from bench.stores import Stores, running_stores
 from engine_server.feed.tick_writer import TickWriter
 from tests.support.feed_process import FeedProcess, TickReader, Valkey, is_state, log_in, metric, wish, write_session
 from tests.support.sandbox_process import SandboxProcess
@@ -33,7 +34,7 @@ _CEILING_BATCH, _CEILING_SECONDS = 100, 1.0
 async def run() -> list[Result]:
     """One line a number, at each rate."""
     results: list[Result] = []
-    async with stores() as there:
+    async with running_stores() as there:
         ceiling = await _ceiling(there.redis)
         # Of the sandbox only the scrip master, the clock and the login are wanted here: its own market hardly moves.
         async with SandboxProcess(arguments=("--scrip-size", "full", "--ticks-per-second", "1")) as sandbox:

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import aiohttp
 import msgspec
@@ -23,6 +22,7 @@ from tradewinds.v1 import notifier_pb2 as pb
 
 _ROUNDS = 1_000
 _RATE, _SECONDS = 1_000, 5
+_EVERY_SECONDS = 0.002
 _PAYLOAD_BYTES = 200
 _USER = "bench"
 _LIVE, _KEPT = "ORDER_PARTIALLY_FILLED", "ORDER_EXECUTED"
@@ -97,15 +97,18 @@ async def _one_by_one(there: Rig, received: asyncio.Queue[float], type_: str) ->
 
 
 async def _paced(there: Rig, received: asyncio.Queue[float]) -> list[float]:
-    """At a steady rate, in batches of what fell due: unary calls alone would measure this process."""
-    started, sent, metadata = time.perf_counter(), 0, there.metadata(_USER)
-    calls: set[asyncio.Task[Any]] = set()
-    while sent < _RATE * _SECONDS:
-        due = int((time.perf_counter() - started) * _RATE) - sent
-        if due > 0:
-            batch = pb.BatchSendNotificationsRequest(requests=[_request(_LIVE) for _ in range(due)])
-            calls.add(asyncio.ensure_future(there.stub.BatchSendNotifications(batch, metadata=metadata)))
-            sent += due
-        await asyncio.sleep(0.002)
-    await asyncio.gather(*calls)
+    """At a steady rate, on a stream, as who has that much to say would, with what fell due: a call for each would measure this process."""
+    started, sent = time.perf_counter(), 0
+
+    async def due() -> AsyncIterator[pb.StreamNotificationsRequest]:
+        nonlocal sent
+        while sent < _RATE * _SECONDS:
+            count = int((time.perf_counter() - started) * _RATE) - sent
+            if count > 0:
+                sent += count
+                yield pb.StreamNotificationsRequest(requests=[_request(_LIVE) for _ in range(count)])
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    async for _ in there.stub.StreamNotifications(due(), metadata=there.metadata(_USER)):
+        pass
     return [await asyncio.wait_for(received.get(), 10) for _ in range(sent)]

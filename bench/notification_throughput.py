@@ -1,4 +1,5 @@
 """Notifications in batches through one notifier: gRPC in → deduped, routed, a tenth in PostgreSQL → one follower of everybody.
+Then through two of them, which is how production runs it: a sender to each, and the follower of everything at the first.
 
 Beside it the ceiling: XADDs of the same payload, one notification each, pipelined as raw RESP (no client library's objects) to the
 same Valkey, which does nothing else meanwhile. Sender and follower share this process, and everything shares the machine.
@@ -8,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import hiredis
 
-from bench.notifier_rig import Rig, rig
+from bench.notifier_rig import Notifier, Rig, rig
 from bench.result import Result, percentile
 from tradewinds import auth
 from tradewinds.v1 import notifier_pb2 as pb
@@ -31,14 +32,17 @@ _NUMBER, _MOMENT = b"@number@", b"@sent@at@perf@count"
 
 
 async def run() -> list[Result]:
-    """With a dedupe key on those that are kept, then on every one; and at half the target, how old they arrive."""
+    """With a dedupe key on those that are kept, then on every one; at half the target, how old they arrive; and two notifiers."""
     async with rig() as there:
         # Once before and once after: the machine may have other work too.
         appended = await _raw_appends(there.redis_url)
-        throughput, cost = await _throughput(there, _Load("a", 1_000, keyed_all=False))
-        all_keyed, _ = await _throughput(there, _Load("b", 1_000, keyed_all=True))
+        throughput, cost = await _throughput(there, [_Load("a", 1_000, keyed_all=False)])
+        all_keyed, _ = await _throughput(there, [_Load("b", 1_000, keyed_all=True)])
         ages = await _paced(there, _Load("c", _PACED_BATCH, keyed_all=False))
         appended = max(appended, await _raw_appends(there.redis_url))
+    async with rig(replicas=2) as there:
+        loads = [_Load(name, 1_000, keyed_all=False) for name in ("d", "e")]
+        by_two, cost_by_two = await _throughput(there, loads)
     name = "notification_throughput"
     return [
         Result(f"{name}.to_firehose", throughput, "notifications/s", ">= 100000", appended),
@@ -46,6 +50,8 @@ async def run() -> list[Result]:
         Result(f"{name}.to_firehose_all_keyed", all_keyed, "notifications/s", ceiling=appended),
         Result(f"{name}.age_at_{_PACED}_per_second.p50", percentile(ages, 50), "ms"),
         Result(f"{name}.age_at_{_PACED}_per_second.p99", percentile(ages, 99), "ms", "< 10"),
+        Result(f"{name}.two_notifiers", by_two, "notifications/s", ">= 100000", appended),
+        Result(f"{name}.two_notifiers.cpu", cost_by_two, "us/notification"),
     ]
 
 
@@ -123,9 +129,23 @@ class _Firehose:
             self._complete.set()
 
 
-async def _throughput(there: Rig, load: _Load) -> tuple[float, float]:
-    """Notifications a second, from the first batch sent to the last one received; and what each costs the notifier in microseconds."""
-    room, batches = asyncio.Semaphore(_AHEAD), 0
+async def _throughput(there: Rig, loads: Sequence[_Load]) -> tuple[float, float]:
+    """Notifications a second, from the first batch sent to the last one received, one load to each notifier; and what each costs the
+    notifiers in microseconds."""
+    async with _Firehose(there) as firehose:
+        started, used = time.perf_counter(), there.notifier_cpu_seconds()
+        metadata = there.metadata("bench", auth.SERVICE)
+        sent = await asyncio.gather(
+            *[_send_for_a_while(*pair, metadata) for pair in zip(there.notifiers, loads, strict=True)]
+        )
+        await firehose.received(sum(sent))
+        elapsed, used = time.perf_counter() - started, there.notifier_cpu_seconds() - used
+    return sum(sent) / elapsed, used / sum(sent) * 1e6
+
+
+async def _send_for_a_while(notifier: Notifier, load: _Load, metadata: Any) -> int:
+    """As fast as they are acknowledged; how many."""
+    room, batches, started = asyncio.Semaphore(_AHEAD), 0, time.perf_counter()
 
     async def made() -> AsyncIterator[bytes]:
         nonlocal batches
@@ -134,14 +154,9 @@ async def _throughput(there: Rig, load: _Load) -> tuple[float, float]:
             batches += 1
             yield load.batch()
 
-    async with _Firehose(there) as firehose:
-        started, used = time.perf_counter(), there.notifier_cpu_seconds()
-        async for _ in _stream(there, made()):
-            room.release()
-        total = batches * load.size
-        await firehose.received(total)
-        elapsed, used = time.perf_counter() - started, there.notifier_cpu_seconds() - used
-    return total / elapsed, used / total * 1e6
+    async for _ in _stream(notifier, made(), metadata):
+        room.release()
+    return batches * load.size
 
 
 async def _paced(there: Rig, load: _Load) -> list[float]:
@@ -155,17 +170,17 @@ async def _paced(there: Rig, load: _Load) -> list[float]:
             yield load.batch()
 
     async with _Firehose(there) as firehose:
-        async for _ in _stream(there, made()):
+        async for _ in _stream(there.notifiers[0], made(), there.metadata("bench", auth.SERVICE)):
             pass
         await firehose.received(batches * load.size)
     return firehose.ages
 
 
-def _stream(there: Rig, batches: AsyncIterator[bytes]) -> Any:
-    call = there.channel.stream_stream(
+def _stream(notifier: Notifier, batches: AsyncIterator[bytes], metadata: Any) -> Any:
+    call = notifier.channel.stream_stream(
         _STREAM, request_serializer=None, response_deserializer=pb.StreamNotificationsResponse.FromString
     )
-    return call(batches, metadata=there.metadata("bench", auth.SERVICE))
+    return call(batches, metadata=metadata)
 
 
 async def _raw_appends(url: str) -> float:

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -20,22 +16,17 @@ import httpx
 import msgspec
 import numpy as np
 import psutil
-from pydantic import SecretStr
+from notifier.realtime.exchange import Exchange
 from redis.asyncio import Redis
 
 from bench.result import Result, percentile
+from bench.stores import Stores, running_stores
 from notifier.alerts.book import AlertBook
 from notifier.alerts.evaluation_store import STORM_BUDGET, EvaluationStore
-from tests.support.datastores import temporary_state_dir
 from tests.support.service_process import ServiceProcess
 from tests.support.signing import Signing
 from tests.support.waiting import eventually
 from tradewinds import auth, redis_keys
-from tradewinds.config import DatabaseSettings
-from tradewinds.database import migrations
-from tradewinds.database.session import Database
-from tradewinds.embedded.postgres import EmbeddedPostgres
-from tradewinds.embedded.valkey import EmbeddedValkey
 from tradewinds.grpc_server import open_channel
 from tradewinds.instruments import Instrument
 from tradewinds.ticks import TICK_DTYPE, TickArray, shard_of
@@ -50,6 +41,7 @@ _WATCHERS: Final = 40
 _FIRES_PER_SECOND: Final = 100
 _PRICE_E4: Final = 10_000_000
 _BATCHES: Final = 2_000
+_DRAWN: Final = 64
 _LOAD_SECONDS: Final = 120.0
 
 # Levels from 1 % to 10 % away, on both sides, a third each for once, every time and once a day; every fiftieth trails.
@@ -72,18 +64,9 @@ FROM generate_series(0, $1::int - 1) AS n
 """
 
 
-@dataclass(frozen=True)
-class _Stores:
-    database: Database
-    database_url: str
-    redis: Redis
-    redis_url: str
-    folder: Path
-
-
 async def run() -> list[Result]:
     """The judging alone, then everything."""
-    async with _stores() as stores:
+    async with running_stores() as stores:
         near = _WATCHERS * STORM_BUDGET
         connection = await asyncpg.connect(stores.database_url)  # without the short timeouts of services
         for start in range(0, _ALERTS - near, _INSERTED_AT_ONCE):
@@ -96,7 +79,7 @@ async def run() -> list[Result]:
         return [*await _in_memory(stores), *await _through_a_notifier(stores, near)]
 
 
-async def _in_memory(stores: _Stores) -> list[Result]:
+async def _in_memory(stores: Stores) -> list[Result]:
     store = EvaluationStore(stores.database)
     before, started = psutil.Process().memory_info().rss, time.perf_counter()
     keys = await store.instruments()
@@ -133,7 +116,7 @@ def _judging_rate(book: AlertBook, tokens: list[tuple[int, int]]) -> tuple[float
     return ticks / judging, ticks / comparing
 
 
-async def _through_a_notifier(stores: _Stores, near: int) -> list[Result]:
+async def _through_a_notifier(stores: Stores, near: int) -> list[Result]:
     signing = Signing(stores.folder)
     environment = {
         "DATABASE_URL": stores.database_url,
@@ -191,26 +174,31 @@ async def _follow(channel: Any, token: str, latencies: list[float]) -> None:
 
 
 async def _publish(redis: Redis, near: int) -> int:
-    """`_RATE` ticks a second, among them one every so often that reaches a level, until all near ones have been reached."""
+    """`_RATE` ticks a second, among them one every so often that reaches a level, until all near ones have been reached. Drawn before
+    and written past the client library: this process also is who waits, and must not be what is measured."""
     draw = np.random.default_rng(11)
     by_shard: list[list[tuple[int, int]]] = [[] for _ in range(redis_keys.TICK_SHARDS)]
     for number in range(_INSTRUMENTS):
         by_shard[shard_of(1, _FIRST_TOKEN + number, redis_keys.TICK_SHARDS)].append((1, _FIRST_TOKEN + number))
+    drawn = [[_quiet_ticks(draw, tokens) for _ in range(_DRAWN)] for tokens in by_shard]
     pause, sent, reached, started = _ENTRY_TICKS / _RATE, 0, 0, time.monotonic()
+    feed = Exchange(redis)
     while reached < near:
         entry = sent // _ENTRY_TICKS
         shard = entry % len(by_shard)
-        ticks = _quiet_ticks(draw, by_shard[shard])
+        ticks = drawn[shard][entry % _DRAWN]
         if (time.monotonic() - started) * _FIRES_PER_SECOND > reached:
             token = _FIRST_TOKEN + reached
             shard = shard_of(1, token, redis_keys.TICK_SHARDS)
-            ticks = _quiet_ticks(draw, by_shard[shard])
+            ticks = drawn[shard][entry % _DRAWN].copy()
             ticks["token"][0], ticks["last_price_e4"][0] = token, 10_050_000
             reached += 1
-        ticks["received_ns"] = time.time_ns()
-        await redis.xadd(redis_keys.tick_stream(shard), {"t": ticks.tobytes()}, maxlen=redis_keys.TICK_STREAM_LENGTH)
+        ticks["received_ns"], ticks["exchange_ms"] = time.time_ns(), time.time_ns() // 1_000_000
+        trimmed = ("MAXLEN", "~", redis_keys.TICK_STREAM_LENGTH)
+        await feed.ask([("XADD", redis_keys.tick_stream(shard), *trimmed, "*", "t", ticks.tobytes())])
         sent += _ENTRY_TICKS
         await asyncio.sleep(max(0.0, started + sent / _ENTRY_TICKS * pause - time.monotonic()))
+    await feed.close()
     return sent
 
 
@@ -248,20 +236,3 @@ async def _list_instruments(redis: Redis) -> None:
     rows: dict[Any, Any] = {i.key: msgspec.msgpack.encode(i) for i in map(instrument, range(_INSTRUMENTS))}
     await redis.hset(redis_keys.INSTRUMENTS, mapping=rows)
     await redis.set(redis_keys.INSTRUMENTS_VERSION, "bench")
-
-
-@asynccontextmanager
-async def _stores() -> AsyncIterator[_Stores]:
-    with temporary_state_dir() as folder:
-        postgres, valkey = EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey")
-        await asyncio.gather(postgres.start(), valkey.start())
-        await migrations.upgrade(postgres.url)
-        database = Database(DatabaseSettings(url=SecretStr(postgres.url)))
-        redis = Redis.from_url(valkey.url)
-        try:
-            await database.connect()
-            yield _Stores(database, postgres.url, redis, valkey.url, folder)
-        finally:
-            await redis.aclose()
-            await database.close()
-            await asyncio.gather(postgres.stop(), valkey.stop())

@@ -13,8 +13,8 @@ import psutil
 from redis.asyncio import Redis
 
 from bench.ceilings import xadd_to_reader
-from bench.feed_rig import Stores, stores
 from bench.result import Result, percentile
+from bench.stores import Stores, running_stores
 from sandbox.universe import DEFAULT_UNIVERSE
 from tests.support.feed_process import FeedProcess, TickReader, is_state, log_in, wish, write_session
 from tests.support.sandbox_process import SandboxProcess
@@ -28,24 +28,24 @@ _CEILING_ROUNDS = 2_000
 async def run() -> list[Result]:
     """Latency at each rate, real milliseconds."""
     results: list[Result] = []
-    async with stores() as there:
-        floor = await xadd_to_reader(there.redis, bytes(TICK_DTYPE.itemsize), _CEILING_ROUNDS)
+    async with running_stores() as stores:
+        floor = await xadd_to_reader(stores.redis, bytes(TICK_DTYPE.itemsize), _CEILING_ROUNDS)
         for rate in _RATES:
-            results += await _at(rate, there, floor)
+            results += await _at(rate, stores, floor)
     return results
 
 
-async def _at(rate: int, there: Stores, floor: list[float]) -> list[Result]:
-    await there.redis.flushall()
-    await there.database.pool.execute("DELETE FROM market_subscriptions")
+async def _at(rate: int, stores: Stores, floor: list[float]) -> list[Result]:
+    await stores.redis.flushall()
+    await stores.database.pool.execute("DELETE FROM market_subscriptions")
     async with SandboxProcess(arguments=("--ticks-per-second", str(rate))) as sandbox:
-        feed = FeedProcess(there.database_url, there.redis_url, sandbox, there.folder)
-        await write_session(there.database, feed.seal_key, await log_in(sandbox))
-        await wish(there.database, *(f"{i.exchange}:{i.symbol.upper()}" for i in DEFAULT_UNIVERSE))
+        feed = FeedProcess(stores.database_url, stores.redis_url, sandbox, stores.folder)
+        await write_session(stores.database, feed.seal_key, await log_in(sandbox))
+        await wish(stores.database, *(f"{i.exchange}:{i.symbol.upper()}" for i in DEFAULT_UNIVERSE))
         async with feed:
-            await is_state(there.redis, "LIVE")
+            await is_state(stores.redis, "LIVE")
             await asyncio.sleep(_WARM_SECONDS)
-            return await _measure(rate, there.redis, sandbox, feed, floor)
+            return await _measure(rate, stores.redis, sandbox, feed, floor)
 
 
 async def _measure(
