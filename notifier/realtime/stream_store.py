@@ -215,7 +215,8 @@ class StreamStore:
         """How full Redis is."""
         info: Any = await self._client.info("memory", "stats", "keyspace")
         keys = sum(count["expires"] for name, count in info.items() if name.startswith("db"))
-        return Reading(info["used_memory"], info["maxmemory"], keys, info["expired_keys"], time.monotonic())
+        # Not every service that speaks Redis says how much it may hold: then it is taken for boundless.
+        return Reading(info["used_memory"], info.get("maxmemory", 0), keys, info["expired_keys"], time.monotonic())
 
     async def mark_gap(self, shard: int, epoch: bytes) -> None:
         """Say in the stream that something is missing, if it is still the same life of the store."""
