@@ -21,7 +21,7 @@ up: $(STAMP) ## Start everything on this machine: a strategy trades within secon
 
 # All workers must find the same tests in the same order: a set is in the order of the hash seed.
 test: $(STAMP) ## Run every test against real parts (ARGS="-k orders")
-	@PYTHONHASHSEED=$${PYTHONHASHSEED:-0} $(BIN)/python -m pytest -n auto $(ARGS)
+	@PYTHONHASHSEED=$${PYTHONHASHSEED:-0} $(BIN)/python -m pytest -n auto --no-loadscope-reorder $(ARGS)
 
 chaos: export CHAOS_ROUNDS ?= 15
 chaos: export FLEET_STRATEGIES ?= 30

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-# Each starts nine processes and judges how they work together: one at a time is what two cores hold.
+# Every file starts nine processes and judges how they work together: those of a folder come one after the other.
 _WHOLE_STACKS = ("tests/e2e/", "tests/robustness/")
 
 
-class StacksOneByOne(LoadFileScheduling):
-    """The tests of a file stay together, because they share processes; whole stacks come one after the other."""
+class FewStacksAtOnce(LoadFileScheduling):
+    """The tests of a file stay together, because they share processes."""
 
     def _split_scope(self, nodeid: str) -> str:
         return piece_of_work(nodeid)
@@ -18,7 +18,7 @@ class StacksOneByOne(LoadFileScheduling):
 
 def piece_of_work(nodeid: str) -> str:
     """What a test belongs to, all of which one worker does in order."""
-    return "whole stacks" if nodeid.startswith(_WHOLE_STACKS) else nodeid.partition("::")[0]
+    return next((folder for folder in _WHOLE_STACKS if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
 def stacks_first(items: list[pytest.Item]) -> None:
