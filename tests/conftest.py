@@ -35,8 +35,8 @@ settings.register_profile(
 )
 settings.load_profile("tradewinds")
 
-# Most tests wait for processes: two workers run whole stacks, and the others fill the time of two cores in between.
-WORKERS = 4
+# Most tests wait for processes: one worker runs whole stacks, and the others fill the time of two cores in between.
+WORKERS = 3
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -50,9 +50,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Which tests stay together."""
-    from tests.support.workers import FewStacksAtOnce
+    from tests.support.workers import StacksOneByOne
 
-    return FewStacksAtOnce(config, log)
+    return StacksOneByOne(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

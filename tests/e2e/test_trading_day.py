@@ -42,6 +42,13 @@ class Day:
         order: dict[str, Any] = answer.json()
         return order
 
+    async def until_the_gate_is_open(self) -> None:
+        async def gate_is_open() -> bool:
+            (listed,) = (await self.stack.get("/v1/broker-accounts"))["broker_accounts"]
+            return bool(listed["gate"] == "GATE_OPEN" and listed["session"] == "LOGGED_IN")
+
+        await eventually(gate_is_open, timeout=90, interval=0.5)
+
     async def until_state(self, order: dict[str, Any], state: str) -> dict[str, Any]:
         async def reached() -> dict[str, Any]:
             now = await self.stack.get(f"/v1/orders/{order['order_id']}")
@@ -67,6 +74,7 @@ async def day() -> AsyncIterator[Day]:
 
 
 async def test_orders_of_the_day_survive_what_goes_wrong_on_it(day: Day) -> None:
+    await day.until_the_gate_is_open()
     delivered = await day.place("delivery")
     await day.until_state(delivered, "FILLED")
     resting = await day.place("resting", order_type="ORDER_TYPE_LIMIT", price="870.00", product="PRODUCT_MIS")
@@ -86,11 +94,7 @@ async def test_the_next_morning_everything_is_as_the_broker_has_it(day: Day) -> 
     await eventually(next_day, timeout=DAY_SECONDS, interval=0.5)
     account = day.stack.facts["account_id"]
 
-    async def gate_is_open() -> bool:
-        (listed,) = (await day.stack.get("/v1/broker-accounts"))["broker_accounts"]
-        return bool(listed["gate"] == "GATE_OPEN" and listed["session"] == "LOGGED_IN")
-
-    await eventually(gate_is_open, timeout=60, interval=0.5)
+    await day.until_the_gate_is_open()
 
     async def ended() -> bool:
         page = await day.stack.get("/v1/orders", page_size="50")

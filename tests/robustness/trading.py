@@ -17,9 +17,9 @@ from tests.support.waiting import eventually
 CONFIG_ID = "churn"
 # 30 s and five clean reads of the book (oms/domain/resolution.py), the last of which a busy machine takes its time for.
 FATE_KNOWN_SECONDS = 45.0
-AGREE_SECONDS = 25.0
+AGREE_SECONDS = 60.0
 # Where an order became UNKNOWN, entries on its instrument wait until its fate is known, and the fault may have hit all instruments.
-RECOVERY_SECONDS = FATE_KNOWN_SECONDS + 15.0
+RECOVERY_SECONDS = FATE_KNOWN_SECONDS + 45.0
 BURST = 8
 
 _LIMIT = "INSERT INTO risk_limits (scope, subject_id, name, value) VALUES ('GLOBAL', '', $1, $2)"

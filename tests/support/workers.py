@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-# Every file starts nine processes and judges how they work together: those of a folder come one after the other.
+# Each starts nine processes and judges how they work together: one at a time is what two cores hold. Robustness comes last, when
+# the other workers have little left to do.
 _WHOLE_STACKS = ("tests/e2e/", "tests/robustness/")
 
 
-class FewStacksAtOnce(LoadFileScheduling):
-    """The tests of a file stay together, because they share processes."""
+class StacksOneByOne(LoadFileScheduling):
+    """The tests of a file stay together, because they share processes; whole stacks come one after the other."""
 
     def _split_scope(self, nodeid: str) -> str:
         return piece_of_work(nodeid)
@@ -18,12 +19,14 @@ class FewStacksAtOnce(LoadFileScheduling):
 
 def piece_of_work(nodeid: str) -> str:
     """What a test belongs to, all of which one worker does in order."""
-    return next((folder for folder in _WHOLE_STACKS if nodeid.startswith(folder)), nodeid.partition("::")[0])
+    return "whole stacks" if nodeid.startswith(_WHOLE_STACKS) else nodeid.partition("::")[0]
 
 
 def stacks_first(items: list[pytest.Item]) -> None:
     """What takes longest begins first, beside everything else."""
-    items.sort(key=lambda item: not item.nodeid.startswith(_WHOLE_STACKS))
+    items.sort(
+        key=lambda item: next((n for n, folder in enumerate(_WHOLE_STACKS) if item.nodeid.startswith(folder)), 9)
+    )
 
 
 def workers_for(arguments: list[str], wanted: int) -> int:

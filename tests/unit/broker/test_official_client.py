@@ -50,7 +50,7 @@ def test_import_and_failing_calls_touch_no_network_no_file_and_say_nothing(tmp_p
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
     assert done.returncode == 0, done.stderr
