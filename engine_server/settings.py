@@ -31,6 +31,14 @@ class EngineSettings(Settings):
         default=600.0, gt=0, le=86_400, validation_alias="QUARANTINE_WINDOW_SECONDS"
     )
 
+    broker_cut_off_minutes: int = Field(
+        default=15,
+        ge=0,
+        le=360,
+        validation_alias="BROKER_CUT_OFF_MINUTES",
+        description="so long before continuous trading ends the broker squares intraday positions off by itself",
+    )
+
     def address(self, host: str) -> str:
         """Where other engines reach this one; empty when its port is not known beforehand."""
         return self.advertised_address or (f"{host}:{self.grpc_port}" if self.grpc_port else "")

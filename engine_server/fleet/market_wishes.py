@@ -26,9 +26,9 @@ def subscriber(config_id: str) -> str:
 
 
 def instruments_of(config: Mapping[str, object]) -> tuple[str, ...]:
-    """The canonical keys that stored parameters name, in order and once: `symbols`, or `symbol`."""
-    symbols = config.get("symbols")
-    named = list(symbols) if isinstance(symbols, list) else []
+    """The canonical keys that stored parameters name, in order and once: `symbols`, `signal_symbols`, `symbol`."""
+    lists = (config.get(name) for name in ("symbols", "signal_symbols"))
+    named = [key for symbols in lists if isinstance(symbols, list) for key in symbols]
     named.append(config.get("symbol"))
     return tuple(dict.fromkeys(key for key in named if isinstance(key, str) and key))
 

@@ -48,7 +48,10 @@ class ParameterCheck:
         problem = self._not_in_because()
         if not problem:
             return Checked(inspected, resolve_symbols(complete, self._instruments.resolve))
-        if any(complete.get(name) and complete[name] != in_force.get(name) for name in ("symbols", "symbol")):
+        if any(
+            complete.get(name) and complete[name] != in_force.get(name)
+            for name in ("symbols", "symbol", "signal_symbols")
+        ):
             raise ScripMasterMissingError(
                 f"config.symbols cannot be checked before today's scrip master is in: {problem}"
             )

@@ -22,11 +22,13 @@ class CalendarHours:
         market_clock: MarketClock,
         instruments: Instruments,
         not_in_because: Callable[[], str],
+        cut_off_minutes: int,
     ) -> None:
         self._calendar = calendar
         self._market_clock = market_clock
         self._instruments = instruments
         self.not_in_because = not_in_because
+        self._cut_off_minutes = cut_off_minutes
 
     def now(self) -> datetime:
         """See `TradingHours`."""
@@ -35,7 +37,8 @@ class CalendarHours:
     def day(self, schedule: Schedule) -> Day:
         """See `TradingHours`."""
         day = self._calendar.current.day(schedule.segment, ist(self.now()).date())
-        return Day(day.known, day.intervals([Phase(name) for name in schedule.phases]), day.intervals())
+        running = day.intervals([Phase(name) for name in schedule.phases])
+        return Day(day.known, running, day.intervals(), self._cut_off_minutes)
 
     def is_open(self, instrument: str) -> bool:
         """See `TradingHours`."""

@@ -16,7 +16,8 @@ class Params(BaseModel):
 
     A field declared with `live(...)` instead of `Field(...)` may change while the strategy runs; a change of any other needs a new
     process. A field `symbols: list[str]` or `symbol: str` names instruments: the engine resolves it to canonical keys at
-    registration, and the strategy gets their ticks.
+    registration, refuses what cannot be traded (an index), and the strategy gets their ticks. So does `signal_symbols: list[str]` with
+    what is only watched.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,9 +69,10 @@ def _describe(message: str, given: object) -> str:
 
 
 def symbols_of(params: BaseModel) -> tuple[str, ...]:
-    """The instruments that the parameters name, as written."""
-    symbols = getattr(params, "symbols", None)
-    if isinstance(symbols, list | tuple) and all(isinstance(s, str) for s in symbols):
-        return tuple(symbols)
-    symbol = getattr(params, "symbol", None)
-    return (symbol,) if isinstance(symbol, str) else ()
+    """The instruments that the parameters name, as written: those to trade first."""
+    named: list[Any] = []
+    for name in ("symbols", "signal_symbols"):
+        symbols = getattr(params, name, None)
+        named += symbols if isinstance(symbols, list | tuple) else ()
+    named.append(getattr(params, "symbol", None))
+    return tuple(symbol for symbol in named if isinstance(symbol, str))

@@ -32,37 +32,55 @@ def check_names(config_id: str, module_path: str, class_name: str) -> None:
 
 
 def resolve_symbols(config: Mapping[str, object], resolve: Callable[[str], Instrument]) -> dict[str, object]:
-    """The parameters with `symbols` and `symbol` as canonical keys. Raises `InvalidArgumentError` naming each that is wrong."""
+    """The parameters with `symbols`, `symbol` and `signal_symbols` as canonical keys. What the strategy trades must be tradable; what it
+    only watches need not be. Raises `InvalidArgumentError` naming each that is wrong."""
     resolved = dict(config)
     violations: list[FieldViolation] = []
-    symbols = config.get("symbols")
-    if isinstance(symbols, list):
-        keys = [_resolve(f"config.symbols[{i}]", text, resolve, violations) for i, text in enumerate(symbols)]
-        _refuse_repeats(keys, violations)
-        resolved["symbols"] = keys
+    for name, traded in (("symbols", True), ("signal_symbols", False)):
+        symbols = config.get(name)
+        if isinstance(symbols, list):
+            fields = [(f"config.{name}[{i}]", text) for i, text in enumerate(symbols)]
+            keys = [_resolve(field, text, resolve, violations, traded=traded) for field, text in fields]
+            _refuse_repeats(name, keys, violations)
+            resolved[name] = keys
     if config.get("symbol") is not None:
-        resolved["symbol"] = _resolve("config.symbol", config["symbol"], resolve, violations)
+        resolved["symbol"] = _resolve("config.symbol", config["symbol"], resolve, violations, traded=True)
     raise_violations(violations)
     return resolved
 
 
 def _resolve(
-    field: str, text: object, resolve: Callable[[str], Instrument], violations: list[FieldViolation]
+    field: str,
+    text: object,
+    resolve: Callable[[str], Instrument],
+    violations: list[FieldViolation],
+    *,
+    traded: bool,
 ) -> str | None:
     if not isinstance(text, str) or not text.strip():
         violations.append(FieldViolation(field, f"{text!r} is not a symbol such as RELIANCE or NSE:RELIANCE-EQ"))
         return None
     try:
-        return resolve(text).key
+        instrument = resolve(text)
     except UnknownInstrumentError as e:
         violations.append(FieldViolation(field, str(e)))
         return None
+    if traded and not instrument.is_tradable:
+        violations.append(
+            FieldViolation(
+                field,
+                f"{instrument.key} is an index, which cannot be traded; name a future or an ETF here, or the index in a parameter "
+                "signal_symbols if it is only watched",
+            )
+        )
+        return None
+    return instrument.key
 
 
-def _refuse_repeats(keys: list[str | None], violations: list[FieldViolation]) -> None:
+def _refuse_repeats(name: str, keys: list[str | None], violations: list[FieldViolation]) -> None:
     for i, key in enumerate(keys):
         if key is not None and key in keys[:i]:
-            violations.append(FieldViolation(f"config.symbols[{i}]", f"{key} is named twice"))
+            violations.append(FieldViolation(f"config.{name}[{i}]", f"{key} is named twice"))
 
 
 def raise_violations(violations: list[FieldViolation]) -> None:

@@ -13,8 +13,6 @@ from typing import Protocol
 from tradewinds.clock import ist
 from tradewinds.errors import InvalidArgumentError
 
-# Angel One squares intraday positions off a quarter of an hour before continuous trading ends.
-BROKER_CUT_OFF_MINUTES = 15
 ON_CRASH = ("RESUME", "LEAVE_OPEN", "SQUARE_OFF")
 _LONGEST_MINUTES = 6 * 60
 
@@ -40,11 +38,13 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Day:
-    """A segment's day. `running`: the stretches in the schedule's phases; `continuous`: those of continuous trading."""
+    """A segment's day. `running`: the stretches in the schedule's phases; `continuous`: those of continuous trading. The broker squares
+    intraday positions off `cut_off_minutes` before the last of these ends."""
 
     is_known: bool
     running: Sequence[Stretch] = ()
     continuous: Sequence[Stretch] = ()
+    cut_off_minutes: int = 15  # Angel One's
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def square_off_time(schedule: Schedule, day: Day) -> datetime | None:
     """So many minutes before the earlier of the end of continuous trading and the broker's cut-off; None when it is not asked for."""
     if schedule.square_off_minutes is None or not day.continuous:
         return None
-    cut_off = day.continuous[-1].end - timedelta(minutes=BROKER_CUT_OFF_MINUTES)
+    cut_off = day.continuous[-1].end - timedelta(minutes=day.cut_off_minutes)
     return cut_off - timedelta(minutes=schedule.square_off_minutes)
 
 

@@ -7,18 +7,19 @@ from decimal import Decimal
 import pytest
 
 from engine_server.fleet.domain.registration import check_names, resolve_symbols
+from engine_server.fleet.market_wishes import instruments_of
 from tradewinds.errors import InvalidArgumentError
 from tradewinds.instruments import Instrument, resolve
 
 
-def instrument(symbol: str) -> Instrument:
+def instrument(symbol: str, kind: str = "EQ") -> Instrument:
     return Instrument(
         key=f"NSE:{symbol}", exchange="NSE", symbol=symbol, token=symbol, name=symbol.removesuffix("-EQ"),
-        kind="EQ", lot_size=1, tick_size=Decimal("0.05"),
+        kind=kind, lot_size=1, tick_size=Decimal("0.05"),
     )  # fmt: skip
 
 
-CATALOG = {i.key: i for i in (instrument("RELIANCE-EQ"), instrument("TCS-EQ"))}
+CATALOG = {i.key: i for i in (instrument("RELIANCE-EQ"), instrument("TCS-EQ"), instrument("NIFTY", "INDEX"))}
 
 
 def resolved(config: dict[str, object]) -> dict[str, object]:
@@ -63,6 +64,23 @@ def test_a_symbol_named_twice_is_refused() -> None:
     with pytest.raises(InvalidArgumentError) as error:
         resolved({"symbols": ["RELIANCE", "NSE:RELIANCE-EQ"]})
     assert fields(error) == ["config.symbols[1]"]
+
+
+@pytest.mark.parametrize(
+    ("config", "field"), [({"symbols": ["TCS", "NIFTY"]}, "config.symbols[1]"), ({"symbol": "NIFTY"}, "config.symbol")]
+)
+def test_an_index_is_not_traded(config: dict[str, object], field: str) -> None:
+    with pytest.raises(
+        InvalidArgumentError, match=r"NSE:NIFTY is an index, which cannot be traded.*signal_symbols"
+    ) as error:
+        resolved(config)
+    assert fields(error) == [field]
+
+
+def test_an_index_may_be_watched() -> None:
+    config = resolved({"symbols": ["TCS"], "signal_symbols": ["nifty"]})
+    assert config == {"symbols": ["NSE:TCS-EQ"], "signal_symbols": ["NSE:NIFTY"]}
+    assert instruments_of(config) == ("NSE:TCS-EQ", "NSE:NIFTY")
 
 
 def test_parameters_without_symbols_stay_as_they_are() -> None:

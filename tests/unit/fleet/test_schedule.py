@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from engine_server.calendar.domain.days import Interval
-from engine_server.fleet.domain.schedule import Day, Schedule, parse, stored, timing
+from engine_server.fleet.domain.schedule import Day, Schedule, parse, square_off_time, stored, timing
 from tradewinds.clock import IST
 from tradewinds.errors import InvalidArgumentError
 
@@ -78,3 +79,10 @@ def test_a_bad_schedule_is_refused_by_field(text: dict[str, Any], field: str) ->
 
 def test_a_schedule_is_read_back_as_it_was_stored() -> None:
     assert parse(stored(SCHEDULE), ["NSE_CM"], ["CONTINUOUS"]) == SCHEDULE
+
+
+def test_the_brokers_cut_off_is_what_the_installation_says() -> None:
+    early, late = (replace(TODAY, cut_off_minutes=minutes) for minutes in (60, 0))
+    schedule = Schedule("NSE_CM", ("CONTINUOUS",), 10)
+    times = [square_off_time(schedule, day) for day in (early, late)]
+    assert times == [HOURS[-1].end - timedelta(minutes=minutes) for minutes in (70, 10)]
