@@ -7,12 +7,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from tradewinds.sdk import BaseStrategy, OrderHandle, UnknownInstrumentError, opt
+from tradewinds.sdk import BaseStrategy, Guard, OrderHandle, UnknownInstrumentError, opt
 from tradewinds.sdk import Params as BaseParams
 
 
 class ShortStraddleStrategy(BaseStrategy):
-    """Sells one straddle a day. Each leg has an SL order at the exchange, so that it is guarded whatever happens to us."""
+    """Sells one straddle a day. Each leg has a guard that the engine keeps at the exchange, whatever happens to us."""
 
     class Params(BaseParams):
         """What can be set. Its worst case is not bounded by itself: `capital_allocated` and the risk limits bound it."""
@@ -36,7 +36,6 @@ class ShortStraddleStrategy(BaseStrategy):
 
     async def enter(self) -> None:
         """Which strike is at the money is decided now, and stays so for the day. Both legs or none."""
-        self.state["leaving"] = False
         wanted = [opt(self.params.underlying, self.params.expiry, "ATM", option_type) for option_type in ("CE", "PE")]
         try:
             legs = [await self.select(selector) for selector in wanted]
@@ -48,33 +47,24 @@ class ShortStraddleStrategy(BaseStrategy):
                 self.sell(leg.key, self.params.lots * leg.lot_size)
 
     def on_order(self, order: OrderHandle) -> None:
-        """A sold leg gets its stop; a stop that is gone because we leave frees its leg to be bought back."""
-        if order.is_working:
+        """A sold leg is guarded, above the price that was received."""
+        if order.is_working or order.side != "SELL":
             return
-        if self.state.get("leaving"):
-            self.square_off(order.instrument)
-        elif order.side == "SELL" and order.filled:
-            self.guard(order)
-        elif order.side == "SELL":
+        if order.filled:
+            assert order.average_price is not None  # it has filled
+            stop = order.average_price * (1 + self.params.stop_percent / 100)
+            self.protect(order.instrument, stop=self.round_to_tick(order.instrument, stop))
+        else:
             # Half a straddle is another trade than the one that was wanted.
             self.notify(f"{order.instrument} was not sold: leaving", f"{order.reason} {order.message}")
             self.leave()
 
-    def guard(self, sold: OrderHandle) -> None:
-        """An SL order above the price received; its limit leaves room for a market that jumps."""
-        assert sold.average_price is not None  # it has filled
-        trigger = sold.average_price * (1 + self.params.stop_percent / 100)
-        limit = trigger * Decimal("1.05")
-        self.buy(
-            sold.instrument,
-            sold.filled,
-            self.round_to_tick(sold.instrument, limit),
-            trigger_price=self.round_to_tick(sold.instrument, trigger),
-        )
+    def on_guard(self, guard: Guard) -> None:
+        """A leg that is not guarded is bought back at once."""
+        if guard.is_refused:
+            self.notify(f"{guard.instrument} is not guarded: leaving", guard.message)
+            self.leave()
 
     def leave(self) -> None:
-        """Take the orders back first: what a stop would buy must not be bought twice. on_order goes on when they are gone."""
-        self.state["leaving"] = True
-        for order in self.orders():
-            self.cancel(order)
+        """Out of both; the engine takes their guards back with them, so that nothing is bought twice."""
         self.square_off()

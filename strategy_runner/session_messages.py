@@ -96,6 +96,7 @@ def order_report(order: trading_pb2.Order) -> OrderReport:
         message=order.message,
         cancel_requested=order.cancel_requested,
         modify_requested=order.modify_requested,
+        origin=order.origin,
     )
 
 

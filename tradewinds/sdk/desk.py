@@ -226,7 +226,7 @@ class Desk:
         exit_side = Side.SELL if position.net_quantity > 0 else Side.BUY
         exiting = 0
         for order in self.orders.working():
-            if (order.instrument, order.product) != (position.instrument, position.product):
+            if order.is_guards or (order.instrument, order.product) != (position.instrument, position.product):
                 continue
             if order.side is exit_side:
                 exiting += order.remaining

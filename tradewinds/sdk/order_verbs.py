@@ -92,8 +92,8 @@ class OrderVerbs:
         return self._desk.positions.open()
 
     def orders(self, symbol: str | None = None) -> list[OrderHandle]:
-        """This strategy's working orders, oldest first."""
-        working = self._desk.orders.working()
+        """This strategy's working orders, oldest first; what its guards keep at the exchange is not among them."""
+        working = [order for order in self._desk.orders.working() if not order.is_guards]
         if symbol is None:
             return working
         key = self._desk.instrument(symbol).key

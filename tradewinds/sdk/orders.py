@@ -30,6 +30,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     cancel_requested: bool
     modify_requested: bool = False
+    origin: str = ""  # CALLER, GUARD, EXTERNAL, BOOKING; empty is CALLER
 
 
 class FillReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +71,12 @@ class OrderHandle:
     cancel_requested: bool = False
     modify_requested: bool = False
     has_event: bool = False  # whether the engine's event log has told of it
+    origin: str = ""
+
+    @property
+    def is_guards(self) -> bool:
+        """A guard's own exit: the engine keeps it, and takes it back for whatever else closes the position."""
+        return self.origin == "GUARD"
 
     @property
     def is_working(self) -> bool:
@@ -115,6 +122,7 @@ class OrderHandle:
             message=self.message,
             cancel_requested=self.cancel_requested,
             modify_requested=self.modify_requested,
+            origin=self.origin,
         )
 
 
@@ -142,6 +150,7 @@ def adopt(report: OrderReport) -> OrderHandle:
         product=report.product,
         price=_rupees(report.price),
         trigger_price=_rupees(report.trigger_price),
+        origin=report.origin,
     )
     handle.take(report)
     return handle

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from tradewinds.sdk.commands import ModifyOrder, PlaceOrder
+from tradewinds.sdk.commands import ModifyOrder, PlaceOrder, ProtectPosition
 from tradewinds.sdk.market import Tick
 from tradewinds.sdk.orders import FillReport, OrderEvent, OrderReport
 from tradewinds.sdk.vocabulary import OrderState, OrderType, Side
@@ -76,6 +76,32 @@ class ScriptedBroker:
             )
         )
         self._match(self._orders[command.request_id])
+
+    def open_guard(self, guard: ProtectPosition, net_quantity: int) -> None:
+        """What the engine keeps at the exchange for a guard of so much; a second call changes nothing."""
+        request_id = f"guard-{guard.instrument}-{guard.product}"
+        if net_quantity == 0 or request_id in self._orders:
+            return
+        self._report(
+            OrderReport(
+                order_id=request_id,
+                request_id=request_id,
+                instrument=guard.instrument,
+                side=Side.SELL if net_quantity > 0 else Side.BUY,
+                quantity=abs(net_quantity),
+                filled_quantity=0,
+                order_type=OrderType.SL,
+                product=guard.product,
+                price=guard.stop_price,
+                trigger_price=guard.stop_price,
+                average_price="",
+                state=OrderState.OPEN,
+                reason="",
+                message="",
+                cancel_requested=False,
+                origin="GUARD",
+            )
+        )
 
     def cancel(self, request_id: str) -> None:
         """Cancel a working order."""

@@ -228,9 +228,12 @@ class StrategyHarness:
         await self._settle()
 
     async def guard(self, symbol: str, state: str, reason: str = "", message: str = "") -> None:
-        """The engine answers `protect`: ACTIVE, WAITING or REFUSED. What was asked is in `guards`."""
+        """The engine answers `protect`: ACTIVE (its stop rests at the exchange then, as a working order), WAITING or REFUSED. What was
+        asked is in `guards`."""
         key = resolve(symbol, self.instruments).key
         asked = next(guard for guard in reversed(self.guards) if guard.instrument == key)
+        if state == "ACTIVE":
+            self.broker.open_guard(asked, self.strategy.position(key, asked.product).net_quantity)
         await self._driver.take_guard(
             Guard(instrument=key, product=asked.product, state=state, reason=reason, message=message)
         )
@@ -319,8 +322,11 @@ class StrategyHarness:
 
 
 def _with_keys(params: BaseModel, instruments: Mapping[str, Instrument]) -> BaseModel:
-    """The parameters as the engine stores them: `symbols` and `symbol` are canonical keys."""
-    keys = [resolve(symbol, instruments).key for symbol in symbols_of(params)]
-    if not keys:
-        return params
-    return params.model_copy(update={"symbols": keys} if hasattr(params, "symbols") else {"symbol": keys[0]})
+    """The parameters as the engine stores them: `symbols`, `signal_symbols` and `symbol` are canonical keys."""
+    update: dict[str, Any] = {}
+    for name in ("symbols", "signal_symbols"):
+        if symbols := getattr(params, name, None):
+            update[name] = [resolve(symbol, instruments).key for symbol in symbols]
+    if symbol := getattr(params, "symbol", None):
+        update["symbol"] = resolve(symbol, instruments).key
+    return params.model_copy(update=update)

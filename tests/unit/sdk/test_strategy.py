@@ -341,3 +341,18 @@ async def test_it_is_told_what_comes_from_outside_and_what_it_holds_when_the_boo
     await harness.reconciled()
     assert harness.checkpoint.state["signal"] == [{"action": "reduce"}, "asha"]
     assert harness.checkpoint.state["holds"] == [["NSE:RELIANCE-EQ", 10]]
+
+
+async def test_what_a_guard_keeps_at_the_exchange_is_no_exit_of_the_strategy() -> None:
+    harness = await started()
+    strategy = harness.strategy
+    strategy.buy("RELIANCE", 10, 1400)
+    await harness.fill(harness.working()[0])
+    strategy.protect("RELIANCE", stop="1380")
+    await harness.guard("RELIANCE", "ACTIVE")
+    (stop,) = harness.working()
+    assert (stop.side, stop.quantity, stop.origin) == ("SELL", 10, "GUARD")
+    assert strategy.orders() == []
+    await harness.crash_and_restart()
+    (exit_,) = harness.strategy.square_off()
+    assert (exit_.side, exit_.quantity) == ("SELL", 10)

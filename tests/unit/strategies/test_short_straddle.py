@@ -1,4 +1,4 @@
-"""The sample of a short straddle does what it says, and never leaves a leg without its guard or half a straddle on."""
+"""The sample of a short straddle does what it says, and never leaves a leg without a guard or half a straddle on."""
 
 from __future__ import annotations
 
@@ -42,26 +42,27 @@ async def sold() -> StrategyHarness:
 
 async def test_it_sells_both_legs_and_guards_each_as_soon_as_it_is_sold() -> None:
     harness = await sold()
-    assert [(o.instrument, o.side, o.quantity) for o in harness.placed()[:2]] == [
+    assert [(o.instrument, o.side, o.quantity) for o in harness.placed()] == [
         (CALL.key, "SELL", 150),
         (PUT.key, "SELL", 150),
     ]
-    guards = harness.working()
-    assert [(o.side, o.order_type, o.trigger_price) for o in guards] == [
-        ("BUY", "SL", "130.0"),
-        ("BUY", "SL", "104.0"),
-    ]
-    assert all(Decimal(o.price) > Decimal(o.trigger_price) for o in guards)
+    assert [(g.instrument, g.stop_price) for g in harness.guards] == [(CALL.key, "130.0"), (PUT.key, "104.0")]
 
 
-async def test_a_leg_that_hits_its_stop_leaves_the_other_one_guarded() -> None:
+async def test_a_leg_whose_guard_is_refused_ends_both() -> None:
     harness = await sold()
-    await harness.fill(harness.working()[0], price="131")
-    assert harness.strategy.position(CALL.key).net_quantity == 0
-    assert [o.instrument for o in harness.working()] == [PUT.key]
+    await harness.guard(CALL.key, "ACTIVE")
+    assert [(o.instrument, o.trigger_price) for o in harness.working()] == [(CALL.key, "130.0")]
+    await harness.guard(PUT.key, "REFUSED", "PRICE_BAND", "beyond the band")
+    assert [(o.instrument, o.side, o.order_type) for o in harness.working()] == [
+        (CALL.key, "BUY", "SL"),  # the engine takes it back when the exit comes
+        (CALL.key, "BUY", "MARKET"),
+        (PUT.key, "BUY", "MARKET"),
+    ]
+    assert "is not guarded: leaving" in harness.notifications[0].title
 
 
-async def test_in_the_afternoon_the_stops_go_before_the_legs_are_bought_back() -> None:
+async def test_in_the_afternoon_both_legs_are_bought_back() -> None:
     harness = await sold()
     await harness.advance("6h")
     assert [(o.side, o.order_type, o.quantity) for o in harness.working()] == [("BUY", "MARKET", 150)] * 2
@@ -85,8 +86,9 @@ async def test_without_both_contracts_nothing_is_sold() -> None:
     assert harness.notifications[0].title == "No straddle today"
 
 
-async def test_a_crash_between_the_legs_and_their_guards_makes_no_second_guard() -> None:
+async def test_a_crash_between_the_legs_and_their_guards_sells_nothing_twice_and_guards_both() -> None:
     harness = await sold()
     before = harness.placed()
     await harness.crash_and_restart(from_checkpoint=Checkpoint())
     assert harness.placed() == before
+    assert {g.instrument for g in harness.guards[2:]} == {CALL.key, PUT.key}  # said again: it moves the same guard
