@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from prometheus_client import Counter
@@ -18,7 +17,9 @@ from strategy_runner.health import Sample
 from strategy_runner.host import HostError
 from strategy_runner.hosting import Hosting
 from strategy_runner.orders import OrderLane
+from strategy_runner.process_end import End, exit_code, judged
 from strategy_runner.restarts import RestartHistory
+from strategy_runner.start_frame import start_frame
 from strategy_runner.strategy_process import StrategyProcess
 from strategy_runner.supervision import Supervision
 from tradewinds.sdk import commands
@@ -27,26 +28,10 @@ from tradewinds.telemetry import get_logger
 
 log = get_logger("strategy")
 
-_EXIT_SECONDS: Final = 2.0
 _DRAIN_SECONDS: Final = 5.0
 _RESTART_DRAIN_SECONDS: Final = 12.0  # longer than an order is tried
 _CLOCK_SECONDS: Final = 3.0
-_WHY_STOPPED: Final = {
-    StopReason.STOP: "",
-    StopReason.MOVE: "MOVE: it goes on elsewhere",
-    StopReason.UPGRADE: "UPGRADE: it goes on in a new process",
-    StopReason.RUNNER_LOST: "RUNNER_LOST: its runner has lost the engine, or the strategy",
-}
 _crashes = Counter("tradewinds_strategy_crashes_total", "Strategy processes that ended by themselves")
-
-
-@dataclass(frozen=True)
-class End:
-    """How a process ended."""
-
-    event: LifeEvent
-    detail: str = ""
-    lived_seconds: float = 0.0
 
 
 class HostedStrategy:
@@ -249,30 +234,9 @@ class HostedStrategy:
         a = self.assignment
         self._hosting.upstream.checkpoint(a.config_id, a.epoch, self.saved)
         self._report(LifeEvent.STARTING)
-        process.send(self._start_frame())
+        process.send(start_frame(a, self.saved, self._hosting))
         process.send(self._hosting.phases())
         self.events.begin(process.send, self.saved.last_event_sequence)
-
-    def _start_frame(self) -> protocol.Start:
-        a, reading = self.assignment, self._hosting.market_reading()
-        return protocol.Start(
-            config_id=a.config_id,
-            epoch=a.epoch,
-            nonce=self._hosting.new_nonce(),
-            strategy=protocol.ClassRef(
-                module_path=a.module_path,
-                class_name=a.class_name,
-                config_json=a.config_json,
-                folders=list(self._hosting.folders),
-            ),
-            confinement=self._hosting.confinement,
-            instruments=list(a.instruments),
-            state_json=self.saved.state_json,
-            last_event_sequence=self.saved.last_event_sequence,
-            positions=list(a.positions),
-            working_orders=list(a.working_orders),
-            clock=protocol.Clock(reading.market_ms, reading.real_ms, reading.rate) if reading is not None else None,
-        )
 
     async def _serve(self, process: StrategyProcess) -> End:
         end: End | None = None
@@ -290,18 +254,13 @@ class HostedStrategy:
         except ValueError as e:  # the pipe is an open file of its process: it can write anything there
             process.child.kill()
             end = End(LifeEvent.CRASHED, f"it wrote to its runner's pipe what is no message: {e}")
-        return self._judge(end, await _exit_code(process))
-
-    def _judge(self, end: End | None, code: int) -> End:
-        """What the end means: asked for, it is a stop however it went, and says how."""
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        if self._stopping is None and self._supervision is not None and (why := self._supervision.ended_because):
-            return End(LifeEvent.CRASHED, f"{why}; {end.detail if end is not None else how}")
-        if self._stopping is None:
-            return end if end is not None and end.event is not LifeEvent.STOPPED else End(LifeEvent.CRASHED, how)
-        if end is None:
-            return End(LifeEvent.STOPPED, f"{how}; on_stop may take {self._hosting.stop_seconds:g} s")
-        return End(LifeEvent.STOPPED, end.detail or _WHY_STOPPED[self._stopping])
+        return judged(
+            end,
+            await exit_code(process),
+            stopping=self._stopping,
+            ended_because=self._supervision.ended_because if self._supervision is not None else "",
+            stop_seconds=self._hosting.stop_seconds,
+        )
 
     def _take(self, process: StrategyProcess, message: protocol.WorkerMessage) -> None:
         a, upstream = self.assignment, self._hosting.upstream
@@ -352,11 +311,3 @@ class HostedStrategy:
     def _send(self, message: protocol.RunnerMessage) -> None:
         if self._process is not None:
             self._process.send(message)
-
-
-async def _exit_code(process: StrategyProcess) -> int:
-    try:
-        return await asyncio.wait_for(asyncio.shield(process.child.exited), _EXIT_SECONDS)
-    except TimeoutError:
-        process.child.kill()  # it has closed its pipe but lives on
-        return await process.child.exited
