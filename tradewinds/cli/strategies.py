@@ -186,8 +186,11 @@ def signal(
     state_dir: StateDir = None,
 ) -> None:
     """Tell one that runs something: its on_signal is called with it, once."""
-    content = _json_object(data, "--json")
-    with_connection(state_dir, lambda link: acts.signal_strategy(config_id, content, reason=reason, connection=link))
+
+    def act(link: Connection) -> Coroutine[Any, Any, None]:
+        return acts.signal_strategy(config_id, _json_object(data, "--json"), reason=reason, connection=link)
+
+    with_connection(state_dir, act)
     typer.echo(f"{config_id} was told")
 
 
@@ -204,14 +207,13 @@ def update(
     state_dir: StateDir = None,
 ) -> None:
     """Change parameters: in the running process where they are live, with a new process otherwise."""
-    changes = _json_object(config, "--config")
-    mask = [*changes, *(unset or ())]
 
     def act(link: Connection) -> Coroutine[Any, Any, str]:
+        changes = _json_object(config, "--config")
         return acts.update_strategy_config(
             config_id,
             changes,
-            update_mask=mask,
+            update_mask=[*changes, *(unset or ())],
             on_crash=on_crash,
             schedule=_schedule(segment, square_off),
             clear_schedule=always,
