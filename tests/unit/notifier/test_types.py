@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from notifier.types import Severity, type_of
+from notifier.types import TYPES, Severity, type_of
 from tradewinds.errors import InvalidArgumentError
 
 
@@ -35,3 +37,10 @@ def test_a_malformed_type_of_ones_own_is_refused_with_the_rule(name: str) -> Non
 def test_what_resembles_nothing_is_refused_with_the_whole_list() -> None:
     with pytest.raises(InvalidArgumentError, match="BROKER_LOGIN_FAILED"):
         type_of("")
+
+
+def test_every_type_is_told_by_somebody() -> None:
+    root = Path(__file__).resolve().parents[3]
+    sources = [file for folder in ("engine_server", "notifier") for file in (root / folder).rglob("*.py")]
+    told = "".join(file.read_text() for file in sources if file.name != "types.py")
+    assert [name for name in TYPES if f'"{name}"' not in told and f"'{name}'" not in told] == []
