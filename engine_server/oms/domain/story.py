@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine_server.oms.domain.states import OrderState
 from engine_server.oms.records import OrderRecord, TradeRecord
 from tradewinds.money import format_rupees
 
@@ -52,12 +53,27 @@ def summary(order: OrderRecord) -> str:
     """The whole in one sentence."""
     price = f" at {format_rupees(order.price)}" if order.price is not None else ""
     what = f"{order.side} {order.quantity} {order.instrument} {order.order_type}{price} ({order.product})"
-    whose = order.config_id or order.user_id
+    whose = (
+        f"a guard of {order.config_id or order.user_id}"
+        if order.origin == "GUARD"
+        else order.config_id or order.user_id
+    )
     filled = f"{order.filled_quantity} filled"
     if order.average_price is not None:
         filled += f" at {format_rupees(order.average_price)} on average"
     reason = f" because of {order.reason}" if order.reason else ""
-    return f"{what} for {whose}: {order.state}{reason}, {filled}{_latency(order)}"
+    return f"{what} for {whose}{_part(order)}: {order.state}{reason}, {filled}{_meaning(order)}{_latency(order)}"
+
+
+def _part(order: OrderRecord) -> str:
+    """Where an intent became several orders (slices, or an exit that was sent again)."""
+    return f" (attempt {order.attempt} of {order.intent_id})" if order.attempt > 1 else ""
+
+
+def _meaning(order: OrderRecord) -> str:
+    """What a state that names itself badly comes to."""
+    words = _STATE_WORDS.get(order.state)
+    return f"; {words}" if words else ""
 
 
 def _latency(order: OrderRecord) -> str:
@@ -72,12 +88,18 @@ def _latency(order: OrderRecord) -> str:
 
 def _asked(line: AuditLine) -> str:
     reason = f": {line.reason}" if line.reason else ""
-    return f"{line.actor} asked for {line.action}{reason}"
+    return f"{line.actor} {_ASKED_WORDS.get(line.action, f'asked for {line.action}')}{reason}"
+
+
+def _happened(event: LogLine) -> str:
+    if event.kind == "PLACED" and event.order.state in _PLACED_WORDS:
+        return _PLACED_WORDS[event.order.state]
+    return _WORDS.get(event.kind, event.kind.replace("_", " ").lower())
 
 
 def _sentence(event: LogLine) -> str:
     order, trade = event.order, event.trade
-    parts = [_WORDS.get(event.kind, event.kind.replace("_", " ").lower())]
+    parts = [_happened(event)]
     if trade is not None:
         verb = "bought" if trade.side == "BUY" else "sold"
         parts.append(f"{verb} {trade.quantity} at {format_rupees(trade.price)}")
@@ -90,6 +112,27 @@ def _sentence(event: LogLine) -> str:
         parts.append(order.message)
     return "; ".join(parts)
 
+
+_STATE_WORDS = {
+    OrderState.PENDING_SUBMIT: "it waits to be sent",
+    OrderState.SUBMITTING: "it is on its way, the broker has not answered yet",
+    OrderState.UNKNOWN: "nobody knows yet whether the broker has it; it is never sent again, the broker's books are being read",
+    OrderState.NOT_PLACED: "the broker never had it",
+    OrderState.DENIED: "our own rules refused it, it was never sent",
+}
+
+_ASKED_WORDS = {
+    "order.place": "placed it",
+    "order.deny": "tried to place it",
+    "order.cancel": "asked for its cancel",
+    "order.modify": "asked for a change",
+    "order.resolve": "said what became of it",
+}
+
+_PLACED_WORDS = {
+    OrderState.SUBMITTING: "the intent was committed, and is sent at once",
+    OrderState.PENDING_SUBMIT: "the intent was committed; it waits for its turn in the broker's rate, or for another order to end",
+}
 
 _WORDS = {
     "PLACED": "the intent was committed",

@@ -198,7 +198,7 @@ async def test_the_whole_story_of_an_order_can_be_told(
         "PLACED", "ACCEPTED", "FILLED", "CANCEL_REQUESTED", "REPORTED", "LATE_FILL",
     ]  # fmt: skip
     assert {line.what for line in story.lines if "." in line.what} == {"order.place", "order.cancel"}
-    assert "asha asked for order.cancel: enough" in [line.text for line in story.lines]
+    assert "asha asked for its cancel: enough" in [line.text for line in story.lines]
     assert "BUY 10 NSE:RELIANCE-EQ LIMIT at 1400.00 (MIS) for asha: CANCELLED" in story.summary
     assert "answered after another" in story.summary
     assert [trade.quantity for trade in story.trades] == [4, 2]
