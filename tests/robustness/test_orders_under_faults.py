@@ -1,7 +1,8 @@
 """A day of strategies in minutes, at a broker that misbehaves at random, with engines that take over from each other: in the end
 nothing was sent twice, nothing is forgotten, and nothing closed more than was open. A sender that does as most do fails the same check.
 
-`CHAOS_SEED` names the run, `CHAOS_ROUNDS` makes it larger; it prints one line.
+`CHAOS_SEED` names the run; `CHAOS_STRATEGIES` times `CHAOS_ROUNDS` times three orders make it larger, `CHAOS_PACE` shorter; it prints
+one line. A thousand orders of twenty strategies: CHAOS_STRATEGIES=20 CHAOS_ROUNDS=17 CHAOS_PACE=4.
 """
 
 from __future__ import annotations
@@ -17,40 +18,39 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
+import asyncpg
 import pytest
 
-from engine_server.broker.angel_one import AngelOneBroker
+from engine_server.broker.angel_one import AngelOneBroker, Budgets
+from engine_server.broker.angel_one.rates import Rate, RateSettings
 from engine_server.broker.angel_one.sessions import PostgresSessionStore
 from engine_server.broker.fence import EgressFence
 from engine_server.broker.port import Accepted, Broker, OrderTicket, Outcome, Refused
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms.directory import Account
-from engine_server.oms.domain.resolution import ResolutionBounds
 from engine_server.oms.pacer import PacerSettings
-from tests.integration.oms.engine import ACCOUNT, FAST, Engine, add_account, add_strategy, running_engine
+from tests.integration.oms.engine import ACCOUNT, Engine, add_account, add_strategy, running_engine
 from tests.robustness.evidence import Evidence, Gatherer, Row
+from tests.robustness.patience import PATIENT
 from tests.support.angel_one import EgressForTests, broker_settings, credentials_of, running_egress
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
 from tests.unit.oms.orders import RELIANCE
+from tradewinds import failpoints
+from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.session import Database
 from tradewinds.errors import TradewindsError
+from tradewinds.failpoints import Failpoint
 
 SEED = int(os.environ.get("CHAOS_SEED", "7"))
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "3"))
-STRATEGIES = 5
+STRATEGIES = int(os.environ.get("CHAOS_STRATEGIES", "5"))
+PACE = int(os.environ.get("CHAOS_PACE", "1"))  # so many times the broker's rates, there and here
 CROSSING_BUY, CROSSING_SELL = Decimal("1490.00"), Decimal("1350.00")
 SEAL_KEY = b"s" * 32
-PATIENT = replace(
-    FAST,
-    pacer=PacerSettings(),
-    recovery=replace(
-        FAST.recovery,
-        sweep_seconds=2.0,
-        unknown_seconds=1.1,
-        bounds=ResolutionBounds(minimum_seconds=6.0, minimum_reads=4, tell_seconds=60.0),
-    ),
-)
+UNHURRIED = replace(PATIENT, pacer=PacerSettings(limit=9 * PACE))
+_RATE = Rate.parse(f"{9 * PACE}/s")
+RATES = RateSettings(place=_RATE, modify=_RATE, cancel=_RATE, order_messages=_RATE)
 # What strikes: (fault, what it is told). The book lags less than the bounds, as the real one does.
 PLACE_FAULTS = (
     "accept_then_reset",
@@ -66,6 +66,28 @@ OTHER_FAULTS = (
     ("book_lag", {"probability": 0.3, "delay_seconds": 1.5}),
     ("html_504", {"route": "getOrderBook", "probability": 0.15}),
 )
+# Edges of our own durable steps: broken as by a cut connection, or slow.
+EDGES = (
+    "oms.commit.before.PLACED",
+    "oms.commit.after.PLACED",
+    "oms.commit.after.SUBMITTED",
+    "oms.commit.before.ACCEPTED",
+    "oms.commit.after.ACCEPTED",
+    "oms.commit.before.FILLED",
+    "oms.commit.after.FILLED",
+    "oms.send.before.place",
+    "oms.send.after.place",
+)
+_CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+_UNKNOWN_SECONDS = """
+SELECT coalesce(max(extract(epoch FROM next_at - recorded_at)), 0)::float8 AS seconds FROM (
+    SELECT state, recorded_at, min(recorded_at) FILTER (WHERE state <> 'UNKNOWN') OVER (
+        PARTITION BY order_id ORDER BY sequence ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+    ) AS next_at FROM order_events WHERE order_id IS NOT NULL
+) told WHERE state = 'UNKNOWN'
+"""
 
 
 @dataclass(frozen=True)
@@ -114,7 +136,7 @@ def _overexits(evidence: Evidence) -> int:
 
 @pytest.fixture(scope="module")
 def sandbox(session_runner: asyncio.Runner) -> Iterator[SandboxProcess]:
-    process = SandboxProcess()
+    process = SandboxProcess(("--rate-limit-multiplier", str(PACE)))
     session_runner.run(process.__aenter__())
     yield process
     session_runner.run(process.__aexit__(None, None, None))
@@ -138,6 +160,7 @@ def make_broker(
             egress.url,
             epoch,
             PostgresSessionStore(database, SEAL_KEY, account.account_id),
+            budgets=Budgets(RATES),
         )
 
     return make
@@ -154,7 +177,29 @@ async def strike(sandbox: SandboxProcess, rng: random.Random) -> list[str]:
         if rng.random() < 0.6:
             chosen.append(name)
             await sandbox.fault(name, **fields)
-    return chosen
+    armed = [_drawn(edge, rng) for edge in EDGES if rng.random() < 0.6]
+    failpoints.arm(armed, seed=rng.randrange(1_000_000))
+    return [*chosen, *(f"{one.name}={one.act}" for one in armed)]
+
+
+def _drawn(edge: str, rng: random.Random) -> Failpoint:
+    if rng.random() < 0.7:
+        return Failpoint(edge, "error", probability=0.05)
+    return Failpoint(edge, "sleep", milliseconds=300, probability=0.1)
+
+
+async def cut(database_url: str, egress: EgressForTests, rng: random.Random) -> list[str]:
+    """In the middle of a round: every connection to the database, or the egress for a moment."""
+    await asyncio.sleep(rng.uniform(0.3, 1.5))
+    if rng.random() < 0.5:
+        connection = await asyncpg.connect(database_url)
+        await connection.execute(_CUT)
+        await connection.close()
+        return ["database_cut"]
+    await egress.stop()
+    await asyncio.sleep(rng.uniform(0.1, 0.5))
+    await egress.start()
+    return ["egress_cut"]
 
 
 async def trade(engine: Engine, config_id: str, rng: random.Random) -> None:
@@ -168,8 +213,8 @@ async def trade(engine: Engine, config_id: str, rng: random.Random) -> None:
             for _ in range(2)
         ]
         await asyncio.gather(*exits)
-    except TradewindsError:
-        pass  # the gate is closed for a moment, an engine stops: the next round
+    except (TradewindsError, *PASSING_FAULTS):
+        pass  # the gate is closed for a moment, a store is away, an engine stops: the next round
 
 
 async def all_known(engine: Engine) -> bool:
@@ -212,12 +257,16 @@ async def test_nothing_is_sent_twice_forgotten_or_closed_beyond_what_is_open(
             owner=owner,
             make_broker=make_broker,
             fence=EgressFence(egress.url, owner),
-            settings=PATIENT,
+            settings=UNHURRIED,
             wait=False,
         ) as engine:
             await eventually(partial(_is_open, engine), timeout=60, what="the gate opens")
             faults |= set(await strike(sandbox, rng))
-            await asyncio.gather(*(trade(engine, name, rng) for name in names))
+            *_, struck = await asyncio.gather(
+                *(trade(engine, name, rng) for name in names), cut(database_url, egress, rng)
+            )
+            faults |= set(struck or ())
+    failpoints.arm([])
     await sandbox.clear_faults()
     healed = time.monotonic()
     async with running_engine(
@@ -226,15 +275,16 @@ async def test_nothing_is_sent_twice_forgotten_or_closed_beyond_what_is_open(
         owner="engine-last",
         make_broker=make_broker,
         fence=EgressFence(egress.url, "engine-last"),
-        settings=PATIENT,
+        settings=UNHURRIED,
         wait=False,
     ) as engine:
         verdict = await verdict_of(engine, gatherer)
+        unknown = await engine.rows(_UNKNOWN_SECONDS)
         books = await engine.rows("SELECT coalesce(sum(net_quantity), 0) AS n FROM positions WHERE config_id = ''")
     sys.stdout.write(
         f"seed={SEED} faults={','.join(sorted(faults))} ops={verdict.ops} acked={verdict.acked} dup={verdict.dup} "
         f"lost={verdict.lost} zombie={verdict.zombie} overexit={verdict.overexit} "
-        f"recovery_ms={(time.monotonic() - healed) * 1000:.0f}\n"
+        f"unknown_max={unknown[0]['seconds']:.1f}s recovery_ms={(time.monotonic() - healed) * 1000:.0f}\n"
     )
     fills = (await gatherer.gather({})).fills
     assert books[0]["n"] == sum(_signed(fill) for fill in fills)

@@ -33,7 +33,7 @@ def test_a_failpoint_is_written_as_name_act_and_when(text: str, parsed: Failpoin
 
 @pytest.mark.parametrize("text", ["", "a", "a=burn", "a=sleep", "a=kill:5", "=kill", "a=kill@x"])
 def test_what_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="failpoint|invalid literal"):
+    with pytest.raises(ValueError, match=r"failpoint|invalid literal"):
         Failpoint.parse(text)
 
 
@@ -68,7 +68,7 @@ async def test_the_same_seed_strikes_at_the_same_times() -> None:
 
 def test_a_process_of_a_real_installation_refuses_to_start_with_any(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAILPOINTS", "oms.send.before.place=kill")
-    with pytest.raises(ConfigurationError, match="FAILPOINTS.*break itself on purpose; unset it"):
+    with pytest.raises(ConfigurationError, match=r"FAILPOINTS.*break itself on purpose; unset it"):
         load(FailpointSettings)
     monkeypatch.setenv("FAILPOINTS_ALLOWED", "true")
     assert [one.act for one in load(FailpointSettings).parsed()] == ["kill"]
