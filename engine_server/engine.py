@@ -30,6 +30,7 @@ from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.instruments.master_gate import MasterGate
 from engine_server.market.entry_gate import EntryGate
 from engine_server.market.feed_status import FeedStatusReader
+from engine_server.market.intraday import IntradayDay
 from engine_server.market.quote_watch import QuoteWatch
 from engine_server.market.quotes import QuoteService
 from engine_server.oms.account_lease import LeaseOwner
@@ -38,7 +39,7 @@ from engine_server.oms.domain.tags import tag_key
 from engine_server.oms.event_follower import EventFollower
 from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.kill_desk import KillDesk
-from engine_server.oms.order_management import OmsParts
+from engine_server.oms.parts import OmsParts
 from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.quotes import QuoteReader
@@ -50,6 +51,7 @@ from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import Listings
 from engine_server.outbox import OutboxRelay
 from engine_server.rpc.bar_desk import BarDesk
+from engine_server.rpc.broker_accounts import OwnersWord
 from engine_server.rpc.broker_logins import BrokerLogins
 from engine_server.rpc.calendar_desk import CalendarDesk
 from engine_server.rpc.market_data import MarketDataServicer
@@ -155,11 +157,12 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     calendar = TradingCalendar(CalendarStore(parts.database))
     await calendar.start()
     master = MasterGate(catalog, parts.market_clock, calendar.may_trade)
-    entries = EntryGate(calendar, master, parts.market_clock)
+    intraday = IntradayDay(calendar, parts.market_clock, parts.configuration.engine.mis_square_off_minutes)
+    entries = EntryGate(calendar, master, intraday, parts.market_clock)
     risk = parts.configuration.risk
     board, policy = StoredRiskBoard(parts.database), DecisionPolicy(risk.approvals, risk.cool_off_seconds)
     desk = _kill_desk(service, parts, policy)
-    registry = _registry(service, parts, event_log, catalog, quotes, entries, board, desk)
+    registry = _registry(service, parts, event_log, catalog, quotes, entries, intraday, board, desk)
     hours = CalendarHours(
         calendar, parts.market_clock, catalog, master.problem, parts.configuration.engine.broker_cut_off_minutes
     )
@@ -201,6 +204,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
             Cordons(parts.database),
             RiskParts(parts.database, queries, desk, policy, new_id, parts.market_clock),
             BrokerLogins(parts.database, registry, peers),
+            OwnersWord(registry, peers),
         ),
         server.server,
     )
@@ -243,6 +247,7 @@ def _registry(
     catalog: InstrumentCatalog,
     quotes: QuoteReader,
     entries: EntryGate,
+    intraday: IntradayDay,
     board: StoredRiskBoard,
     desk: KillDesk,
 ) -> AccountRegistry:
@@ -261,6 +266,7 @@ def _registry(
         desk=desk,
         instruments=catalog,
         quotes=quotes,
+        intraday=intraday,
     )
     owner = LeaseOwner(service.settings.instance_id, parts.configuration.engine.address(service.settings.host))
     make_broker = _broker_factory(parts.configuration, parts.database)

@@ -39,6 +39,14 @@ class EngineSettings(Settings):
         description="so long before continuous trading ends the broker squares intraday positions off by itself",
     )
 
+    mis_square_off_minutes: float = Field(
+        default=5.0,
+        ge=0,
+        le=360,
+        validation_alias="MIS_SQUARE_OFF_MINUTES",
+        description="so long before the broker squares intraday (MIS) positions off the engine does it itself",
+    )
+
     def address(self, host: str) -> str:
         """Where other engines reach this one; empty when its port is not known beforehand."""
         return self.advertised_address or (f"{host}:{self.grpc_port}" if self.grpc_port else "")

@@ -130,6 +130,7 @@ METHOD_ROLES: Final[dict[str, frozenset[str]]] = {
     f"{_V1}Operations/DrainRunner": frozenset({OPERATOR, ADMIN}),
     f"{_V1}Operations/UncordonRunner": frozenset({OPERATOR, ADMIN}),
     f"{_V1}Operations/ListBrokerAccounts": _READ,
+    f"{_V1}Operations/GetBrokerAccount": _READ,
     f"{_V1}Operations/LoginBrokerAccount": _OPERATE,
     f"{_V1}Operations/ListAuditEvents": _READ,
     f"{_V1}Operations/VerifyAuditLog": frozenset({OPERATOR, ADMIN}),

@@ -23,11 +23,13 @@ class FenceUnreachableError(UnavailableError):
 
 @dataclass(frozen=True)
 class FenceReport:
-    """What raising it came to: older tunnels that were cut, and how many bytes had left through them."""
+    """What raising it came to: older tunnels that were cut, and how many bytes had left through them. `source_address` is what the egress
+    last connected to the broker from, for this account; '' before the first time."""
 
     epoch: int
     closed_tunnels: int
     bytes_out: int
+    source_address: str = ""
 
 
 class EgressFence:

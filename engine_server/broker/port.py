@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from engine_server.broker.connection_report import ConnectionReport
 from tradewinds.errors import TradewindsError
 from tradewinds.instruments import Instrument
 
@@ -305,6 +306,10 @@ class Broker(Protocol):
 
     def order_stream(self) -> AsyncIterator[StreamEvent]:
         """Order reports as they come, for ever: reconnects by itself and says so. A hint; the books are the truth."""
+        ...
+
+    def connection(self) -> ConnectionReport:
+        """Session, order stream and rate budgets as they are now; asks nobody."""
         ...
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from engine_server.broker.connection_report import BudgetLeft, ConnectionReport
 from engine_server.broker.port import (
     Accepted,
     BrokerError,
@@ -34,6 +35,8 @@ from engine_server.broker.port import (
 
 Answer = Callable[[OrderTicket], Awaitable[Outcome]]
 
+_ENOUGH = Decimal(1_000_000_000)
+
 
 class ScriptedBroker:
     """Implements `Broker`. Without a script every order is accepted and rests."""
@@ -51,7 +54,7 @@ class ScriptedBroker:
         self.position_reports: list[PositionReport] = []
         self.trade_reports: list[TradeReport] = []
         self.holding_reports: list[HoldingReport] = []
-        self.funds_report = FundsReport(Decimal(1_000_000), Decimal(1_000_000), None, Decimal(0), None, None)
+        self.funds_report = FundsReport(_ENOUGH, _ENOUGH, None, Decimal(0), None, None)
         self.margin_report: MarginReport | None = None  # None: the value of the tickets
         self.charge_each = Decimal(0)
         # What comes next, one each; the default when empty.
@@ -139,7 +142,7 @@ class ScriptedBroker:
         return self.holding_reports
 
     async def funds(self) -> FundsReport:
-        """As scripted; ten lakh without a script."""
+        """As scripted; enough for anything without a script."""
         self._check_session()
         return self.funds_report
 
@@ -159,6 +162,10 @@ class ScriptedBroker:
         yield StreamConnected()
         while True:
             yield await self._stream.get()
+
+    def connection(self) -> ConnectionReport:
+        """A session as scripted, and one budget."""
+        return ConnectionReport(self._session_valid, budgets=[BudgetLeft("place", 1.0, 9, 9, 0.0)])
 
     async def close(self) -> None:
         """Nothing to release."""

@@ -68,6 +68,7 @@ class EgressProxy:
         self._tunnels: dict[asyncio.Task[None], _Tunnel] = {}
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sources: dict[str, str] = {}  # by account: what its last tunnel was connected from
 
     async def start(self, host: str, port: int) -> str:
         """Bind and serve; returns the address `host:port`. Raises `ConfigurationError` where the port is taken."""
@@ -140,6 +141,7 @@ class EgressProxy:
         try:
             upstream = await _connect(request.target)
             tunnel.ends.append(upstream[1])
+            self._sources[request.account] = _source(upstream[1])
             await self._carry(tunnel, (reader, writer), upstream)
         finally:
             del self._tunnels[task]
@@ -177,7 +179,9 @@ class EgressProxy:
         bytes_out = sum(tunnel.passed.out for tunnel in cut)
         if raised:
             log.info("fence.raised", account_id=request.account, fence=fence, cut=len(cut), bytes_out=bytes_out)
-        return HTTPStatus.OK, {**msgspec.to_builtins(fence), "closed_tunnels": len(cut), "bytes_out": bytes_out}
+        report = {"closed_tunnels": len(cut), "bytes_out": bytes_out}
+        source = self._sources.get(request.account, "")
+        return HTTPStatus.OK, {**msgspec.to_builtins(fence), **report, "source_address": source}
 
     async def _cut_below(self, account: str, epoch: int) -> list[_Tunnel]:
         """Every tunnel of another epoch, gone when this returns."""
@@ -247,6 +251,11 @@ async def _refuse(writer: StreamWriter, refusal: TunnelRefusedError) -> None:
         await writer.drain()
     except OSError as e:
         log.debug("client.gone", error=repr(e))
+
+
+def _source(writer: StreamWriter) -> str:
+    """Our own address of a connection."""
+    return str(writer.get_extra_info("sockname")[0])
 
 
 def _peer(writer: StreamWriter) -> str:

@@ -6,6 +6,7 @@ from engine_server.calendar.domain.entry import entry_refusal
 from engine_server.calendar.trading_calendar import TradingCalendar
 from engine_server.instruments import master_gate
 from engine_server.instruments.master_gate import MasterGate
+from engine_server.market.intraday import IntradayDay
 from engine_server.oms.domain.commands import Denial, OrderRequest
 from tradewinds.clock import MarketClock
 from tradewinds.instruments import Instrument
@@ -14,8 +15,11 @@ from tradewinds.instruments import Instrument
 class EntryGate:
     """What order management asks before an entry (`oms.ports.Market`)."""
 
-    def __init__(self, calendar: TradingCalendar, master: MasterGate, market_clock: MarketClock) -> None:
+    def __init__(
+        self, calendar: TradingCalendar, master: MasterGate, intraday: IntradayDay, market_clock: MarketClock
+    ) -> None:
         self._calendar = calendar
+        self._intraday = intraday
         self._master = master
         self._market_clock = market_clock
 
@@ -30,4 +34,6 @@ class EntryGate:
             product=request.product,
             market_time=self._market_clock.now(),
         )
-        return Denial(refusal.reason, refusal.message) if refusal is not None else None
+        if refusal is not None:
+            return Denial(refusal.reason, refusal.message)
+        return self._intraday.no_entry(instrument, request.product)

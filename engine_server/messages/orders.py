@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from engine_server.oms.domain.holds import Hold
@@ -170,6 +171,11 @@ def order_type_name(order_type: common_pb2.OrderType) -> str:
 def product_name(product: common_pb2.Product) -> str:
     """MIS, NRML or CNC; MIS when it is not said."""
     return "MIS" if product == common_pb2.PRODUCT_UNSPECIFIED else _name("product", product, PRODUCTS)
+
+
+def optional_moment(request: Message, field: str) -> datetime | None:
+    """A Timestamp field that may be absent."""
+    return getattr(request, field).ToDatetime(tzinfo=UTC) if request.HasField(field) else None
 
 
 def optional_rupees(text: str, field: str) -> Decimal | None:

@@ -10,10 +10,13 @@ from decimal import Decimal
 from engine_server.broker.port import OrderChange, OrderTicket
 from engine_server.oms.domain.books import Book, BookKey
 from engine_server.oms.domain.holds import Hold, HoldKey
+from engine_server.oms.domain.resending import is_unsent_exit
 from engine_server.oms.domain.resolution import Unresolved
 from engine_server.oms.domain.risk.activity import Activity, intent_of
+from engine_server.oms.domain.risk.margin_figures import MarginFigures
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.records import ZERO, GuardRecord, OrderRecord, TradeRecord
+from engine_server.oms.vitals import Vitals
 
 # The broker's book is of the current day; an older terminal order can no longer be reported.
 KEEP_ENDED = timedelta(days=1)
@@ -77,10 +80,13 @@ class AccountState:
     # Admitted and waiting for the pacer, oldest first: what will be sent.
     pending: dict[str, Waiting] = field(default_factory=dict)
     unresolved: dict[str, Unresolved] = field(default_factory=dict)
+    unsent_exits: set[str] = field(default_factory=set)  # they may go again
     stages: dict[str, Stages] = field(default_factory=dict)
     cancels: dict[str, CancelWish] = field(default_factory=dict)
     changes: dict[str, ChangeWish] = field(default_factory=dict)
     activity: Activity = field(default_factory=Activity)
+    margins: MarginFigures = field(default_factory=MarginFigures)
+    vitals: Vitals = field(default_factory=Vitals)
     _by_tag: dict[str, str] = field(default_factory=dict)
     _by_broker_id: dict[str, str] = field(default_factory=dict)
     _by_request_key: dict[str, str] = field(default_factory=dict)
@@ -95,6 +101,8 @@ class AccountState:
         if order.state is not OrderState.UNKNOWN:
             self.unresolved.pop(order.order_id, None)
         if order.state.is_terminal:
+            self.margins.changed()
+            self._note_unsent(order)
             self.stages.pop(order.order_id, None)
             self.working.pop(order.order_id, None)
             self.changes.pop(order.order_id, None)
@@ -105,9 +113,16 @@ class AccountState:
         else:
             self.working[order.order_id] = order
 
+    def _note_unsent(self, order: OrderRecord) -> None:
+        if is_unsent_exit(order):
+            self.unsent_exits.add(order.order_id)
+        else:
+            self.unsent_exits.discard(order.order_id)
+
     def put_trade(self, trade: TradeRecord) -> None:
         """Remember what is booked of an order."""
         self.trade_count += 1
+        self.margins.changed()
         self.booked_values[trade.order_id] = self.booked_value(trade.order_id) + trade.price * trade.quantity
         self.activity.count_trade(trade.config_id)
 
@@ -128,6 +143,7 @@ class AccountState:
 
     def _forget(self, order: OrderRecord) -> None:
         del self.orders[order.order_id]
+        self.unsent_exits.discard(order.order_id)
         self.booked_values.pop(order.order_id, None)
         self.cancels.pop(order.order_id, None)
         self._by_tag.pop(order.tag, None)

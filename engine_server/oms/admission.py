@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import partial
 
 from engine_server.broker.port import OrderTicket
 from engine_server.oms.cancelling import clear_away
@@ -11,7 +14,9 @@ from engine_server.oms.domain import exits
 from engine_server.oms.domain.commands import Denial, PlaceOrder
 from engine_server.oms.domain.exits import OpenLine
 from engine_server.oms.domain.holds import denial_of_entry
+from engine_server.oms.domain.resending import id_of_next, key_of_next
 from engine_server.oms.domain.risk.activity import intent_of
+from engine_server.oms.domain.risk.repetition import RUNAWAY
 from engine_server.oms.domain.risk.rules import first_denial
 from engine_server.oms.domain.slicing import denial_of_slices, slices
 from engine_server.oms.domain.states import OrderState
@@ -22,6 +27,7 @@ from engine_server.oms.records import OrderRecord
 from engine_server.oms.risk_view import RiskBoard, view_of
 from tradewinds.errors import RequestIdReusedError
 from tradewinds.ids import IdFactory
+from tradewinds.instruments import Instrument
 
 # At 9 a second this many take most of a minute; a market has moved on by then.
 MAXIMUM_PENDING = 500
@@ -35,6 +41,7 @@ class Admission:
     dispatcher: Dispatcher
     new_id: IdFactory
     board: RiskBoard
+    ran_away: Callable[[str, Denial], None] = lambda _config_id, _denial: None
 
     def place(self, command: PlaceOrder, draft: Draft) -> OrderRecord:
         """The order as it is after this draft; the same request returns the same order.
@@ -48,6 +55,8 @@ class Admission:
         order = replace(self._intent(draft, command), is_exit=exits.is_exit(command, line))
         denial = self._denial(draft, command, line if order.is_exit else None)
         if denial is not None:
+            if denial.reason == RUNAWAY and order.config_id is not None:
+                draft.then(partial(self.ran_away, order.config_id, denial))
             denied = replace(order, state=OrderState.DENIED, reason=denial.reason, message=denial.message)
             return draft.admit(denied, EventKind.DENIED, _audit(denied, command, "order.deny"))
         after = [other.order_id for other in self._in_its_way(draft, order)]
@@ -57,6 +66,43 @@ class Admission:
         for other in others:
             self._admit(draft, command, other, after)
         return admitted
+
+    def again(
+        self, draft: Draft, order: OrderRecord, instrument: Instrument, price: Decimal, quantity: int, number: int
+    ) -> OrderRecord:
+        """A new attempt, of this number, at the intent of an exit that never reached the broker."""
+        attempt = replace(
+            order,
+            order_id=self.new_id("ord"),
+            request_id=id_of_next(order),
+            request_key=key_of_next(order),
+            quantity=quantity,
+            price=price,
+            state=OrderState.PENDING_SUBMIT,
+            reason="",
+            message=f"attempt {number}: {order.order_id} never reached the broker",
+            attempt=number,
+            tag=self.tags.of(order.intent_id, attempt_mark(number)),
+            created_at=draft.now,
+            updated_at=draft.now,
+            submitted_at=None,
+            unique_order_id=None,
+            admitted_us=None,
+            released_us=None,
+            answered_us=None,
+        )
+        after = [other.order_id for other in self._in_its_way(draft, attempt)]
+        ticket = ticket_of(attempt, instrument, price)
+        attempt = self.dispatcher.admit(draft, attempt, ticket, draft.monotonic, after)
+        what = {
+            "intent_id": order.intent_id,
+            "attempt": number,
+            "quantity": quantity,
+            "price": price,
+            "tag": attempt.tag,
+        }
+        audit = AuditRow("oms", "order.send_again", attempt.order_id, f"{order.order_id}: {order.reason}", what)
+        return draft.admit(attempt, EventKind.PLACED, audit)
 
     def _attempts(self, order: OrderRecord, command: PlaceOrder) -> list[OrderRecord]:
         """The order, in as many attempts as the exchange's freeze quantity makes of it. The first has the caller's request id."""
@@ -146,7 +192,7 @@ def repeated(command: PlaceOrder, first: OrderRecord) -> OrderRecord:
 def _open_line(draft: Draft, command: PlaceOrder) -> OpenLine:
     request = command.request
     key, side = command.instrument.key, request.side
-    guards = {guard.order_id for guard in draft.living_guards() if guard.order_id is not None}
+    guards = {order.order_id for order in draft.working() if order.origin == "GUARD"}
     return draft.open_line(request.config_id, key, request.product, side, without=guards)
 
 
@@ -154,9 +200,14 @@ def _ticket(order: OrderRecord, command: PlaceOrder) -> OrderTicket:
     price = command.price
     if price is None:
         raise AssertionError("an order without a price is denied")
+    return ticket_of(order, command.instrument, price)
+
+
+def ticket_of(order: OrderRecord, instrument: Instrument, price: Decimal) -> OrderTicket:
+    """What is sent of an order."""
     return OrderTicket(
         tag=order.tag,
-        instrument=command.instrument,
+        instrument=instrument,
         side=order.side,
         quantity=order.quantity,
         order_type="SL" if order.order_type == "SL" else "LIMIT",
@@ -176,5 +227,7 @@ def _audit(order: OrderRecord, command: PlaceOrder, action: str) -> AuditRow:
         "price": order.price,
         "trigger_price": order.trigger_price,
         "state": order.state,
+        "tag": order.tag,
     }
-    return AuditRow(command.request.actor, action, order.order_id, order.message, after)
+    why = order.message or command.request.reason
+    return AuditRow(command.request.actor, action, order.order_id, why, after, source=command.request.source)

@@ -91,5 +91,8 @@ def _wish(state: AccountState, order_id: str) -> None:
 
 
 def _audit(order: OrderRecord, command: CancelOrder) -> AuditRow:
-    after = {"state": order.state, "filled_quantity": order.filled_quantity}
-    return AuditRow(command.actor, "order.cancel", order.order_id, command.reason, after)
+    before = {"state": order.state, "filled_quantity": order.filled_quantity}
+    after = {"cancel_requested": True, "tag": order.tag, "broker_order_id": order.broker_order_id}
+    return AuditRow(
+        command.actor, "order.cancel", order.order_id, command.reason, after, source=command.source, before=before
+    )

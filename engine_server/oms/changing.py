@@ -25,6 +25,7 @@ class ChangeRequest:
     trigger_price: Decimal | None = None
     config_id: str | None = None
     epoch: int | None = None
+    source: str = "oms"
 
 
 def changed_request(order: OrderRecord, change: ChangeRequest, instrument: Instrument) -> OrderRequest:
@@ -68,6 +69,7 @@ def changed_command(
         trigger_price=change.trigger_price,
         config_id=change.config_id,
         epoch=change.epoch,
+        source=change.source,
     )
 
 

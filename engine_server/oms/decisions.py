@@ -42,7 +42,7 @@ class AccountDecisions:
         account = await self._registry.accounts.of_caller(caller, account_id)
         management = await self._registry.management_of(account.account_id)
         return await management.decide(
-            partial(release_hold, account.account_id, kind, subject_id, caller.subject, reason)
+            partial(release_hold, account.account_id, kind, subject_id, caller.subject, reason, caller.source)
         )
 
     async def attribute(self, caller: Caller, order_id: str, config_id: str, reason: str) -> OrderRecord:
@@ -52,7 +52,7 @@ class AccountDecisions:
         trades = await self._queries.trades(OrderFilter(order_id=order_id), Page(_TRADES_OF_ONE_ORDER))
         management = await self._registry.management_of(order.account_id)
         return await management.decide(
-            partial(attribute, order_id, config_id, caller.subject, reason, list(reversed(trades)))
+            partial(attribute, order_id, config_id, caller.subject, reason, caller.source, list(reversed(trades)))
         )
 
     async def adjust(self, command: Adjustment, caller: Caller) -> OrderRecord:

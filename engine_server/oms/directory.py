@@ -56,6 +56,7 @@ class Caller:
     subject: str
     sees_everything: bool = False
     is_runner: bool = False
+    source: str = "oms"  # from where, for the audit
 
 
 class AccountDirectory:

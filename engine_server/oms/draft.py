@@ -45,6 +45,7 @@ class AuditRow:
     after: dict[str, Any]
     subject_type: str = "order"
     source: str = "oms"
+    before: dict[str, Any] | None = None
 
 
 class Draft:
@@ -226,6 +227,7 @@ class Draft:
         """It is committed: bring the state up to it."""
         for intent in self.intents:
             self.state.activity.count(intent)
+            self.state.margins.commit(intent)
         for trade in self.trades:
             self.state.put_trade(trade)
         for order in self.orders.values():

@@ -24,10 +24,11 @@ ORDER_TYPES = ("LIMIT", "SL", "MARKET")
 
 @dataclass(frozen=True)
 class Adoption:
-    """Whose the account is, and how an instrument is found by the broker's exchange and token."""
+    """Whose the account is, how an instrument is found by the broker's exchange and token, and which tags are ours."""
 
     user_id: str
     by_token: Callable[[str, str], Instrument | None]
+    is_ours: Callable[[str], bool] = lambda _tag: False
 
     def instrument_key(self, exchange: str, token: str) -> str:
         """Ours; a made-up one where today's scrip master does not have it."""
@@ -74,7 +75,28 @@ def adopt(draft: Draft, report: OrderReport, adoption: Adoption) -> OrderRecord 
         intent_id=external_order_id(account_id, broker_id),
     )
     log.info("appeared", order_id=order.order_id, instrument=order.instrument, side=order.side, quantity=order.quantity)
-    return draft.admit(order, EventKind.APPEARED)
+    adopted = draft.admit(order, EventKind.APPEARED)
+    if adoption.is_ours(report.tag):
+        _not_entered(draft, adopted, report.tag)
+    return adopted
+
+
+def _not_entered(draft: Draft, order: OrderRecord, tag: str) -> None:
+    """C11: more was sent than was entered. Nobody knows what else was: the whole account takes no entries until a person has looked."""
+    log.error("not_entered", order_id=order.order_id, tag=tag)
+    message = (
+        f"the broker has {order.side} {order.quantity} {order.instrument} under our tag {tag}, and no order of it was entered here: was "
+        "the database restored from a backup, or does another installation use this key?"
+    )
+    hold = Hold(
+        account_id=order.account_id,
+        instrument="",
+        kind=HoldKind.NOT_ENTERED,
+        subject_id=order.order_id,
+        message=message,
+        held_at=draft.now,
+    )
+    draft.hold(hold)
 
 
 def attributed(draft: Draft, order: OrderRecord, growing_by: int) -> OrderRecord:

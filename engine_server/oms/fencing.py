@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Protocol
 
 from engine_server.broker.fence import FenceReport, FenceUnreachableError
 from engine_server.egress.fences import BREAK_GLASS, FenceAheadError
 from engine_server.oms.account_lease import AccountLease, LeaseLostError
+from tradewinds.clock import Clock
 from tradewinds.telemetry import get_logger
 
 log = get_logger("oms.fence")
@@ -28,9 +30,12 @@ class Fence(Protocol):
 class AccountFence:
     """Ties an account's lease to the fence: the epoch of both is one."""
 
-    def __init__(self, fence: Fence, lease: AccountLease) -> None:
+    def __init__(self, fence: Fence, lease: AccountLease, clock: Clock) -> None:
         self._fence = fence
         self._lease = lease
+        self._clock = clock
+        self.report: FenceReport | None = None  # what the egress last confirmed, and when
+        self.confirmed_at: datetime | None = None
 
     async def establish(self) -> None:
         """Raise the fence to the lease's epoch. Where the fence is ahead (the database was restored from a backup), the lease
@@ -39,7 +44,7 @@ class AccountFence:
         """
         for _ in range(_ATTEMPTS):
             try:
-                report = await self._fence.raise_to(self._lease.account_id, self._lease.epoch)
+                report = await self._raise()
             except FenceAheadError as e:
                 if e.fence.owner == BREAK_GLASS:
                     raise FenceUnreachableError(
@@ -59,6 +64,11 @@ class AccountFence:
                 return
         raise LeaseLostError(f"somebody else raises the fence of {self._lease.account_id} at the same time")
 
+    async def _raise(self) -> FenceReport:
+        self.report = await self._fence.raise_to(self._lease.account_id, self._lease.epoch)
+        self.confirmed_at = self._clock.now()
+        return self.report
+
     async def hold(self, on_lost: Callable[[str], Awaitable[None]], on_back: Callable[[], None]) -> None:
         """Say it again every two seconds, for ever, while the lease is held: an egress that lost its state starts closed, and one
         that is away is told (`on_lost`, once) before an order finds it out. Raises `LeaseLostError` when the fence is ahead.
@@ -69,7 +79,7 @@ class AccountFence:
             if not self._lease.is_held:
                 continue
             try:
-                await self._fence.raise_to(self._lease.account_id, self._lease.epoch)
+                await self._raise()
             except FenceAheadError as e:
                 raise LeaseLostError(
                     f"the fence of {self._lease.account_id} stands at {e.fence.epoch}, raised by {e.fence.owner}; "

@@ -30,6 +30,7 @@ class GuardRequest:
     account_id: str = ""
     config_id: str | None = None
     epoch: int | None = None
+    source: str = "oms"
 
 
 class GuardDesk:
@@ -57,6 +58,7 @@ class GuardDesk:
             reason=request.reason,
             config_id=request.config_id,
             epoch=request.epoch,
+            source=request.source,
         )
         return await (await self._registry.management_of(account.account_id)).guard(command)
 
@@ -73,7 +75,9 @@ class GuardDesk:
         if guard is None or not mine:
             raise NotFoundError(f"guard {guard_id!r} does not exist")
         management = await self._registry.management_of(guard.account_id)
-        return await management.decide(partial(cancel, guard_id, config_id, actor, reason), config_id, epoch)
+        return await management.decide(
+            partial(cancel, guard_id, config_id, actor, reason, caller.source), config_id, epoch
+        )
 
     async def _account(self, request: GuardRequest, caller: Caller) -> Account:
         if request.config_id is None:

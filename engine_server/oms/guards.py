@@ -14,6 +14,7 @@ from engine_server.oms.admission import Admission
 from engine_server.oms.cancelling import clear_away
 from engine_server.oms.domain.books import BookKey
 from engine_server.oms.domain.commands import CreateGuard
+from engine_server.oms.domain.guard_slices import SliceSteps, first_part, next_slices
 from engine_server.oms.domain.guarding import MAXIMUM_ATTEMPTS, Change, Place, Situation, Withdraw, next_step
 from engine_server.oms.domain.protection import Quote
 from engine_server.oms.domain.states import OrderState
@@ -50,7 +51,19 @@ def create(command: CreateGuard, new_id: IdFactory, draft: Draft) -> GuardRecord
         "trail": command.trail,
     }
     subject = found.guard_id if found is not None else new_id("grd")
-    draft.audit.append(AuditRow(command.actor, "guard.set", subject, command.reason, levels, subject_type="guard"))
+    before = {name: getattr(found, name) for name in levels} if found is not None else None
+    draft.audit.append(
+        AuditRow(
+            command.actor,
+            "guard.set",
+            subject,
+            command.reason,
+            levels,
+            subject_type="guard",
+            source=command.source,
+            before=before,
+        )
+    )
     if found is not None:
         return draft.put_guard(replace(found, **levels, attempts=0, message="moved by its owner"))
     body = hashlib.sha256(msgspec.json.encode([command.instrument.key, command.product, *map(str, levels.values())]))
@@ -73,14 +86,16 @@ def create(command: CreateGuard, new_id: IdFactory, draft: Draft) -> GuardRecord
     )
 
 
-def cancel(guard_id: str, config_id: str | None, actor: str, reason: str, draft: Draft) -> GuardRecord:
+def cancel(guard_id: str, config_id: str | None, actor: str, reason: str, source: str, draft: Draft) -> GuardRecord:
     """Guard it no more: its exit at the broker is cancelled. Raises `NotFoundError`."""
     guard = draft.guard(guard_id)
     if guard is None or (config_id is not None and guard.config_id != config_id):
         raise NotFoundError(f"guard {guard_id!r} does not exist, or has ended")
-    draft.audit.append(AuditRow(actor, "guard.cancel", guard_id, reason, {"state": guard.state}, subject_type="guard"))
-    order = draft.order(guard.order_id)
-    if order is not None and not order.state.is_terminal:
+    before, after = {"state": guard.state}, {"state": "CANCELLED"}
+    draft.audit.append(
+        AuditRow(actor, "guard.cancel", guard_id, reason, after, subject_type="guard", source=source, before=before)
+    )
+    for order in orders_of(draft, guard):
         clear_away(draft, order)
     return draft.put_guard(replace(guard, state="CANCELLED", message=f"{actor}: {reason}" if reason else f"by {actor}"))
 
@@ -94,13 +109,16 @@ def keep(admission: Admission, market: MarketView, draft: Draft) -> None:
 
 
 def _step(admission: Admission, draft: Draft, guard: GuardRecord, instrument: Instrument, quote: Quote | None) -> None:
-    order = draft.order(guard.order_id)
-    own = {guard.order_id} if guard.order_id is not None else set()
+    guard, order, slices = _its_orders(draft, guard)
+    own = {one.order_id for one in slices} | ({order.order_id} if order is not None else set())
     line = draft.open_line(guard.config_id, guard.instrument, guard.product, guard.side, without=own)
+    total = line.closable(guard.side)
+    part = first_part(total, order, instrument)
     waited = (draft.now - guard.updated_at).total_seconds()
-    step = next_step(Situation(guard, instrument, line.closable(guard.side), order, quote, waited))
+    step = next_step(Situation(guard, instrument, part, order, quote, waited))
     if isinstance(step.action, Place):
-        _place(admission, draft, step.guard, instrument, step.action)
+        placed = _place(admission, draft, step.guard, instrument, step.action)
+        draft.put_guard(replace(step.guard, order_id=placed.order_id))
     elif isinstance(step.action, Change) and order is not None:
         wish_change(draft, order, _change(order, instrument, step.action))
     elif isinstance(step.action, Withdraw) and order is not None:
@@ -109,11 +127,42 @@ def _step(admission: Admission, draft: Draft, guard: GuardRecord, instrument: In
         draft.put_guard(step.guard)
     if (hit := _hit(guard, step.guard, order)) is not None:
         draft.tell(hit)
+    if slices or total > part:
+        rest = next_slices(slices, total - part, step.action, order, instrument)
+        _do(admission, draft, step.guard, instrument, rest)
     if step.guard.attempts >= MAXIMUM_ATTEMPTS > guard.attempts:
         draft.tell(_failed(step.guard, draft))
 
 
-def _place(admission: Admission, draft: Draft, guard: GuardRecord, instrument: Instrument, action: Place) -> None:
+def _its_orders(draft: Draft, guard: GuardRecord) -> tuple[GuardRecord, OrderRecord | None, list[OrderRecord]]:
+    """The exit that leads, and those of what is above the freeze quantity, which follow it. Where the first has ended, the next leads."""
+    order = draft.order(guard.order_id)
+    slices = [one for one in orders_of(draft, guard) if one.order_id != guard.order_id]
+    if slices and (order is None or order.state.is_terminal):
+        order, *slices = slices
+        guard = draft.put_guard(replace(guard, order_id=order.order_id))
+    return guard, order, slices
+
+
+def orders_of(draft: Draft, guard: GuardRecord) -> list[OrderRecord]:
+    """What it keeps at the broker now, oldest first."""
+    prefix = f"guard:{guard.guard_id}/"
+    found = [one for one in draft.working() if one.origin == "GUARD" and one.request_key.startswith(prefix)]
+    return sorted(found, key=lambda one: (one.created_at, one.order_id))
+
+
+def _do(admission: Admission, draft: Draft, guard: GuardRecord, instrument: Instrument, rest: SliceSteps) -> None:
+    for order in rest.withdraw:
+        clear_away(draft, order)
+    for order, change in rest.change:
+        wish_change(draft, order, _change(order, instrument, change))
+    for action in rest.place:
+        _place(admission, draft, guard, instrument, action)
+
+
+def _place(
+    admission: Admission, draft: Draft, guard: GuardRecord, instrument: Instrument, action: Place
+) -> OrderRecord:
     number = draft.state.sequence + len(draft.events) + 1  # of the account's log: never twice
     order_id = admission.new_id("ord")
     order = OrderRecord(
@@ -150,8 +199,7 @@ def _place(admission: Admission, draft: Draft, guard: GuardRecord, instrument: I
         action.price,
         action.trigger_price,
     )
-    sent = draft.admit(admission.dispatcher.admit(draft, order, ticket), EventKind.PLACED)
-    draft.put_guard(replace(guard, order_id=sent.order_id))
+    return draft.admit(admission.dispatcher.admit(draft, order, ticket), EventKind.PLACED)
 
 
 def _change(order: OrderRecord, instrument: Instrument, action: Change) -> OrderChange:

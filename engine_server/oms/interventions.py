@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from engine_server.oms.bookings import Booking, book
 from engine_server.oms.domain.books import BookKey
@@ -28,8 +29,18 @@ def resolve(command: Resolution, draft: Draft) -> OrderRecord:
             f"order {order.order_id} is {order.state}: its fate is known; only UNKNOWN orders are resolved by hand",
             reason="ORDER_NOT_UNKNOWN",
         )
-    after = {"placed_as": command.broker_order_id or None, "state_before": order.state}
-    draft.audit.append(AuditRow(command.actor, "order.resolve", order.order_id, command.reason, after))
+    after = {"placed_as": command.broker_order_id or None, "tag": order.tag}
+    draft.audit.append(
+        AuditRow(
+            command.actor,
+            "order.resolve",
+            order.order_id,
+            command.reason,
+            after,
+            source=command.source,
+            before={"state": order.state, "message": order.message},
+        )
+    )
     if not command.broker_order_id:
         return draft.update(
             order,
@@ -41,19 +52,30 @@ def resolve(command: Resolution, draft: Draft) -> OrderRecord:
     return _placed(order, command, draft)
 
 
-def release_hold(account_id: str, kind: str, subject_id: str, actor: str, reason: str, draft: Draft) -> Hold:
+def release_hold(
+    account_id: str, kind: str, subject_id: str, actor: str, reason: str, source: str, draft: Draft
+) -> Hold:
     """Let entries go again. Raises `NotFoundError`."""
     found = next((h for h in draft.every_hold() if (h.kind, h.subject_id) == (kind, subject_id)), None)
     if found is None:
         raise NotFoundError(f"account {account_id} has no hold {kind} for {subject_id!r}; see `tradewinds holds list`")
     before = {"instrument": found.instrument, "kind": found.kind, "message": found.message}
-    draft.audit.append(AuditRow(actor, "hold.release", subject_id, reason, before, subject_type="hold"))
+    after = {"released": True}
+    draft.audit.append(
+        AuditRow(actor, "hold.release", subject_id, reason, after, subject_type="hold", source=source, before=before)
+    )
     draft.let_go(found, f"{actor}: {reason}")
     return found
 
 
 def attribute(
-    order_id: str, config_id: str, actor: str, reason: str, trades: Sequence[TradeRecord], draft: Draft
+    order_id: str,
+    config_id: str,
+    actor: str,
+    reason: str,
+    source: str,
+    trades: Sequence[TradeRecord],
+    draft: Draft,
 ) -> OrderRecord:
     """What an order that no strategy placed has filled, and will, belongs to a strategy's book. Raises `NotFoundError`, and
     `PreconditionError` (ALREADY_ATTRIBUTED, NOTHING_FILLED)."""
@@ -68,8 +90,9 @@ def attribute(
         raise PreconditionError(
             f"order {order_id} has filled nothing: there is nothing to attribute", reason="NOTHING_FILLED"
         )
-    after = {"config_id": config_id, "filled_quantity": order.filled_quantity}
-    draft.audit.append(AuditRow(actor, "position.attribute", order_id, reason, after))
+    after = {"config_id": config_id, "filled_quantity": order.filled_quantity, "tag": order.tag}
+    before = {"config_id": None}
+    draft.audit.append(AuditRow(actor, "position.attribute", order_id, reason, after, source=source, before=before))
     order = replace(order, config_id=config_id, updated_at=draft.now)
     for trade in trades:
         order = draft.attribute(order, trade)
@@ -83,7 +106,16 @@ def adjust(command: Adjustment, draft: Draft) -> OrderRecord:
     """Book what the broker has and we do not (or the reverse), once for each request."""
     after = {"side": command.side, "quantity": command.quantity, "price": command.price, "config_id": command.config_id}
     subject = f"{command.account_id}/{command.instrument}/{command.product}"
-    audit = AuditRow(command.actor, "position.adjust", subject, command.reason, after, subject_type="position")
+    audit = AuditRow(
+        command.actor,
+        "position.adjust",
+        subject,
+        command.reason,
+        after,
+        subject_type="position",
+        source=command.source,
+        before=_line_of(command, draft),
+    )
     booking = Booking(
         key=f"adjust-{command.request_id}",
         user_id=command.user_id,
@@ -107,7 +139,16 @@ def convert(command: Adjustment, to_product: str, draft: Draft) -> list[OrderRec
     closing = "SELL" if command.side == "BUY" else "BUY"
     subject = f"{command.account_id}/{command.instrument}/{command.product}"
     after = {"to_product": to_product, "quantity": command.quantity, "price": price}
-    audit = AuditRow(command.actor, "position.convert", subject, command.reason, after, subject_type="position")
+    audit = AuditRow(
+        command.actor,
+        "position.convert",
+        subject,
+        command.reason,
+        after,
+        subject_type="position",
+        source=command.source,
+        before=_line_of(command, draft),
+    )
     message = f"{command.quantity} converted from {command.product} to {to_product}: {command.reason}"
     legs = (
         (f"from-{command.request_id}", command.product, closing),
@@ -132,6 +173,12 @@ def convert(command: Adjustment, to_product: str, draft: Draft) -> list[OrderRec
         )
         for key, product, side in legs
     ]
+
+
+def _line_of(command: Adjustment, draft: Draft) -> dict[str, Any]:
+    """The line as it was, for the audit."""
+    line = draft.book(BookKey(command.config_id, command.instrument, command.product)).position
+    return {"net_quantity": line.net_quantity, "average_price": line.average_price, "product": command.product}
 
 
 def _placed(order: OrderRecord, command: Resolution, draft: Draft) -> OrderRecord:

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
 
 from engine_server.broker.port import Broker, BrokerError, OrderReport, ReportStatus
 from engine_server.oms.account_lease import AccountLease
 from engine_server.oms.account_state import AccountState
 from engine_server.oms.cancelling import request_cancel
-from engine_server.oms.domain.commands import CancelOrder, OrderRequest, PlaceOrder
+from engine_server.oms.closing import Closer, Unwinder
+from engine_server.oms.domain.commands import CancelOrder
 from engine_server.oms.domain.kill_switch import KillAction, KillSwitch
-from engine_server.oms.domain.protection import NoFreshQuoteError, protection_price
 from engine_server.oms.domain.states import OrderState
-from engine_server.oms.domain.unwinding import EXTERNAL, Closing, Step, exit_prefix, foreign_lines, next_step
+from engine_server.oms.domain.unwinding import EXTERNAL, Step, foreign_lines, next_step, selection_of
 from engine_server.oms.draft import Draft
 from engine_server.oms.kill_progress import KillProgressStore, Progress
-from engine_server.oms.ports import Instruments, Quotes
-from engine_server.oms.records import OrderRecord
+from engine_server.oms.ports import Instruments
 from engine_server.oms.risk_board import StoredRiskBoard
 from engine_server.oms.writer import Writer
 from tradewinds.clock import Clock
 from tradewinds.database.faults import PASSING_FAULTS
-from tradewinds.errors import NotFoundError, PreconditionError, TradewindsError, UnavailableError
-from tradewinds.ids import IdFactory
-from tradewinds.instruments import UnknownInstrumentError
+from tradewinds.errors import UnavailableError
 from tradewinds.telemetry import get_logger
 
 log = get_logger("oms.kill")
@@ -34,14 +29,6 @@ log = get_logger("oms.kill")
 _PASSING: tuple[type[Exception], ...] = (UnavailableError, *PASSING_FAULTS)
 _LOOK_SECONDS = 0.25
 _PROOF_SECONDS = 2.0  # the broker serves one read of its order book a second
-
-
-class Placing(Protocol):
-    """Where exits go: the account's own admission."""
-
-    async def __call__(self, command: PlaceOrder) -> OrderRecord:
-        """The committed order."""
-        ...
 
 
 class KillResponse:
@@ -55,12 +42,9 @@ class KillResponse:
         broker: Broker,
         lease: AccountLease,
         store: KillProgressStore,
-        place: Placing,
-        user_id: str,
+        closer: Closer,
         instruments: Instruments,
-        quotes: Quotes,
         clock: Clock,
-        new_id: IdFactory,
     ) -> None:
         self._board = board
         self._state = state
@@ -68,12 +52,9 @@ class KillResponse:
         self._broker = broker
         self._lease = lease
         self._store = store
-        self._place = place
-        self._user_id = user_id
+        self._closer = closer
         self._instruments = instruments
-        self._quotes = quotes
         self._clock = clock
-        self._new_id = new_id
         self._acknowledged: set[str] = set()
         self._written: dict[str, Progress] = {}
         self._proof_at: dict[str, float] = {}
@@ -124,61 +105,13 @@ class KillResponse:
             return Progress(is_proven=True)
         positions = [book.position for book in self._state.books.values()]
         foreign = foreign_lines(self._state.orders.values())
-        step = next_step(kill, self._state.working.values(), positions, foreign, self._clock.now())
-        problem = await self._taken(kill, step)
+        what = selection_of(kill)
+        step = next_step(what, self._state.working.values(), positions, foreign, self._clock.now())
+        problem = await self._closer.take(step, Unwinder(_actor(kill), kill.reason, what.prefix))
         is_proven = False
         if not problem and (step.is_finished if kill.action is KillAction.SQUARE_OFF else not step.open_orders):
             is_proven, problem = await self._proven(kill, step)
         return Progress(step.open_orders, step.open_positions, problem, is_proven=is_proven)
-
-    async def _taken(self, kill: KillSwitch, step: Step) -> str:
-        """Do the step; what was in the way."""
-        problems = [await self._tried(partial(self._cancel, kill, order)) for order in step.cancel]
-        problems += [await self._tried(partial(self._close, kill, closing)) for closing in step.close]
-        return next(filter(None, problems), "")
-
-    async def _tried(self, act: Callable[[], Awaitable[None]]) -> str:
-        try:
-            await act()
-        except (NotFoundError, PreconditionError) as e:
-            return "" if e.reason == "ORDER_ENDED" else e.message
-        except TradewindsError as e:
-            return e.message
-        except (NoFreshQuoteError, UnknownInstrumentError) as e:
-            return str(e)
-        return ""
-
-    async def _cancel(self, kill: KillSwitch, order: OrderRecord) -> None:
-        wish = CancelOrder(order_id=order.order_id, actor=_actor(kill), reason=kill.reason)
-        await self._writer.tell(partial(request_cancel, wish))
-
-    async def _close(self, kill: KillSwitch, closing: Closing) -> None:
-        instrument = self._instruments.resolve(closing.instrument)
-        quote = await self._quotes.quote(instrument.key)
-        request = OrderRequest(
-            request_id=self._new_id(exit_prefix(kill).rstrip("-")),
-            actor=_actor(kill),
-            instrument=instrument.key,
-            side=closing.side,
-            quantity=closing.quantity,
-            order_type="MARKET",
-            product=closing.product,
-            config_id=closing.config_id,
-            reduce_only=True,
-        )
-        command = PlaceOrder(
-            request=request,
-            account_id=self._state.account_id,
-            user_id=self._user_id,
-            instrument=instrument,
-            price=protection_price(instrument, closing.side, quote),
-            quote=quote,
-        )
-        order = await self._place(command)
-        if order.state is OrderState.DENIED:
-            raise PreconditionError(
-                f"the exit of {closing.instrument} was denied: {order.message}", reason=order.reason
-            )
 
     async def _proven(self, kill: KillSwitch, step: Step) -> tuple[bool, str]:
         """Whether the broker's own books say the same; at most every two seconds."""

@@ -1,4 +1,4 @@
-"""Minds what needs the market's prices: guards, and MARKET orders that are chased. One look a moment, while there is any."""
+"""Minds what needs the market's prices, a look a moment while there is any: guards, chased MARKET orders, exits that go again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from engine_server.oms.gate import Gate
 from engine_server.oms.guards import MarketView, keep
 from engine_server.oms.modifying import wish_change
 from engine_server.oms.ports import Instruments, Quotes
+from engine_server.oms.resending import send_again, waiting
 from engine_server.oms.writer import Writer
 from tradewinds.instruments import Instrument, UnknownInstrumentError
 
@@ -49,6 +50,7 @@ class Minder:
             keys = {guard.instrument for guard in self._state.guards.values()}
             chased = [order for order in self._state.working.values() if is_chased(order)]
             keys |= {order.instrument for order in chased}
+            keys |= {order.instrument for order in waiting(self._state)}
             self._chases = {order.order_id: self._chases.get(order.order_id) or Chase(0, 0.0) for order in chased}
             if keys:
                 await self._look(keys)
@@ -66,6 +68,7 @@ class Minder:
 
     def _decide(self, market: MarketView, draft: Draft) -> None:
         keep(self._admission, market, draft)
+        send_again(self._admission, market.instruments, market.quotes, draft)
         for order_id, chase in self._chases.items():
             order = draft.order(order_id)
             instrument = market.instruments.get(order.instrument) if order is not None else None

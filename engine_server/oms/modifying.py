@@ -49,9 +49,13 @@ def request_modify(command: ModifyOrder, board: RiskBoard, draft: Draft) -> Orde
         "quantity": change.quantity,
         "price": change.price,
         "trigger_price": change.trigger_price,
-        "before": before,
+        "tag": order.tag,
     }
-    draft.audit.append(AuditRow(command.actor, "order.modify", order.order_id, command.reason, after))
+    draft.audit.append(
+        AuditRow(
+            command.actor, "order.modify", order.order_id, command.reason, after, source=command.source, before=before
+        )
+    )
     return wish_change(draft, order, change)
 
 

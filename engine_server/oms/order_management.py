@@ -3,45 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+import contextlib
 from functools import partial
 from typing import TypeVar
 
 from engine_server.broker.port import Accepted, Broker, Outcome, PositionConversion, Refused
 from engine_server.oms.account_lease import AccountLease
 from engine_server.oms.account_state import AccountState
+from engine_server.oms.account_status import AccountStatus, FenceStatus, status_of
 from engine_server.oms.admission import Admission, repeated
+from engine_server.oms.automatic_kill import AutomaticKill, RunawayWatch
 from engine_server.oms.cancelling import request_cancel
+from engine_server.oms.closing import Closer
 from engine_server.oms.dispatch import Dispatcher
+from engine_server.oms.domain import exits
 from engine_server.oms.domain.books import BookKey
 from engine_server.oms.domain.commands import CancelOrder, CreateGuard, ModifyOrder, PlaceOrder
+from engine_server.oms.domain.exits import OpenLine
 from engine_server.oms.domain.tags import Tags
-from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.fencing import AccountFence
 from engine_server.oms.gate import Gate
 from engine_server.oms.guards import create as create_guard
 from engine_server.oms.journal import Fence, Journal
-from engine_server.oms.kill_desk import KillDesk
-from engine_server.oms.kill_progress import KillProgressStore
-from engine_server.oms.kill_response import KillResponse
-from engine_server.oms.minder import Minder
+from engine_server.oms.margin_desk import MarginDesk
 from engine_server.oms.modifying import modify_answered, request_modify
 from engine_server.oms.outcomes import cancel_answered, placement_answered
-from engine_server.oms.pacer import Pacer, PacerSettings
-from engine_server.oms.ports import Instruments, Quotes
-from engine_server.oms.positions_check import PositionsCheck
-from engine_server.oms.profit_watch import ProfitWatch
+from engine_server.oms.pacer import Pacer
+from engine_server.oms.parts import OmsParts
 from engine_server.oms.records import GuardRecord, OrderRecord
-from engine_server.oms.recovery import Recovery, RecoverySettings
-from engine_server.oms.risk_board import StoredRiskBoard
+from engine_server.oms.recovery import Recovery
 from engine_server.oms.sender import Sender
+from engine_server.oms.vitals import Vitals
+from engine_server.oms.watches import Watches
 from engine_server.oms.writer import Decision, Guards, Writer
-from tradewinds.clock import Clock, MarketClock
 from tradewinds.database.faults import PASSING_FAULTS
-from tradewinds.database.session import Database
 from tradewinds.errors import PreconditionError, UnavailableError
-from tradewinds.ids import IdFactory
 from tradewinds.telemetry import get_logger
 
 log = get_logger("oms")
@@ -50,36 +46,6 @@ T = TypeVar("T")
 
 # Longer than the adapter's deadline: answers of what is on its way are recorded before the account is given up.
 DRAIN_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class OmsSettings:
-    """How an account is run; tests shrink it."""
-
-    pacer: PacerSettings = field(default_factory=PacerSettings)
-    recovery: RecoverySettings = field(default_factory=RecoverySettings)
-    mind_seconds: float = 0.3  # how often guards and chased orders look at the market
-    profit_seconds: float = 2.0
-
-
-@dataclass(frozen=True)
-class OmsParts:
-    """What every account of an engine shares."""
-
-    database: Database
-    event_log: OrderEventLog
-    clock: Clock
-    market_clock: MarketClock
-    new_id: IdFactory
-    tag_key: bytes
-    wake_outbox: Callable[[], None]
-    compare_positions: PositionsCheck
-    tell_reconciled: Callable[[str, Mapping[str, int]], Awaitable[None]]
-    board: StoredRiskBoard
-    desk: KillDesk
-    instruments: Instruments
-    quotes: Quotes
-    settings: OmsSettings = field(default_factory=OmsSettings)
 
 
 class OrderManagement:
@@ -98,6 +64,7 @@ class OrderManagement:
         self._writer: Writer | None = None
         self._admission: Admission | None = None
         self._recovery: Recovery | None = None
+        self._margin: MarginDesk | None = None
 
     async def run(self) -> None:
         """Recover and serve until cancelled; raises `LeaseLostError` when the account is somebody else's, and defects.
@@ -120,6 +87,8 @@ class OrderManagement:
         Raises `PreconditionError` (GATE_CLOSED), `LeaseSupersededError`, `RequestIdReusedError`, `UnavailableError`.
         """
         self.gate.check_open()
+        if not self._looks_like_exit(command):
+            await self._may_enter(command)
         writer, admission = self._serving()
         guards = Guards(
             fence=_fence(command.request.config_id, command.request.epoch),
@@ -157,6 +126,33 @@ class OrderManagement:
         """The net quantity of one line as it is now; 0 before the books are loaded."""
         book = self._state.books.get(BookKey(config_id, instrument, product)) if self._state is not None else None
         return book.position.net_quantity if book is not None else 0
+
+    async def _may_enter(self, command: PlaceOrder) -> None:
+        """A moment for what passes by itself: a read of the books after the stream was lost, the broker's margins."""
+        state = self._state
+        if state is not None and not state.vitals.known.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._parts.settings.reconcile_wait_seconds):
+                    await state.vitals.known.wait()
+        await self._figures().ready(command)
+
+    def _looks_like_exit(self, command: PlaceOrder) -> bool:
+        """For now; the writer decides it. An exit waits for nobody's figures."""
+        request = command.request
+        own = self.net_of(request.config_id or "", command.instrument.key, request.product)
+        return exits.is_exit(command, OpenLine(own))
+
+    def status(self) -> AccountStatus:
+        """What this owner knows of the account now."""
+        fence, state = self._fence, self._state
+        return status_of(
+            state.vitals if state is not None else Vitals(),
+            self.broker.connection(),
+            FenceStatus(fence.report, fence.confirmed_at),
+            state,
+            self._margin,
+            self._parts.clock,
+        )
 
     async def convert(self, conversion: PositionConversion) -> None:
         """One call of the broker. Raises `PreconditionError` (GATE_CLOSED, BROKER_REFUSED) and `UnavailableError`."""
@@ -200,7 +196,9 @@ class OrderManagement:
         self._writer = Writer(
             state, self._journal, dispatcher, parts.event_log, parts.clock, parts.market_clock, parts.wake_outbox
         )
-        self._admission = Admission(tags, dispatcher, parts.new_id, parts.board)
+        kill = AutomaticKill(account_id, parts.board, parts.desk, parts.database)
+        runaways = RunawayWatch(kill)
+        self._admission = Admission(tags, dispatcher, parts.new_id, parts.board, runaways.note)
         self._recovery = Recovery(
             state,
             self._writer,
@@ -220,19 +218,22 @@ class OrderManagement:
         holding = asyncio.create_task(
             self._fence.hold(self.gate.close, self._recovery.read_soon), name=f"fence {account_id}"
         )
-        minder = Minder(
+        self._margin = MarginDesk(state, self.broker, self.gate, parts.clock, parts.settings.margin)
+        watches = Watches(
+            parts,
+            self.user_id,
             state,
+            self.broker,
+            self._lease,
+            self.gate,
             self._writer,
             self._admission,
-            self.gate,
-            parts.instruments,
-            parts.quotes,
-            parts.settings.mind_seconds,
+            Closer(state, self._writer, self.place, self.user_id, parts.instruments, parts.quotes, parts.new_id),
+            kill,
+            self._recovery.read_soon,
         )
-        minding = asyncio.create_task(minder.run(), name=f"guards {account_id}")
-        obeying = asyncio.create_task(self._kill_response(state, self._writer).run(), name=f"kill switch {account_id}")
-        counting = asyncio.create_task(self._profit_watch(state).run(), name=f"profit and loss {account_id}")
-        beside = (holding, minding, obeying, counting)
+        running = {**watches.running(), "runaways": runaways.run(), "margins": self._margin.run()}
+        beside = (holding, *(asyncio.create_task(one, name=f"{name} {account_id}") for name, one in running.items()))
         try:
             await _first_failure(keeper, writing, recovering, *beside, failure)
         finally:
@@ -240,38 +241,6 @@ class OrderManagement:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await self._wind_down(sender, writing, recovering)
-
-    def _profit_watch(self, state: AccountState) -> ProfitWatch:
-        parts = self._parts
-        return ProfitWatch(
-            state,
-            self.user_id,
-            self.broker,
-            parts.board,
-            parts.desk,
-            parts.database,
-            parts.instruments,
-            parts.quotes,
-            parts.market_clock,
-            parts.settings.profit_seconds,
-        )
-
-    def _kill_response(self, state: AccountState, writer: Writer) -> KillResponse:
-        parts = self._parts
-        return KillResponse(
-            parts.board,
-            state,
-            writer,
-            self.broker,
-            self._lease,
-            KillProgressStore(parts.database),
-            self.place,
-            self.user_id,
-            parts.instruments,
-            parts.quotes,
-            parts.clock,
-            parts.new_id,
-        )
 
     async def _wind_down(self, sender: Sender, writing: asyncio.Task[None], recovering: asyncio.Task[None]) -> None:
         self.gate.close_quietly("the engine stops")
@@ -303,6 +272,11 @@ class OrderManagement:
         if self._writer is None or self._admission is None:
             raise AssertionError("the gate opens after the writer is there")
         return self._writer, self._admission
+
+    def _figures(self) -> MarginDesk:
+        if self._margin is None:
+            raise AssertionError("the gate opens after the margin desk is there")
+        return self._margin
 
     def _recovering(self) -> Recovery:
         if self._recovery is None:

@@ -30,6 +30,14 @@ class Market(Protocol):
         ...
 
 
+class Intraday(Protocol):
+    """The intraday day of an instrument."""
+
+    def over_because(self, instrument: Instrument) -> str:
+        """Why its MIS positions are to be closed now; '' while the day goes on."""
+        ...
+
+
 class Quotes(Protocol):
     """Last quotes."""
 

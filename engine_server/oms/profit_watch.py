@@ -10,17 +10,14 @@ from decimal import Decimal
 from engine_server import outbox
 from engine_server.broker.port import Broker, BrokerError, OrderTicket
 from engine_server.oms.account_state import AccountState
+from engine_server.oms.automatic_kill import AutomaticKill
 from engine_server.oms.domain.books import Book
-from engine_server.oms.domain.kill_switch import KillAction
-from engine_server.oms.domain.risk.limits import LimitName, Scope
-from engine_server.oms.domain.risk.losses import DayResult, LimitNear, LossVerdict, judged, near
-from engine_server.oms.kill_desk import KillDesk
+from engine_server.oms.domain.risk.limits import LimitName
+from engine_server.oms.domain.risk.losses import DayResult, LimitNear, judged, near
 from engine_server.oms.ports import Instruments, Quotes
 from engine_server.oms.profit_store import ProfitStore
 from engine_server.oms.records import ZERO, TradeRecord
 from engine_server.oms.risk_board import StoredRiskBoard
-from engine_server.oms.risk_decisions import Actor
-from engine_server.oms.risk_subjects import Subject
 from tradewinds.clock import MarketClock, ist
 from tradewinds.database.faults import is_passing
 from tradewinds.database.session import Database
@@ -41,7 +38,7 @@ class ProfitWatch:
         user_id: str,
         broker: Broker,
         board: StoredRiskBoard,
-        desk: KillDesk,
+        kill: AutomaticKill,
         database: Database,
         instruments: Instruments,
         quotes: Quotes,
@@ -52,7 +49,7 @@ class ProfitWatch:
         self._user_id = user_id
         self._broker = broker
         self._board = board
-        self._desk = desk
+        self._kill = kill
         self._database = database
         self._store = ProfitStore(database)
         self._instruments = instruments
@@ -107,9 +104,8 @@ class ProfitWatch:
         for limit in near(result, max_loss, max_drawdown):
             await self._warn(config_id, limit)
         verdict = judged(result, max_loss, max_drawdown)
-        if verdict is None or self._is_engaged(config_id, verdict.action):
-            return
-        await self._engage(config_id, verdict)
+        if verdict is not None:
+            await self._kill.engage(config_id, verdict.action, verdict.reason)
 
     async def _warn(self, config_id: str, limit: LimitNear) -> None:
         """Once for each limit and day, however often the result comes and goes and the engine is started again."""
@@ -129,20 +125,6 @@ class ProfitWatch:
             )
             await session.commit()
         self._warned.add(key)
-
-    def _is_engaged(self, config_id: str, action: KillAction) -> bool:
-        over = self._board.restriction(self._state.account_id, config_id or None)
-        return over is not None and over.kill.action.severity >= action.severity
-
-    async def _engage(self, config_id: str, verdict: LossVerdict) -> None:
-        account_id = self._state.account_id
-        scope, subject_id = (Scope.STRATEGY, config_id) if config_id else (Scope.ACCOUNT, account_id)
-        async with self._database.session() as session:
-            subject = Subject(scope, subject_id, account_id)
-            await self._desk.engage(session, subject, verdict.action, verdict.reason, Actor("risk", "oms"))
-            await session.commit()
-        log.error("limit.reached", account_id=account_id, config_id=config_id, goes=verdict.action, why=verdict.reason)
-        await self._board.load()
 
     async def _estimate(self, now: datetime) -> None:
         """Ask what new trades cost; a trade of an instrument that is gone from the scrip master stays without."""

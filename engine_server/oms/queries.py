@@ -43,6 +43,14 @@ _HOLDS = """
 SELECT account_id, instrument, kind, subject_id, message, held_at FROM account_holds WHERE account_id = ANY($1)
 ORDER BY held_at
 """
+# As the counters of the writer: what was denied went nowhere, what is booked or somebody else's was not asked for here.
+_ACTIVITY = """
+SELECT count(*) FILTER (WHERE o.created_at > clock_timestamp() - interval '1 minute') AS last_minute, count(*) AS orders,
+       (SELECT count(*) FROM trades t WHERE t.account_id = $1 AND ($2 = '' OR t.config_id = $2) AND t.traded_at >= $3) AS trades
+FROM orders o
+WHERE o.account_id = $1 AND ($2 = '' OR o.config_id = $2) AND o.created_at >= $3 AND o.state <> 'DENIED' AND o.origin = 'CALLER'
+  AND o.attempt = 1
+"""
 _WORKING_OF_STRATEGY = f"SELECT {_ORDERS} FROM orders o WHERE o.config_id = $1 AND {_WORKING} ORDER BY o.order_id"  # noqa: S608
 _BOOK_OF_STRATEGY = f"SELECT {_POSITIONS} FROM positions WHERE config_id = $1 ORDER BY instrument, product"  # noqa: S608
 _ACCOUNT_TOTALS = f"""
@@ -60,6 +68,8 @@ class OrderFilter:
     config_id: str = ""
     state: str = ""
     order_id: str = ""
+    start: datetime | None = None  # inclusive; of the time that they are listed by
+    end: datetime | None = None  # exclusive
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,11 @@ class OrderQueries:
         """What holds entries of accounts now, oldest first."""
         rows = await self._database.pool.fetch(_HOLDS, list(account_ids))
         return [Hold(**{**row, "kind": HoldKind(row["kind"])}) for row in rows]
+
+    async def activity(self, account_id: str, config_id: str, day_start: datetime) -> tuple[int, int, int]:
+        """Orders of the last minute, orders and trades since `day_start`; of a strategy, or ('') of the account."""
+        (row,) = await self._database.pool.fetch(_ACTIVITY, account_id, config_id, day_start)
+        return row["last_minute"], row["orders"], row["trades"]
 
     async def guards(self, account_ids: Sequence[str], config_id: str, *, ended: bool) -> list[GuardRecord]:
         """Guards of accounts, newest first."""
@@ -177,6 +192,10 @@ def _where(wanted: OrderFilter, table: str, page: Page, time: str, key: str) -> 
         conditions[f"{table}.state = ?"] = wanted.state
     if wanted.order_id:
         conditions[f"{table}.order_id = ?"] = wanted.order_id
+    if wanted.start is not None:
+        conditions[f"{table}.{time} >= ?"] = wanted.start
+    if wanted.end is not None:
+        conditions[f"{table}.{time} < ?"] = wanted.end
     arguments = list(conditions.values())
     clauses = [clause.replace("?", f"${n}") for n, clause in enumerate(conditions, start=1)]
     if page.after is not None:

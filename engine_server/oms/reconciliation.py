@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine_server.oms.bookings import Booking, book
+from engine_server.oms.corporate_actions import multiply, ratio_of
 from engine_server.oms.domain.books import BookKey
 from engine_server.oms.domain.holds import Hold, HoldKind
 from engine_server.oms.domain.settlement import why_it_ended
@@ -29,9 +30,11 @@ def judge(found: Sequence[Difference], user_id: str, draft: Draft) -> None:
     """Confirmed differences: book what has ended by itself, hold the rest, let go of what agrees again."""
     left = []
     for one in found:
-        why = _ended(draft, one)
+        why, ratio = _ended(draft, one), ratio_of(draft, one)
         if why is not None:
             _settle(draft, one, user_id, why)
+        elif ratio is not None:
+            draft.tell(_notice(user_id, "POSITION_SETTLED", one, draft, multiply(draft, one, ratio, user_id)))
         else:
             left.append(one)
             _hold(draft, one, user_id)
@@ -107,12 +110,18 @@ def _hold(draft: Draft, one: Difference, user_id: str) -> None:
         draft.tell(_notice(user_id, "POSITION_DIFFERENCE", one, draft, message))
 
 
+def _what(type_: str, one: Difference) -> str:
+    if type_ == "POSITION_DIFFERENCE":
+        return "differs"
+    return "has multiplied" if one.broker else "has ended"
+
+
 def _notice(user_id: str, type_: str, one: Difference, draft: Draft, message: str) -> OutboxRow:
     account_id = draft.state.account_id
     payload: dict[str, Any] = {
         "user_id": user_id,
         "type": type_,
-        "title": f"{account_id}: {one.subject} {'differs' if type_ == 'POSITION_DIFFERENCE' else 'has ended'}",
+        "title": f"{account_id}: {one.subject} {_what(type_, one)}",
         "message": message,
         "data": {"account_id": account_id, "instrument": one.instrument, "ours": one.ours, "broker": one.broker},
     }

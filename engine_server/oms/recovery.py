@@ -51,9 +51,10 @@ class RecoverySettings:
     """Real seconds. The broker serves one order-book read a second."""
 
     sweep_seconds: float = 10.0  # while orders work
-    unknown_seconds: float = 3.0  # while one is unknown
+    unknown_seconds: float = 1.0  # while one is unknown, or the order stream is down
     foreign_seconds: float = 1.0  # after the stream has told of an order that is not ours
     positions_seconds: float = 30.0
+    trades_seconds: float = 15.0
     idle_seconds: float = 300.0  # otherwise: it tells whether the session is still good
     refused_login_seconds: float = 30.0  # doubled up to ten minutes: a refused login locks accounts when repeated
     maximum_login_seconds: float = 600.0
@@ -96,8 +97,10 @@ class Recovery:
         self._settings = settings
         self._check = check
         self._user_id = user_id
-        self._adoption = Adoption(user_id, check.by_token)
         self._is_first_start = state.sequence == 0
+        # What an account had before we ever saw it may carry the tags of an installation before this one.
+        is_ours = (lambda _tag: False) if self._is_first_start else tags.is_ours
+        self._adoption = Adoption(user_id, check.by_token, is_ours)
         self._suspected: list[Difference] = []
         self._wanted = asyncio.Event()
         self._session_ok = False
@@ -164,9 +167,11 @@ class Recovery:
             elif isinstance(event, StreamConnected):
                 log.info("stream.connected", account_id=self._state.account_id)
                 self._is_untold = True
+                self._state.vitals.stream_stands(self._clock.now())
                 self.read_soon()
             elif isinstance(event, StreamLost):
                 log.warning("stream.lost", account_id=self._state.account_id, reason=event.reason)
+                self._state.vitals.stream_fell(self._clock.now(), event.reason)
                 self.read_soon()  # where the session is gone, this finds it out
 
     async def _report(self, report: OrderReport) -> None:
@@ -246,6 +251,7 @@ class Recovery:
         found = self._check.differences(self._state, positions, holdings)
         if self._state.trade_count != fills:
             return
+        self._state.vitals.positions_compared_at = self._clock.now()
         if found == self._suspected:
             verdict = book_openings if self._is_first_start else judge
             await self._writer.tell(partial(verdict, found, self._user_id))
@@ -253,11 +259,13 @@ class Recovery:
         self._suspected = found
 
     async def _read_order_book(self) -> ReadSummary:
-        begun_at = self._clock.monotonic()
+        begun_at, vitals = self._clock.monotonic(), self._state.vitals
+        losses = vitals.losses
         reports = await self._broker.order_book()
         known = await self._loaded(reports)
         read = BookRead(reports, begun_at)
         summary = await self._writer.tell(partial(_apply_book, known, read, self._settings.bounds, self._adoption))
+        vitals.books_read(self._clock.now(), losses)
         metrics.FOREIGN.labels(self._state.account_id).set(summary.foreign)
         self._count_working()
         return summary
@@ -276,7 +284,7 @@ class Recovery:
         """Until somebody wants one, or its time has come: what works or is unknown is looked at more often."""
         idle_until = self._clock.monotonic() + self._settings.idle_seconds
         while True:
-            seconds = self._settings.unknown_seconds if self._state.unresolved else self._settings.sweep_seconds
+            seconds = self._settings.unknown_seconds if self._is_unclear() else self._settings.sweep_seconds
             try:
                 async with asyncio.timeout(seconds):
                     await self._wanted.wait()
@@ -284,6 +292,10 @@ class Recovery:
                 if not self._state.working and self._clock.monotonic() < idle_until:
                     continue
             return
+
+    def _is_unclear(self) -> bool:
+        """The fate of an order is not known, or the stream does not tell: the book is read as often as the broker serves it."""
+        return bool(self._state.unresolved) or not self._state.vitals.stream_connected
 
     def _count_working(self) -> None:
         counts: dict[str, int] = {}

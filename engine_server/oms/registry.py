@@ -17,7 +17,8 @@ from engine_server.oms.domain.commands import CancelOrder, Denial, OrderRequest,
 from engine_server.oms.domain.protection import NoFreshQuoteError, protection_price
 from engine_server.oms.domain.validation import check_order
 from engine_server.oms.fencing import AccountFence, Fence
-from engine_server.oms.order_management import OmsParts, OrderManagement
+from engine_server.oms.order_management import OrderManagement
+from engine_server.oms.parts import OmsParts
 from engine_server.oms.ports import Instruments, Market, Quotes
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.records import OrderRecord
@@ -213,7 +214,7 @@ class AccountRegistry:
 
     async def _run_fenced(self, account: Account, lease: AccountLease) -> None:
         """The fence first: whatever an older owner still has to say must not get out any more."""
-        fence = AccountFence(self._fence, lease)
+        fence = AccountFence(self._fence, lease, self._parts.clock)
         await fence.establish()
         management = OrderManagement(
             self._parts, lease, fence, account.user_id, self._make_broker(account, lease.epoch)

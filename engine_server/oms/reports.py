@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,8 @@ from tradewinds.clock import day_key
 from tradewinds.telemetry import get_logger
 
 log = get_logger("oms.reports")
+
+_SETTLED = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ def apply_report(draft: Draft, report: OrderReport, begun_at: float | None = Non
             "tag.duplicated", order_id=order.order_id, broker_order_ids=[order.broker_order_id, report.broker_order_id]
         )
         return order
+    if begun_at is not None and _is_more_than_entered(draft, order, report):
+        words = f"the broker has {report.quantity} of {order.order_id}, {order.quantity} were entered: somebody changed it there"
+        _hold(draft, order, HoldKind.NOT_ENTERED, words)
     if order.modify_requested:
         order = settle_change(draft, order, report, begun_at)  # first: it says how much was ordered
     before = Progress(order.state, order.filled_quantity)
@@ -66,6 +72,12 @@ def apply_report(draft: Draft, report: OrderReport, begun_at: float | None = Non
     if step is None:
         return _learn_ids(draft, order, report)
     return _move(draft, order, report, step)
+
+
+def _is_more_than_entered(draft: Draft, order: OrderRecord, report: OrderReport) -> bool:
+    """A read may be of a moment before our own last change of it."""
+    is_settled = not order.modify_requested and draft.now - order.updated_at > _SETTLED
+    return order.origin != "EXTERNAL" and report.quantity > order.quantity and is_settled
 
 
 def apply_book(draft: Draft, read: BookRead, bounds: ResolutionBounds, adoption: Adoption) -> ReadSummary:

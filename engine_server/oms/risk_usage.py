@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 
 from engine_server.oms.domain.risk.exposure import Exposure, gross_exposure, net_exposure, open_order_value
@@ -13,6 +13,7 @@ from engine_server.oms.domain.states import OrderState
 from engine_server.oms.profit_store import ProfitStore
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.risk_subjects import Subject
+from tradewinds.clock import IST
 
 
 async def usage_of(
@@ -30,7 +31,15 @@ async def usage_of(
     exposure = Exposure(positions, working)
     results = await profit.results(subject.account_id, today)
     result = results.get(subject.subject_id if subject.scope is Scope.STRATEGY else "", DayResult())
+    is_strategy = subject.scope is Scope.STRATEGY
+    begins = datetime.combine(today, time(), IST)
+    last_minute, orders, trades = await queries.activity(
+        subject.account_id, subject.subject_id if is_strategy else "", begins
+    )
+    rate = {LimitName.MAX_ORDERS_PER_MINUTE: Decimal(last_minute)} if is_strategy else {}
     return {
+        **rate,
+        LimitName.MAX_ORDERS_PER_TRADE: (Decimal(orders) / max(trades, 1)).quantize(Decimal("0.01")),
         LimitName.MAX_DAILY_LOSS: result.loss,
         LimitName.MAX_DRAWDOWN: result.drawdown,
         LimitName.MAX_OPEN_ORDER_VALUE: open_order_value(exposure),

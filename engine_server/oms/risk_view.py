@@ -32,6 +32,7 @@ def view_of(
     change: that one is left out, and a change repeats nothing."""
     account_id, config_id = command.account_id, command.request.config_id
     account, activity = _without(changes, draft.exposure(None)), draft.state.activity
+    margins, unit = draft.state.margins, (command.instrument.key, command.request.side, command.request.product)
     in_batch = sum(1 for intent in draft.intents if config_id is None or intent.config_id == config_id)
     return RiskView(
         book=account if config_id is None else _without(changes, draft.exposure(config_id)),
@@ -42,6 +43,9 @@ def view_of(
         orders_today=activity.orders_of(config_id) + in_batch,
         trades_today=activity.trades_of(config_id),
         quote=command.quote,
+        unit_margin=margins.unit(unit, draft.monotonic),
+        available_margin=margins.available(draft.monotonic, draft.intents),
+        reconciling=draft.state.vitals.reconciling,
         is_exit=is_exit,
         now=draft.now,
         market_now=draft.market_now,

@@ -92,8 +92,8 @@ WITH lease AS MATERIALIZED (
     SELECT r.topic, r.dedupe_key, r.payload FROM jsonb_populate_recordset(NULL::outbox, $11) r
     WHERE EXISTS (SELECT FROM allowed)
 ), audited AS (
-    INSERT INTO audit_log (actor, action, subject_type, subject_id, account_id, reason, after, source)
-    SELECT r.actor, r.action, r.subject_type, r.subject_id, $1, r.reason, r.after, r.source
+    INSERT INTO audit_log (actor, action, subject_type, subject_id, account_id, reason, before, after, source)
+    SELECT r.actor, r.action, r.subject_type, r.subject_id, $1, r.reason, r.before, r.after, r.source
     FROM jsonb_populate_recordset(NULL::audit_log, $12) r WHERE EXISTS (SELECT FROM allowed)
 ), held_back AS (
     INSERT INTO account_holds (account_id, instrument, kind, subject_id, message, held_at)

@@ -28,21 +28,23 @@ class BrokerLogins:
 
     async def login(self, request: pb.LoginBrokerAccountRequest, context: Any) -> None:
         """Open a new session now, with the six digits where they are given."""
-        await answered_by_owner(self._here(request), self._peers, _METHOD, request, pb.BrokerAccount, context)
+        await answered_by_owner(
+            self._here(request, audit.source_of(context)), self._peers, _METHOD, request, pb.BrokerAccount, context
+        )
 
-    async def _here(self, request: pb.LoginBrokerAccountRequest) -> pb.BrokerAccount:
+    async def _here(self, request: pb.LoginBrokerAccountRequest, source: str) -> pb.BrokerAccount:
         account = await self._registry.accounts.of_caller(current_caller(), request.account_id)
         management = await self._registry.management_of(account.account_id)
         try:
             await management.broker.login(request.one_time_password)
         except BrokerError as e:
-            await self._record(account.account_id, request.reason, e.message)
+            await self._record(account.account_id, request.reason, e.message, source)
             raise PreconditionError(e.message, reason=e.reason) from e
-        await self._record(account.account_id, request.reason, "")
+        await self._record(account.account_id, request.reason, "", source)
         management.read_books_soon()
         return pb.BrokerAccount(account_id=account.account_id)
 
-    async def _record(self, account_id: str, reason: str, problem: str) -> None:
+    async def _record(self, account_id: str, reason: str, problem: str, source: str) -> None:
         async with self._database.session() as session:
             await audit.record(
                 session,
@@ -51,7 +53,7 @@ class BrokerLogins:
                 subject=("broker_account", account_id),
                 reason=reason,
                 after={"logged_in": not problem, "problem": problem},
-                source="api",
+                source=source,
                 account_id=account_id,
             )
             await session.commit()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine_server.oms.directory import Caller
 from tradewinds import auth
+from tradewinds.audit import source_of
 from tradewinds.errors import InvalidArgumentError
 
 
-def current_caller() -> Caller:
-    """The caller behind the token of this call."""
+def current_caller(context: Any = None) -> Caller:
+    """The caller behind the token of this call; from where, too, where `context` is given (what is audited needs it)."""
     principal = auth.principal()
     return Caller(
         subject=principal.subject,
         sees_everything=principal.sees_everything,
         is_runner=principal.has(auth.RUNNER),
+        source=source_of(context) if context is not None else "oms",
     )
 
 

@@ -22,7 +22,7 @@ class GuardsServicer(OrderDecisionsServicer):
 
     async def CreateGuard(self, request: pb.CreateGuardRequest, context: Any) -> pb.Guard:  # noqa: N802 - proto's name
         """Guard it, or move the guard that is there."""
-        caller = current_caller()
+        caller = current_caller(context)
         check_scope(caller, request.config_id, request.epoch)
         stop_price = messages.optional_rupees(request.stop_price, "stop_price")
         if stop_price is None:
@@ -38,6 +38,7 @@ class GuardsServicer(OrderDecisionsServicer):
             account_id=request.account_id,
             config_id=request.config_id or None,
             epoch=request.epoch or None,
+            source=caller.source,
         )
         answer = _message(self.guard_desk.create(wanted, caller))
         return await answered_by_owner(answer, self._peers, "Trading/CreateGuard", request, pb.Guard, context)
@@ -51,7 +52,7 @@ class GuardsServicer(OrderDecisionsServicer):
 
     async def CancelGuard(self, request: pb.CancelGuardRequest, context: Any) -> pb.Guard:  # noqa: N802
         """Guard it no more."""
-        caller = current_caller()
+        caller = current_caller(context)
         check_scope(caller, request.config_id, request.epoch)
         cancelled = self.guard_desk.cancel(
             request.guard_id,

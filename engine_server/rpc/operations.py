@@ -11,9 +11,11 @@ from engine_server.fleet.cordons import Cordons
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import AccountListing, Listings
 from engine_server.rpc.audit import AuditRpcs
+from engine_server.rpc.broker_accounts import OwnersWord
 from engine_server.rpc.broker_logins import BrokerLogins
 from engine_server.rpc.risk import RiskParts, RiskRpcs
 from tradewinds import auth
+from tradewinds.errors import NotFoundError
 from tradewinds.paging import decode_token, encode_token, page_size
 from tradewinds.v1 import common_pb2, operations_pb2, operations_pb2_grpc
 
@@ -22,13 +24,20 @@ class OperationsServicer(AuditRpcs, RiskRpcs, operations_pb2_grpc.OperationsServ
     """Shows how the system is, sets runners aside, limits trading and stops it."""
 
     def __init__(
-        self, health: HealthCheck, listings: Listings, cordons: Cordons, risk: RiskParts, logins: BrokerLogins
+        self,
+        health: HealthCheck,
+        listings: Listings,
+        cordons: Cordons,
+        risk: RiskParts,
+        logins: BrokerLogins,
+        owners: OwnersWord,
     ) -> None:
         self._health = health
         self._cordons = cordons
         self._listings = listings
         self._risk = risk
         self._logins = logins
+        self._owners = owners
         self._database = risk.database
 
     async def GetHealth(  # noqa: N802
@@ -87,14 +96,30 @@ class OperationsServicer(AuditRpcs, RiskRpcs, operations_pb2_grpc.OperationsServ
         listed = await self._listings.accounts(None if caller.sees_everything else caller.subject)
         return operations_pb2.ListBrokerAccountsResponse(broker_accounts=[_account(one) for one in listed])
 
+    async def GetBrokerAccount(  # noqa: N802
+        self, request: operations_pb2.GetBrokerAccountRequest, context: Any
+    ) -> operations_pb2.BrokerAccount:
+        """One account, with what its owner knows."""
+        account = await self._visible_account(request.account_id)
+        status = await self._owners.about(request, context)
+        if status is not None:
+            account.status.CopyFrom(status)
+        return account
+
     async def LoginBrokerAccount(  # noqa: N802
         self, request: operations_pb2.LoginBrokerAccountRequest, context: Any
     ) -> operations_pb2.BrokerAccount:
         """A new session at the broker, now."""
         await self._logins.login(request, context)
+        return await self._visible_account(request.account_id)
+
+    async def _visible_account(self, account_id: str) -> operations_pb2.BrokerAccount:
         caller = auth.principal()
         listed = await self._listings.accounts(None if caller.sees_everything else caller.subject)
-        return next(_account(one) for one in listed if one.account_id == request.account_id)
+        for one in listed:
+            if one.account_id == account_id:
+                return _account(one)
+        raise NotFoundError(f"broker account {account_id!r} does not exist or is not enabled")
 
     async def ListAuditEvents(  # noqa: N802
         self, request: operations_pb2.ListAuditEventsRequest, context: Any

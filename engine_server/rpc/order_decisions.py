@@ -59,12 +59,13 @@ class OrderDecisionsServicer(trading_pb2_grpc.TradingServicer):
 
     async def ResolveOrder(self, request: pb.ResolveOrderRequest, context: Any) -> pb.Order:  # noqa: N802 - proto's name
         """A person found out what became of it."""
-        caller = current_caller()
+        caller = current_caller(context)
         command = Resolution(
             order_id=request.order_id,
             actor=caller.subject,
             reason=required_text(request.reason, "reason"),
             broker_order_id=request.placed_as.strip(),
+            source=caller.source,
         )
         answer = order_answer(self._decisions.resolve(command, caller))
         return await answered_by_owner(answer, self._peers, "Trading/ResolveOrder", request, pb.Order, context)
@@ -93,7 +94,7 @@ class OrderDecisionsServicer(trading_pb2_grpc.TradingServicer):
         reason = required_text(request.reason, "reason")
 
         async def released() -> pb.Hold:
-            asked = (current_caller(), request.account_id, request.kind.upper(), request.subject_id, reason)
+            asked = (current_caller(context), request.account_id, request.kind.upper(), request.subject_id, reason)
             return messages.hold_message(await self._decisions.release_hold(*asked))
 
         return await answered_by_owner(released(), self._peers, "Trading/ReleaseHold", request, pb.Hold, context)
@@ -101,14 +102,14 @@ class OrderDecisionsServicer(trading_pb2_grpc.TradingServicer):
     async def AttributePosition(self, request: pb.AttributePositionRequest, context: Any) -> pb.Order:  # noqa: N802
         """Whose it is."""
         reason = required_text(request.reason, "reason")
-        asked = self._decisions.attribute(current_caller(), request.order_id, request.config_id, reason)
+        asked = self._decisions.attribute(current_caller(context), request.order_id, request.config_id, reason)
         return await answered_by_owner(
             order_answer(asked), self._peers, "Trading/AttributePosition", request, pb.Order, context
         )
 
     async def AdjustPosition(self, request: pb.AdjustPositionRequest, context: Any) -> pb.Order:  # noqa: N802
         """Book by hand."""
-        caller = current_caller()
+        caller = current_caller(context)
         price = messages.optional_rupees(request.price, "price")
         if price is None or price < 0:
             raise InvalidArgumentError.field("price", "is required, in rupees; 0 where nothing was paid")
@@ -121,7 +122,7 @@ class OrderDecisionsServicer(trading_pb2_grpc.TradingServicer):
         self, request: pb.ConvertPositionRequest, context: Any
     ) -> pb.ConvertPositionResponse:
         """Ask the broker, and book it."""
-        caller, to_product = current_caller(), messages.product_name(request.to_product)
+        caller, to_product = current_caller(context), messages.product_name(request.to_product)
         command = _adjustment(request, caller, messages.product_name(request.from_product), context)
         if to_product == command.product:
             raise InvalidArgumentError.field("to_product", f"the position is {to_product} already")
@@ -174,4 +175,5 @@ def _adjustment(
         side="BUY",
         quantity=request.quantity,
         price=ZERO,
+        source=caller.source,
     )

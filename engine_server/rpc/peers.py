@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 import grpc
 from google.protobuf.message import Message
 
+from tradewinds.audit import source_of
 from tradewinds.errors import UnavailableError, from_rpc_error
 from tradewinds.grpc_server import open_channel
 from tradewinds.telemetry import get_logger
@@ -47,6 +48,7 @@ class Peers:
             response_deserializer=response_class.FromString,
         )
         caller = [(key, value) for key, value in context.invocation_metadata() if key == "authorization"]
+        caller.append(("x-forwarded-for", source_of(context)))  # the audit wants the caller's address, not ours
         try:
             response: MessageT = await stub(request, metadata=(*caller, (_HOP, self._engine_id)), timeout=_SECONDS)
         except grpc.aio.AioRpcError as e:

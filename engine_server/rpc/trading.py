@@ -56,7 +56,7 @@ class TradingServicer(GuardsServicer):
 
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Any) -> pb.Order:  # noqa: N802 - proto's name
         """Commit an intent; see the contract."""
-        caller = current_caller()
+        caller = current_caller(context)
         check_scope(caller, request.config_id, request.epoch)
         request.request_id = request_id_of(request, context)  # it may have come as a header, which stays here
         placed = self._orders.place(_order_request(request, caller, request.request_id), caller)
@@ -66,7 +66,7 @@ class TradingServicer(GuardsServicer):
 
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> pb.Order:  # noqa: N802
         """Commit a wish to cancel."""
-        caller = current_caller()
+        caller = current_caller(context)
         check_scope(caller, request.config_id, request.epoch)
         command = CancelOrder(
             order_id=request.order_id,
@@ -75,6 +75,7 @@ class TradingServicer(GuardsServicer):
             config_id=request.config_id or None,
             epoch=request.epoch or None,
             external=request.external,
+            source=caller.source,
         )
         cancelled = self._orders.cancel(command, caller)
         return await answered_by_owner(
@@ -83,7 +84,7 @@ class TradingServicer(GuardsServicer):
 
     async def ModifyOrder(self, request: pb.ModifyOrderRequest, context: Any) -> pb.Order:  # noqa: N802
         """Commit a wish to change."""
-        caller = current_caller()
+        caller = current_caller(context)
         check_scope(caller, request.config_id, request.epoch)
         change = ChangeRequest(
             order_id=request.order_id,
@@ -94,6 +95,7 @@ class TradingServicer(GuardsServicer):
             trigger_price=messages.optional_rupees(request.trigger_price, "trigger_price"),
             config_id=request.config_id or None,
             epoch=request.epoch or None,
+            source=caller.source,
         )
         changed = self._orders.modify(change, caller)
         return await answered_by_owner(
@@ -123,6 +125,8 @@ class TradingServicer(GuardsServicer):
             account_ids=await self._visible(request.account_id),
             config_id=request.config_id,
             state=messages.state_name(request.state),
+            start=messages.optional_moment(request, "start"),
+            end=messages.optional_moment(request, "end"),
         )
         rows = await self._queries.orders(wanted, page)
         token = paging.encode_token(*page_key(rows[size - 1])) if len(rows) > size else ""
@@ -180,6 +184,7 @@ def _order_request(request: pb.PlaceOrderRequest, caller: Caller, request_id: st
         config_id=request.config_id or None,
         epoch=request.epoch or None,
         reduce_only=request.reduce_only,
+        source=caller.source,
     )
 
 

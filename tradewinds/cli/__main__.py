@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from tradewinds.cli import market, runners, strategies, trading
+from tradewinds.cli import market, order_day, runners, strategies
+from tradewinds.cli.accounts import accounts
 from tradewinds.cli.alerts import alerts
 from tradewinds.cli.audit import audit
 from tradewinds.cli.broker import broker
@@ -27,9 +28,10 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(status)
+app.add_typer(accounts, name="accounts")
 app.add_typer(strategies.app, name="strategies")
 app.add_typer(runners.app, name="runners")
-app.add_typer(trading.orders, name="orders")
+app.add_typer(order_day.orders, name="orders")
 app.add_typer(holds, name="holds")
 app.add_typer(guards, name="guards")
 app.add_typer(positions, name="positions")

@@ -46,7 +46,7 @@ class Runner(_message.Message):
     def __init__(self, runner_id: _Optional[str] = ..., instance_id: _Optional[str] = ..., capacity: _Optional[int] = ..., running: _Optional[int] = ..., heartbeat_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., draining: _Optional[bool] = ..., cordon_reason: _Optional[str] = ..., build: _Optional[str] = ..., engine_id: _Optional[str] = ...) -> None: ...
 
 class BrokerAccount(_message.Message):
-    __slots__ = ("account_id", "user_id", "broker", "client_code", "gate", "gate_reason", "session", "session_error", "logged_in_at", "owner_id", "epoch")
+    __slots__ = ("account_id", "user_id", "broker", "client_code", "gate", "gate_reason", "session", "session_error", "logged_in_at", "owner_id", "epoch", "status")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     USER_ID_FIELD_NUMBER: _ClassVar[int]
     BROKER_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,7 @@ class BrokerAccount(_message.Message):
     LOGGED_IN_AT_FIELD_NUMBER: _ClassVar[int]
     OWNER_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
     account_id: str
     user_id: str
     broker: str
@@ -69,7 +70,96 @@ class BrokerAccount(_message.Message):
     logged_in_at: _timestamp_pb2.Timestamp
     owner_id: str
     epoch: int
-    def __init__(self, account_id: _Optional[str] = ..., user_id: _Optional[str] = ..., broker: _Optional[str] = ..., client_code: _Optional[str] = ..., gate: _Optional[_Union[Gate, str]] = ..., gate_reason: _Optional[str] = ..., session: _Optional[str] = ..., session_error: _Optional[str] = ..., logged_in_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owner_id: _Optional[str] = ..., epoch: _Optional[int] = ...) -> None: ...
+    status: BrokerAccountStatus
+    def __init__(self, account_id: _Optional[str] = ..., user_id: _Optional[str] = ..., broker: _Optional[str] = ..., client_code: _Optional[str] = ..., gate: _Optional[_Union[Gate, str]] = ..., gate_reason: _Optional[str] = ..., session: _Optional[str] = ..., session_error: _Optional[str] = ..., logged_in_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., owner_id: _Optional[str] = ..., epoch: _Optional[int] = ..., status: _Optional[_Union[BrokerAccountStatus, _Mapping]] = ...) -> None: ...
+
+class BrokerAccountStatus(_message.Message):
+    __slots__ = ("as_of", "session_usable", "session_expires_at", "source_address", "problem", "fence_epoch", "fence_confirmed_at", "order_stream", "reconciling", "reconciled_at", "positions_compared_at", "trades_compared_at", "budgets", "margin", "working_orders", "unknown_orders", "holds", "guards")
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    SESSION_USABLE_FIELD_NUMBER: _ClassVar[int]
+    SESSION_EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    FENCE_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    FENCE_CONFIRMED_AT_FIELD_NUMBER: _ClassVar[int]
+    ORDER_STREAM_FIELD_NUMBER: _ClassVar[int]
+    RECONCILING_FIELD_NUMBER: _ClassVar[int]
+    RECONCILED_AT_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_COMPARED_AT_FIELD_NUMBER: _ClassVar[int]
+    TRADES_COMPARED_AT_FIELD_NUMBER: _ClassVar[int]
+    BUDGETS_FIELD_NUMBER: _ClassVar[int]
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
+    WORKING_ORDERS_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_ORDERS_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    GUARDS_FIELD_NUMBER: _ClassVar[int]
+    as_of: _timestamp_pb2.Timestamp
+    session_usable: bool
+    session_expires_at: _timestamp_pb2.Timestamp
+    source_address: str
+    problem: str
+    fence_epoch: int
+    fence_confirmed_at: _timestamp_pb2.Timestamp
+    order_stream: OrderStreamStatus
+    reconciling: str
+    reconciled_at: _timestamp_pb2.Timestamp
+    positions_compared_at: _timestamp_pb2.Timestamp
+    trades_compared_at: _timestamp_pb2.Timestamp
+    budgets: _containers.RepeatedCompositeFieldContainer[BudgetWindow]
+    margin: MarginFigures
+    working_orders: int
+    unknown_orders: int
+    holds: int
+    guards: int
+    def __init__(self, as_of: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_usable: _Optional[bool] = ..., session_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., source_address: _Optional[str] = ..., problem: _Optional[str] = ..., fence_epoch: _Optional[int] = ..., fence_confirmed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., order_stream: _Optional[_Union[OrderStreamStatus, _Mapping]] = ..., reconciling: _Optional[str] = ..., reconciled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., positions_compared_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., trades_compared_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., budgets: _Optional[_Iterable[_Union[BudgetWindow, _Mapping]]] = ..., margin: _Optional[_Union[MarginFigures, _Mapping]] = ..., working_orders: _Optional[int] = ..., unknown_orders: _Optional[int] = ..., holds: _Optional[int] = ..., guards: _Optional[int] = ...) -> None: ...
+
+class OrderStreamStatus(_message.Message):
+    __slots__ = ("connected", "problem", "changed_at", "age_ms")
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
+    AGE_MS_FIELD_NUMBER: _ClassVar[int]
+    connected: bool
+    problem: str
+    changed_at: _timestamp_pb2.Timestamp
+    age_ms: int
+    def __init__(self, connected: _Optional[bool] = ..., problem: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., age_ms: _Optional[int] = ...) -> None: ...
+
+class BudgetWindow(_message.Message):
+    __slots__ = ("category", "window_seconds", "limit", "left", "paused_seconds")
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    category: str
+    window_seconds: float
+    limit: int
+    left: int
+    paused_seconds: float
+    def __init__(self, category: _Optional[str] = ..., window_seconds: _Optional[float] = ..., limit: _Optional[int] = ..., left: _Optional[int] = ..., paused_seconds: _Optional[float] = ...) -> None: ...
+
+class MarginFigures(_message.Message):
+    __slots__ = ("available", "utilised", "committed", "read_at", "current", "problem")
+    AVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    UTILISED_FIELD_NUMBER: _ClassVar[int]
+    COMMITTED_FIELD_NUMBER: _ClassVar[int]
+    READ_AT_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    available: str
+    utilised: str
+    committed: str
+    read_at: _timestamp_pb2.Timestamp
+    current: bool
+    problem: str
+    def __init__(self, available: _Optional[str] = ..., utilised: _Optional[str] = ..., committed: _Optional[str] = ..., read_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., current: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class GetBrokerAccountRequest(_message.Message):
+    __slots__ = ("account_id",)
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    def __init__(self, account_id: _Optional[str] = ...) -> None: ...
 
 class LoginBrokerAccountRequest(_message.Message):
     __slots__ = ("account_id", "one_time_password", "reason")

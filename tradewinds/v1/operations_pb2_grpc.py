@@ -66,6 +66,11 @@ class OperationsStub:
                 request_serializer=tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsRequest.SerializeToString,
                 response_deserializer=tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsResponse.FromString,
                 _registered_method=True)
+        self.GetBrokerAccount = channel.unary_unary(
+                '/tradewinds.v1.Operations/GetBrokerAccount',
+                request_serializer=tradewinds_dot_v1_dot_operations__pb2.GetBrokerAccountRequest.SerializeToString,
+                response_deserializer=tradewinds_dot_v1_dot_operations__pb2.BrokerAccount.FromString,
+                _registered_method=True)
         self.LoginBrokerAccount = channel.unary_unary(
                 '/tradewinds.v1.Operations/LoginBrokerAccount',
                 request_serializer=tradewinds_dot_v1_dot_operations__pb2.LoginBrokerAccountRequest.SerializeToString,
@@ -187,6 +192,14 @@ class OperationsServicer:
 
     def ListBrokerAccounts(self, request, context):
         """Lists the caller's broker accounts with session and gate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBrokerAccount(self, request, context):
+        """Returns one broker account with what its owner knows of it now: session, fence, budgets, order stream, last reconciliation, margin.
+        NOT_FOUND for another's. Where no engine owns it, or the owner does not answer, `status` is absent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -336,6 +349,11 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.ListBrokerAccounts,
                     request_deserializer=tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsRequest.FromString,
                     response_serializer=tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsResponse.SerializeToString,
+            ),
+            'GetBrokerAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBrokerAccount,
+                    request_deserializer=tradewinds_dot_v1_dot_operations__pb2.GetBrokerAccountRequest.FromString,
+                    response_serializer=tradewinds_dot_v1_dot_operations__pb2.BrokerAccount.SerializeToString,
             ),
             'LoginBrokerAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.LoginBrokerAccount,
@@ -576,6 +594,33 @@ class Operations:
             '/tradewinds.v1.Operations/ListBrokerAccounts',
             tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsRequest.SerializeToString,
             tradewinds_dot_v1_dot_operations__pb2.ListBrokerAccountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBrokerAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tradewinds.v1.Operations/GetBrokerAccount',
+            tradewinds_dot_v1_dot_operations__pb2.GetBrokerAccountRequest.SerializeToString,
+            tradewinds_dot_v1_dot_operations__pb2.BrokerAccount.FromString,
             options,
             channel_credentials,
             insecure,

@@ -17,7 +17,7 @@ from engine_server.broker.angel_one.account_reports import (
     profile_report,
     trade_reports,
 )
-from engine_server.broker.angel_one.budgets import BudgetLeft, Budgets
+from engine_server.broker.angel_one.budgets import Budgets
 from engine_server.broker.angel_one.client import AskClient
 from engine_server.broker.angel_one.connections import Connections
 from engine_server.broker.angel_one.credentials import Credentials
@@ -43,6 +43,7 @@ from engine_server.broker.angel_one.relogin import LoginTimes
 from engine_server.broker.angel_one.reports import order_report, order_reports, position_reports
 from engine_server.broker.angel_one.requester import Requester
 from engine_server.broker.angel_one.sessions import CurrentSession, SessionStore
+from engine_server.broker.connection_report import ConnectionReport
 from engine_server.broker.port import (
     Accepted,
     BrokerError,
@@ -107,7 +108,7 @@ class AngelOneBroker:
         origin = origin_of(settings.rest_url)
         self._order_lane = Lane("orders", Connections(route, origin, _ORDER_THREADS), _ORDER_THREADS, deadline_seconds)
         self._read_lane = Lane("reads", Connections(route, origin, _READ_THREADS), _READ_THREADS, deadline_seconds)
-        session = CurrentSession(clock)
+        session = self._session = CurrentSession(clock)
         self._problems = KnownProblems(account_id)
         self._orders = Requester(self._order_lane, self._budgets, session, partial(self._problems.seen, "orders"))
         self._reads = Requester(self._read_lane, self._budgets, session, partial(self._problems.seen, "reads"))
@@ -251,9 +252,16 @@ class AngelOneBroker:
         """Reports as they come, for ever, with `StreamConnected` and `StreamLost` around outages. Waits for a login."""
         return self._stream.events()
 
-    def budgets_left(self) -> Sequence[BudgetLeft]:
-        """What may still be asked for, window by window: for people."""
-        return self._budgets.left()
+    def connection(self) -> ConnectionReport:
+        """Session, order stream and rate budgets as they are now; asks nobody."""
+        session = self._session.value
+        return ConnectionReport(
+            session_usable=self._session.usable() is not None,
+            session_ends_at=session.ends_at if session is not None else None,
+            problem=self._problems.text,
+            stream_age_seconds=self._stream.age_seconds(),
+            budgets=self._budgets.left(),
+        )
 
     async def close(self) -> None:
         """Release threads and connections; requests that run end by their own deadline."""

@@ -19,6 +19,7 @@ from prometheus_client import Counter
 
 from engine_server.broker.angel_one.rates import ORDER_MESSAGES, Category, RateSettings
 from engine_server.broker.angel_one.spending import Spending
+from engine_server.broker.connection_report import BudgetLeft
 from engine_server.broker.port import ThrottledError
 from tradewinds.clock import Clock, SystemClock, ist
 from tradewinds.telemetry import get_logger
@@ -33,17 +34,6 @@ _URGENCY: Final = {Category.CANCEL: 0, Category.MODIFY: 1}
 _REFUSALS = Counter(
     "tradewinds_broker_access_rate_refusals_total", "Requests that the broker refused as too many", ["category"]
 )
-
-
-@dataclass(frozen=True)
-class BudgetLeft:
-    """For people: what may still be asked for now."""
-
-    category: str
-    window_seconds: float
-    limit: int
-    left: int
-    paused_seconds: float
 
 
 @dataclass(order=True)

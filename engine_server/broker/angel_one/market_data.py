@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from engine_server.broker.angel_one.budgets import BudgetLeft, Budgets
+from engine_server.broker.angel_one.budgets import Budgets
 from engine_server.broker.angel_one.client import AngelOneClient
 from engine_server.broker.angel_one.connections import Connections
 from engine_server.broker.angel_one.direct_route import DirectRoute
@@ -24,6 +24,7 @@ from engine_server.broker.angel_one.market_reports import candle_reports, open_i
 from engine_server.broker.angel_one.outcomes import is_throttled, may_pass, read_data
 from engine_server.broker.angel_one.rates import Category
 from engine_server.broker.angel_one.requester import Requester, UsableTokens
+from engine_server.broker.connection_report import BudgetLeft
 from engine_server.broker.market_data import Candle, QuoteReport
 from engine_server.broker.port import BrokerError, ThrottledError
 from tradewinds.config import BrokerSettings

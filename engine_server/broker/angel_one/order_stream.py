@@ -58,6 +58,11 @@ class OrderStream:
         self._session = session
         self._times = times or StreamTimes()
         self._jitter = jitter
+        self._heard_at: float | None = None
+
+    def age_seconds(self) -> float | None:
+        """Since anything was heard, answers to pings included; None when nothing ever was."""
+        return None if self._heard_at is None else time.monotonic() - self._heard_at
 
     async def events(self) -> AsyncGenerator[StreamEvent, None]:
         """`StreamConnected` and reports while it stands, one `StreamLost` per outage."""
@@ -134,7 +139,7 @@ class OrderStream:
             message = await _receive(socket, (next_ping if greeted else opened + self._times.greeting_seconds))
             now = time.monotonic()
             if message is not None:
-                heard = now
+                heard = self._heard_at = now
             elif now - heard >= self._times.dead_seconds:
                 raise _DownError(f"nothing heard for {self._times.dead_seconds:g} s")
             if not greeted and (message is None or message.type is WSMsgType.TEXT):

@@ -31,6 +31,8 @@ class OrderRequest:
     config_id: str | None = None
     epoch: int | None = None
     reduce_only: bool = False  # refuse it rather than close more than is open
+    reason: str = ""  # why, for the audit
+    source: str = "oms"  # from where, for the audit
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class CancelOrder:
     config_id: str | None = None
     epoch: int | None = None
     external: bool = False  # also what was not placed here
+    source: str = "oms"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +109,7 @@ class Resolution:
     broker_order_id: str = ""
     trades: Sequence[TradeRecord] = ()  # of that order, where it was adopted as somebody else's
     read_books: Callable[[], None] | None = None
+    source: str = "oms"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +127,7 @@ class Adjustment:
     side: str
     quantity: int
     price: Decimal
+    source: str = "oms"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +145,7 @@ class CreateGuard:
     reason: str = ""
     config_id: str | None = None
     epoch: int | None = None
+    source: str = "oms"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,3 +163,4 @@ class ModifyOrder:
     trigger_price: Decimal | None = None
     config_id: str | None = None
     epoch: int | None = None
+    source: str = "oms"

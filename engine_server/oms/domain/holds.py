@@ -19,6 +19,8 @@ class HoldKind(StrEnum):
     TAG_DUPLICATED = "TAG_DUPLICATED"  # two orders at the broker under one tag of ours
     UNATTRIBUTED = "UNATTRIBUTED"  # somebody else closed what several strategies, or one in part, hold
     POSITION_DIFFERENCE = "POSITION_DIFFERENCE"  # our books and the broker's positions do not agree
+    TRADE_DIFFERENCE = "TRADE_DIFFERENCE"  # the broker's own books do not agree on what an order has filled
+    NOT_ENTERED = "NOT_ENTERED"  # the broker has under our tag what was never entered here, or more of it
 
 
 HoldKey = tuple[str, str, str]

@@ -10,11 +10,16 @@ MAXIMUM_SLICES = 20
 
 def slices(quantity: int, instrument: Instrument) -> list[int]:
     """The quantities of the attempts, the largest first; whole lots, none above the freeze quantity (0: the exchange says none)."""
-    most = instrument.freeze_quantity - instrument.freeze_quantity % instrument.lot_size
+    most = largest_slice(instrument)
     if most <= 0 or quantity <= most:
         return [quantity]
     whole, rest = divmod(quantity, most)
     return [most] * whole + ([rest] if rest else [])
+
+
+def largest_slice(instrument: Instrument) -> int:
+    """What the exchange takes in one order, in whole lots; 0 or less where it says nothing."""
+    return instrument.freeze_quantity - instrument.freeze_quantity % instrument.lot_size
 
 
 def denial_of_slices(quantity: int, instrument: Instrument) -> Denial | None:

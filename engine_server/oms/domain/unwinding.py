@@ -3,7 +3,7 @@ so that it goes on after a restart as if nothing had happened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +16,7 @@ from engine_server.oms.records import OrderRecord, PositionRecord
 CHASE_AFTER: Final = timedelta(seconds=2)
 DELIVERED: Final = "CNC"
 EXTERNAL: Final = "EXTERNAL"
+GUARD: Final = "GUARD"
 
 Line = tuple[str, str]  # instrument and product
 
@@ -47,13 +48,38 @@ class Step:
         return not self.open_orders and not self.open_positions
 
 
-def exit_prefix(kill: KillSwitch) -> str:
-    """How the request ids of its exits begin."""
-    return f"{kill.kill_id}-"
+@dataclass(frozen=True)
+class Selection:
+    """What is to be unwound, and how far. `prefix` is how the request ids of its exits begin. A strategy's own book is closed as it is
+    (`of_strategy`), an account's total is shared out among the books."""
+
+    prefix: str
+    takes_order: Callable[[OrderRecord], bool]
+    takes_line: Callable[[PositionRecord], bool]
+    closes: bool = True
+    of_strategy: bool = False
+    leaves_guards: bool = False  # the exit itself takes a guard's place
+
+
+def selection_of(kill: KillSwitch) -> Selection:
+    """What a kill switch unwinds."""
+
+    def takes_line(position: PositionRecord) -> bool:
+        if not kill.include_holdings and position.product == DELIVERED:
+            return False
+        return position.config_id == kill.subject_id if kill.scope is Scope.STRATEGY else True
+
+    return Selection(
+        prefix=f"{kill.kill_id}-",
+        takes_order=lambda order: kill.covers(order.account_id, order.config_id),
+        takes_line=takes_line,
+        closes=kill.action is KillAction.SQUARE_OFF,
+        of_strategy=kill.scope is Scope.STRATEGY,
+    )
 
 
 def next_step(
-    kill: KillSwitch,
+    what: Selection,
     working: Iterable[OrderRecord],
     positions: Iterable[PositionRecord],
     foreign: Mapping[Line, int],
@@ -63,14 +89,14 @@ def next_step(
 
     `foreign` is what orders that were not placed here made of the account's lines: it is not ours to close.
     """
-    orders = [o for o in working if o.origin != EXTERNAL and kill.covers(o.account_id, o.config_id)]
-    held = _in_scope(kill, positions)
-    closings = _closings(kill, held, foreign)
-    exits = [order for order in orders if order.request_id.startswith(exit_prefix(kill))]
-    others = [order for order in orders if order not in exits]
+    orders = [o for o in working if o.origin != EXTERNAL and what.takes_order(o)]
+    held = [position for position in positions if what.takes_line(position)]
+    closings = _closings(what, held, foreign)
+    exits = [order for order in orders if order.request_id.startswith(what.prefix)]
+    others = [o for o in orders if o not in exits and not (what.leaves_guards and o.origin == GUARD)]
     lines = sorted({(p.instrument, p.product) for p in held})
     left = {"open_orders": len(orders), "open_positions": len(closings), "lines": lines}
-    if others or kill.action is not KillAction.SQUARE_OFF:
+    if others or not what.closes:
         return Step(cancel=_to_cancel(others), **left)  # type: ignore[arg-type]
     late = [order for order in exits if order.state.is_at_broker and now - order.created_at >= CHASE_AFTER]
     shorts = [closing for closing in closings if closing.side == "BUY"]
@@ -83,15 +109,6 @@ def _to_cancel(orders: Sequence[OrderRecord]) -> list[OrderRecord]:
     return [order for order in orders if not order.cancel_requested]
 
 
-def _in_scope(kill: KillSwitch, positions: Iterable[PositionRecord]) -> list[PositionRecord]:
-    return [
-        p
-        for p in positions
-        if (kill.include_holdings or p.product != DELIVERED)
-        and (p.config_id == kill.subject_id if kill.scope is Scope.STRATEGY else True)
-    ]
-
-
 def foreign_lines(orders: Iterable[OrderRecord]) -> dict[Line, int]:
     """Net of what orders that were not placed here, and belong to no strategy, have filled."""
     net: dict[Line, int] = {}
@@ -102,8 +119,8 @@ def foreign_lines(orders: Iterable[OrderRecord]) -> dict[Line, int]:
     return net
 
 
-def _closings(kill: KillSwitch, held: Sequence[PositionRecord], foreign: Mapping[Line, int]) -> list[Closing]:
-    if kill.scope is Scope.STRATEGY:
+def _closings(what: Selection, held: Sequence[PositionRecord], foreign: Mapping[Line, int]) -> list[Closing]:
+    if what.of_strategy:
         return [_closing(p.config_id, p, p.net_quantity) for p in held if p.net_quantity]
     totals = [p for p in held if not p.config_id and p.net_quantity]
     return [closing for total in totals for closing in _shared_out(total, held, foreign)]

@@ -23,8 +23,9 @@ from engine_server.oms.domain.resolution import ResolutionBounds
 from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.fencing import Fence
 from engine_server.oms.kill_desk import KillDesk
-from engine_server.oms.order_management import OmsParts, OmsSettings, OrderManagement
+from engine_server.oms.order_management import OrderManagement
 from engine_server.oms.pacer import PacerSettings
+from engine_server.oms.parts import OmsParts, OmsSettings
 from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.records import OrderRecord
@@ -48,6 +49,8 @@ FAST = OmsSettings(
     profit_seconds=0.1,
     pacer=PacerSettings(limit=1_000),
     mind_seconds=0.05,
+    square_off_seconds=0.05,
+    reconcile_wait_seconds=0.1,
     recovery=RecoverySettings(
         sweep_seconds=0.2,
         unknown_seconds=0.05,
@@ -96,6 +99,16 @@ class MemoryFence:
 
 
 @dataclass
+class FixedIntraday:
+    """The day goes on, unless the test says why not."""
+
+    over: str = ""
+
+    def over_because(self, instrument: Instrument) -> str:
+        return self.over
+
+
+@dataclass
 class FixedMarket:
     """Open, unless the test says why not."""
 
@@ -116,6 +129,7 @@ class Engine:
     queries: OrderQueries
     quotes: FixedQuotes
     market: FixedMarket
+    intraday: FixedIntraday
     owner: str
     outbox_wakes: list[None] = field(default_factory=list)
     reconciled: list[dict[str, int]] = field(default_factory=list)  # what strategies were told each time
@@ -182,6 +196,7 @@ async def running_engine(
 ) -> AsyncIterator[Engine]:
     """An engine that runs until the block is left, then stops in order."""
     instruments, quotes, market, wakes = FixedInstruments(), FixedQuotes(), FixedMarket(), list[None]()
+    intraday = FixedIntraday()
     event_log, board = OrderEventLog(database), StoredRiskBoard(database)
     reconciled: list[dict[str, int]] = []
 
@@ -202,6 +217,7 @@ async def running_engine(
         desk=KillDesk(database, fence or MemoryFence(), SystemClock(), new_id, DecisionPolicy(1, 0.2)),
         instruments=instruments,
         quotes=quotes,
+        intraday=intraday,
         settings=settings,
     )
     registry = AccountRegistry(
@@ -215,7 +231,17 @@ async def running_engine(
         market,
     )
     engine = Engine(
-        database, broker, registry, event_log, OrderQueries(database), quotes, market, owner, wakes, reconciled
+        database,
+        broker,
+        registry,
+        event_log,
+        OrderQueries(database),
+        quotes,
+        market,
+        intraday,
+        owner,
+        wakes,
+        reconciled,
     )
     running = [
         asyncio.create_task(registry.run(), name=f"registry {owner}"),

@@ -16,6 +16,7 @@ from engine_server.oms.kill_desk import KillDesk
 from engine_server.oms.risk_decisions import DecisionPolicy, keep_applying
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import Listings
+from engine_server.rpc.broker_accounts import OwnersWord
 from engine_server.rpc.broker_logins import BrokerLogins
 from engine_server.rpc.operations import OperationsServicer
 from engine_server.rpc.peers import Peers
@@ -50,8 +51,9 @@ async def serving_operations(
     parts = RiskParts(engine.database, engine.queries, desk, policy, new_id, MarketClock())
     health = HealthCheck(engine.database, None, lambda: "")  # type: ignore[arg-type] # nobody asks for it here
     server = GrpcServer(TokenVerifier(signing.jwks_file))
-    logins = BrokerLogins(engine.database, engine.registry, Peers("engine-a"))
-    servicer = OperationsServicer(health, Listings(engine.database), Cordons(engine.database), parts, logins)
+    peers = Peers("engine-a")
+    logins, owners = BrokerLogins(engine.database, engine.registry, peers), OwnersWord(engine.registry, peers)
+    servicer = OperationsServicer(health, Listings(engine.database), Cordons(engine.database), parts, logins, owners)
     operations_pb2_grpc.add_OperationsServicer_to_server(servicer, server.server)
     applying = asyncio.create_task(keep_applying(engine.database), name="risk decisions")
     address = await server.start("127.0.0.1", 0, ("tradewinds.v1.Operations",))

@@ -48,8 +48,8 @@ async def test_a_change_says_everything_again_and_shows_in_the_order(engine: Eng
     assert (sent.order_type, sent.trigger_price, sent.quantity) == ("SL", Decimal(1399), 12)
     broker.fill(changed.broker_order_id or "", 12, "1400")
     await engine.wait_for(order.order_id, "FILLED", filled_quantity=12)  # no overfill: 12 were ordered by then
-    audit = await engine.rows("SELECT after FROM audit_log WHERE action = 'order.modify'")
-    assert audit[0]["after"]["before"]["quantity"] == 10
+    audit = await engine.rows("SELECT before FROM audit_log WHERE action = 'order.modify'")
+    assert audit[0]["before"]["quantity"] == 10
 
 
 @pytest.mark.parametrize(

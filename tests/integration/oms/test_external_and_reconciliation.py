@@ -15,9 +15,11 @@ from engine_server.broker.port import (
     Refused,
     ReportStatus,
     StreamConnected,
+    TradeReport,
     Unknown,
 )
 from engine_server.broker.scripted import ScriptedBroker
+from engine_server.oms.domain.tags import Tags
 from engine_server.oms.records import OrderRecord
 from tests.integration.oms.engine import ACCOUNT, FAST, Engine, add_account, add_strategy, running_engine
 from tests.integration.oms.test_trading_rpc import failure
@@ -308,3 +310,69 @@ async def test_an_external_rejection_is_only_shown(engine: Engine, broker: Scrip
     await eventually(lambda: engine.queries.order(f"ext-{ACCOUNT}-{broker_order_id}"))
     await engine.wait_for(f"ext-{ACCOUNT}-{broker_order_id}", "REJECTED")
     assert await nets(engine) == {}
+
+
+async def test_a_split_is_booked_at_its_cost_and_what_guards_it_moves(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    await add_account(database)
+    await add_strategy(database)
+    async with running_engine(database, broker, settings=WATCHFUL) as engine:
+        entry = await engine.place_for("momo", 1, product="CNC")
+        broker.fill(await engine.accepted(entry), 10, "1400")
+        broker.holding_reports[:] = [HoldingReport("NSE", "RELIANCE-EQ", "2885", 10, 0, Decimal(1400), None)]
+        await engine.wait_for(entry.order_id, "FILLED")
+        broker.holding_reports[:] = [HoldingReport("NSE", "RELIANCE-EQ", "2885", 20, 0, Decimal(700), None)]
+
+        async def multiplied() -> bool:
+            return await nets(engine) == {"": 20, "momo": 20}
+
+        await eventually(multiplied, what="the split is booked")
+        (book,) = await engine.queries.strategy_positions("momo")
+        assert (book.average_price, book.realised_pnl) == (Decimal(700), Decimal(0))
+        assert await engine.rows("SELECT 1 FROM account_holds") == []
+        booked = await engine.rows("SELECT reason, quantity, price FROM orders WHERE origin = 'BOOKING'")
+        assert booked == [{"reason": "CORPORATE_ACTION", "quantity": 10, "price": None}]
+        assert len(await engine.rows("SELECT 1 FROM outbox WHERE topic = 'POSITION_SETTLED'")) == 1
+
+
+async def test_what_the_trade_book_says_otherwise_holds_entries_until_it_agrees(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    await add_account(database)
+    settings = replace(FAST, recovery=replace(FAST.recovery, trades_seconds=0.05))
+    async with running_engine(database, broker, settings=settings) as engine:
+        order = await engine.place()
+        broker_order_id = await engine.accepted(order)
+        broker.trade_reports[:] = [
+            TradeReport(broker_order_id, "f1", "NSE", "RELIANCE-EQ", "BUY", "MIS", 4, Decimal(1400), None)
+        ]
+
+        async def held() -> bool:
+            rows = await engine.rows("SELECT kind, subject_id FROM account_holds")
+            return rows == [{"kind": "TRADE_DIFFERENCE", "subject_id": order.order_id}]
+
+        await eventually(held, what="the difference is held")
+        assert (await engine.place()).reason == "INSTRUMENT_HELD"
+        broker.fill(broker_order_id, 4, "1400")
+
+        async def free() -> bool:
+            return await engine.rows("SELECT 1 FROM account_holds") == []
+
+        await eventually(free, what="the books agree")
+
+
+async def test_an_order_under_our_tag_that_was_never_entered_stops_entries(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    await add_account(database)
+    async with running_engine(database, broker) as first:
+        await first.accepted(await first.place())
+    tag = Tags(ACCOUNT, b"t" * 32).of("ord-of-a-database-that-is-gone")
+    broker_order_id = broker.accept(replace(by_hand("BUY", 7), tag=tag)).broker_order_id
+    async with running_engine(database, broker, owner="engine-1") as second:
+        denied = await second.place()
+        assert (denied.reason, tag in denied.message) == ("INSTRUMENT_HELD", True)
+        assert await second.rows("SELECT instrument, kind, subject_id FROM account_holds") == [
+            {"instrument": "", "kind": "NOT_ENTERED", "subject_id": f"ext-{ACCOUNT}-{broker_order_id}"}
+        ]

@@ -183,3 +183,35 @@ async def test_a_market_order_is_chased_a_bounded_number_of_times(
     assert [change.price > 1400 for change in broker.changes_sent] == [True] * chasing.MAXIMUM_CHASES
     broker.report(broker_order_id, status=ReportStatus.CANCELLED)
     await engine.wait_for(order.order_id, "CANCELLED")
+
+
+async def test_a_guard_above_the_freeze_quantity_is_sliced_and_ends_whole(
+    engine: Engine, broker: ScriptedBroker, trading: Trading
+) -> None:
+    engine.quotes.last = at("1400")
+    await add_strategy(engine.database)
+    for _ in range(2):
+        entry = await engine.place_for("momo", 1, instrument="NFO:NIFTY24NOV26FUT", quantity=1_755)
+        broker.fill(await engine.accepted(entry), 1_755, "1400")
+        await engine.wait_for(entry.order_id, "FILLED")
+    runner = trading.as_("runner-0", "runner")
+    guarded = protect(instrument="NFO:NIFTY24NOV26FUT")
+    await trading.stub.CreateGuard(guarded, metadata=runner)
+    await eventually(lambda: len(broker.sent) == 4)
+    assert [(t.quantity, t.order_type, t.trigger_price) for t in broker.sent[2:]] == [(1_755, "SL", Decimal(1380))] * 2
+    moved = await trading.stub.CreateGuard(
+        protect(instrument="NFO:NIFTY24NOV26FUT", stop_price="1390"), metadata=runner
+    )
+    await eventually(lambda: [c.trigger_price for c in broker.changes_sent] == [Decimal(1390)] * 2)
+    first, second = (r.broker_order_id for r in broker.book.values() if r.side == "SELL")
+    broker.fill(first, 1_755, "1390")  # the one that follows leads now
+    leads = "SELECT 1 FROM guards g JOIN orders o USING (order_id) WHERE g.state = 'ACTIVE' AND o.broker_order_id = $1"
+    await eventually(lambda: engine.rows(leads, second))
+    broker.fill(second, 1_755, "1390")
+
+    async def done() -> bool:
+        rows = await engine.rows("SELECT state FROM guards WHERE guard_id = $1", moved.guard_id)
+        return rows == [{"state": "DONE"}]
+
+    await eventually(done, what="the guard ends with the position")
+    assert len(broker.sent) == 4

@@ -142,8 +142,32 @@ async def test_everybody_sees_their_own_limits_with_what_is_used(engine: Engine,
     assert list(by_id) == ["global", "account-ACC1", "strategy-momo"]
     assert by_id["strategy-momo"].usage["max_gross_exposure"] == "14000"
     assert by_id["account-ACC1"].usage["max_open_orders"] == "1"
+    assert by_id["strategy-momo"].usage["max_orders_per_minute"] == "1"
+    assert by_id["account-ACC1"].usage["max_orders_per_trade"] == "1"
     assert by_id["strategy-momo"].in_force["max_unknown_orders"] == "3"
     ravi = operations.as_("ravi")
     request = pb.GetRiskLimitRequest(limit_id="account-ACC1")
     assert (await failure(operations.stub.GetRiskLimit(request, metadata=ravi))).reason == "NOT_FOUND"
     assert (await failure(update(operations, ravi, max_order_value="1"))).reason == "NOT_FOUND"
+
+
+async def test_a_strategy_that_enters_again_and_again_only_reduces_until_a_person_has_looked(engine: Engine) -> None:
+    await add_strategy(engine.database)
+    await engine.database.pool.execute(
+        "INSERT INTO risk_limits (scope, subject_id, name, value) VALUES ('STRATEGY', 'momo', 'max_repeated_entries', 2)"
+    )
+
+    async def ran_away() -> bool:
+        return (await engine.place_for("momo", 1)).reason == "REPEAT_THROTTLE"
+
+    await eventually(ran_away, what="the throttle")
+
+    async def disabled() -> bool:
+        return (await engine.place_for("momo", 1)).reason == "TRADING_REDUCE_ONLY"
+
+    await eventually(disabled, what="the strategy is disabled")
+    (kill,) = await engine.rows("SELECT scope, subject_id, action, engaged_by, reason FROM kill_switches")
+    assert (kill["scope"], kill["subject_id"], kill["action"]) == ("STRATEGY", "momo", "REDUCE_ONLY")
+    assert kill["engaged_by"] == "risk"
+    assert "REPEAT_THROTTLE" in kill["reason"]
+    assert (await engine.place()).state == "SUBMITTING"  # the others go on

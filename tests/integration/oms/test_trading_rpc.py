@@ -56,6 +56,10 @@ async def test_place_get_and_list(engine: Engine, trading: Trading) -> None:
     await engine.wait_for(placed.order_id, "OPEN")
     got = await trading.stub.GetOrder(pb.GetOrderRequest(order_id=placed.order_id), metadata=asha)
     assert (got.state, bool(got.broker_order_id)) == (pb.ORDER_STATE_OPEN, True)
+    period = pb.ListOrdersRequest(end=placed.created_at)
+    assert list((await trading.stub.ListOrders(period, metadata=asha)).orders) == []
+    period = pb.ListOrdersRequest(start=placed.created_at)
+    assert [o.order_id for o in (await trading.stub.ListOrders(period, metadata=asha)).orders] == [placed.order_id]
     listed = await trading.stub.ListOrders(pb.ListOrdersRequest(state=pb.ORDER_STATE_OPEN), metadata=asha)
     assert [order.order_id for order in listed.orders] == [placed.order_id]
     none = await trading.stub.ListOrders(pb.ListOrdersRequest(state=pb.ORDER_STATE_FILLED), metadata=asha)
@@ -235,3 +239,24 @@ async def next_with_orders(watch: Any) -> pb.WatchOrdersResponse:
     found = await eventually(read)
     assert found is not None
     return found
+
+
+async def test_the_audit_has_from_where_what_was_before_and_the_tag(engine: Engine, trading: Trading) -> None:
+    through_the_gateway = (*trading.as_("asha"), ("x-forwarded-for", "203.0.113.7, 10.0.0.1"))
+    placed = await trading.stub.PlaceOrder(request(), metadata=through_the_gateway)
+    await engine.accepted(await engine.order(placed.order_id))
+    wish = pb.ModifyOrderRequest(order_id=placed.order_id, price="1399", reason="cheaper")
+    await trading.stub.ModifyOrder(wish, metadata=through_the_gateway)
+    await eventually(lambda: engine.rows("SELECT 1 FROM orders WHERE price = 1399"), what="it is changed")
+    await trading.stub.CancelOrder(pb.CancelOrderRequest(order_id=placed.order_id), metadata=trading.as_("asha"))
+    rows = await engine.rows(
+        "SELECT action, source, before, after FROM audit_log WHERE subject_type = 'order' ORDER BY audit_id"
+    )
+    assert [row["action"] for row in rows] == ["order.place", "order.modify", "order.cancel"]
+    assert [row["source"] for row in rows[:2]] == ["203.0.113.7"] * 2
+    assert "127.0.0.1" in rows[2]["source"]  # without a gateway: the peer itself
+    assert [row["after"]["tag"] for row in rows] == [placed.tag] * 3
+    assert [row["before"] for row in rows[1:]] == [
+        {"quantity": 10, "price": "1400", "trigger_price": None},
+        {"state": "OPEN", "filled_quantity": 0},
+    ]

@@ -137,8 +137,12 @@ async def test_a_stop_order_rests_until_it_is_cancelled(engine: Engine) -> None:
 async def test_without_an_egress_nothing_is_sent_and_it_is_said(engine: Engine, egress: EgressForTests) -> None:
     await egress.stop()
     order = await engine.place(price=BELOW)
-    ended = await engine.wait_for(order.order_id, "NOT_PLACED")
-    assert ended.reason == "NOT_SENT"
+
+    async def ended() -> bool:
+        now = await engine.order(order.order_id)  # the stream's loss may be noticed first
+        return (now.state, now.reason) in (("NOT_PLACED", "NOT_SENT"), ("DENIED", "STREAM_RECONCILING"))
+
+    await eventually(ended, what="it is said")
     # The gate says so before the next order finds it out.
     await eventually(lambda: _refused_for(engine, "the egress at"), timeout=10)
     await egress.start()
@@ -229,3 +233,27 @@ async def test_a_square_off_ends_flat_at_the_broker(
         return len(rows) > 0 and all(row["amount"] is not None and row["amount"] > 0 for row in rows)
 
     await eventually(charged, timeout=15, interval=0.2, what="the broker's estimate of the charges")
+
+
+async def test_margins_are_the_brokers_own_before_and_after_the_order_is_sent(
+    engine: Engine, sandbox: SandboxProcess
+) -> None:
+    huge = await engine.place(quantity=1_000_000, product="CNC", price=BELOW)
+    assert (huge.state, huge.reason) == ("DENIED", "INSUFFICIENT_MARGIN")
+    assert "1350000000.00" in huge.message  # the margin batch's figure for all of them
+    await sandbox.fault("margin_reject", count=1)  # the broker's risk desk knows better than its figures
+    order = await engine.place(price=BELOW)
+    refused = await engine.wait_for(order.order_id, "REJECTED", reason="BROKER_REJECTED")
+    assert "Margin Exceeds" in refused.message
+    management = engine.management
+    assert management is not None
+    status = management.status()
+    assert status.margin.available is not None
+    assert status.connection.session_usable
+    assert {"place", "order_messages", "funds"} <= {one.category for one in status.connection.budgets}
+
+    async def address_seen() -> bool:  # the egress says it when the fence is held up the next time
+        report = management.status().fence.report
+        return report is not None and (report.epoch, report.source_address) == (1, "127.0.0.1")
+
+    await eventually(address_seen, timeout=10, what="the address that the broker sees")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine_server.oms.domain.kill_switch import KillAction
 from engine_server.oms.domain.risk.limits import Scope
 from engine_server.oms.domain.states import OrderState
-from engine_server.oms.domain.unwinding import Closing, Step, foreign_lines, next_step
+from engine_server.oms.domain.unwinding import Closing, Step, foreign_lines, next_step, selection_of
 from engine_server.oms.records import OrderRecord, PositionRecord
 from tests.unit.oms.orders import NOON, RELIANCE, order_record, position_record
 from tests.unit.oms.risk_views import kill_switch
@@ -32,7 +32,7 @@ def step(positions: list[PositionRecord], working: list[OrderRecord] | None = No
     scope = changes.pop("scope", Scope.ACCOUNT)
     foreign = foreign_lines(changes.pop("foreign", []))
     kill = kill_switch(changes.pop("action", KillAction.SQUARE_OFF), scope, **changes)
-    return next_step(kill, working or [], positions, foreign, NOON)
+    return next_step(selection_of(kill), working or [], positions, foreign, NOON)
 
 
 def test_nothing_is_closed_while_something_works() -> None:

@@ -12,7 +12,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tradewinds.database.models.base import Base, one_of
 from tradewinds.database.models.orders import PRODUCTS, SIDES
 
-HOLD_KINDS = ("OVERFILL", "TAG_DUPLICATED", "UNATTRIBUTED", "POSITION_DIFFERENCE")
+HOLD_KINDS = (
+    "OVERFILL",
+    "TAG_DUPLICATED",
+    "UNATTRIBUTED",
+    "POSITION_DIFFERENCE",
+    "TRADE_DIFFERENCE",
+    "NOT_ENTERED",
+)
 ENDED_GUARD_STATES = ("DONE", "CANCELLED")
 GUARD_STATES = ("WAITING", "ACTIVE", "EXITING", *ENDED_GUARD_STATES)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine_server.oms.domain.commands import Denial, PlaceOrder
 from engine_server.oms.domain.risk.activity import REMEMBERED, Intent
 from engine_server.oms.domain.risk.limits import LimitName
@@ -9,6 +11,7 @@ from engine_server.oms.domain.risk.view import RiskView
 
 # Below it the ratio says nothing: an order that has not traded yet is no habit.
 _ORDERS_BEFORE_RATIO = 100
+RUNAWAY: Final = "REPEAT_THROTTLE"
 
 
 def within_rate(order: PlaceOrder, view: RiskView) -> Denial | None:
@@ -54,7 +57,7 @@ def not_runaway(order: PlaceOrder, view: RiskView) -> Denial | None:
     if count < limit:
         return None
     return Denial(
-        "REPEAT_THROTTLE",
+        RUNAWAY,
         f"the strategy entered {order.request.side} {order.instrument.key} {count} times in ten minutes without an exit, "
         f"max_repeated_entries is {limit:f}; look at it before it goes on",
     )

@@ -17,6 +17,7 @@ from engine_server.oms.domain.risk.margin import has_margin
 from engine_server.oms.domain.risk.market import market_takes_it, priced
 from engine_server.oms.domain.risk.order_size import within_quantity, within_value
 from engine_server.oms.domain.risk.price_collar import within_collar
+from engine_server.oms.domain.risk.reconciling import books_are_known
 from engine_server.oms.domain.risk.repetition import (
     not_duplicate,
     not_runaway,
@@ -37,6 +38,7 @@ RULES: Final[Sequence[Rule]] = (priced,)
 ENTRY_RULES: Final[Sequence[Rule]] = (
     not_killed,
     market_takes_it,
+    books_are_known,
     within_unknown_budget,
     not_near_delivery,
     within_quantity,

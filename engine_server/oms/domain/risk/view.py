@@ -34,6 +34,7 @@ class RiskView:
     quote: Quote | None = None
     unit_margin: Decimal | None = None  # rupees that one unit of the order blocks at the broker; None: not known
     available_margin: Decimal | None = None
+    reconciling: str = ""  # why nobody knows for sure what is open now
     is_exit: bool = False
     now: datetime = _EPOCH
     market_now: datetime = _EPOCH
