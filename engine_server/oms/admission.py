@@ -192,7 +192,8 @@ def repeated(command: PlaceOrder, first: OrderRecord) -> OrderRecord:
 def _open_line(draft: Draft, command: PlaceOrder) -> OpenLine:
     request = command.request
     key, side = command.instrument.key, request.side
-    guards = {order.order_id for order in draft.working() if order.origin == "GUARD"}
+    guarding = draft.working() if draft.living_guards() else ()
+    guards = {order.order_id for order in guarding if order.origin == "GUARD"}
     return draft.open_line(request.config_id, key, request.product, side, without=guards)
 
 
