@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -29,6 +30,9 @@ from tradewinds.money import format_rupees
 from tradewinds.telemetry import get_logger
 
 log = get_logger("oms.guards")
+
+
+_AFTER_A_REFUSAL = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,8 @@ def _step(admission: Admission, draft: Draft, guard: GuardRecord, instrument: In
         draft.tell(hit)
     if slices or total > part:
         rest = next_slices(slices, total - part, step.action, order, instrument)
+        if rest.place and _was_refused_lately(draft, guard):
+            rest = replace(rest, place=())
         _do(admission, draft, step.guard, instrument, rest)
     if step.guard.attempts >= MAXIMUM_ATTEMPTS > guard.attempts:
         draft.tell(_failed(step.guard, draft))
@@ -142,6 +148,17 @@ def _its_orders(draft: Draft, guard: GuardRecord) -> tuple[GuardRecord, OrderRec
         order, *slices = slices
         guard = draft.put_guard(replace(guard, order_id=order.order_id))
     return guard, order, slices
+
+
+def _was_refused_lately(draft: Draft, guard: GuardRecord) -> bool:
+    """The broker would not have one of them: it is not asked for another at every look."""
+    prefix = f"guard:{guard.guard_id}/"
+    return any(
+        one.request_key.startswith(prefix)
+        and one.state in (OrderState.REJECTED, OrderState.NOT_PLACED)
+        and draft.now - one.updated_at < _AFTER_A_REFUSAL
+        for one in draft.state.orders.values()
+    )
 
 
 def orders_of(draft: Draft, guard: GuardRecord) -> list[OrderRecord]:

@@ -56,6 +56,10 @@ _BOOK_OF_STRATEGY = f"SELECT {_POSITIONS} FROM positions WHERE config_id = $1 OR
 _ACCOUNT_TOTALS = f"""
 SELECT {_POSITIONS} FROM positions WHERE account_id = ANY($1) AND config_id = '' ORDER BY instrument, product
 """  # noqa: S608 - constant columns
+_OWNED = """
+SELECT account_id, instrument, product, sum(net_quantity)::bigint AS net FROM positions
+WHERE account_id = ANY($1) AND config_id <> '' GROUP BY 1, 2, 3
+"""
 _LAST_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM order_events WHERE account_id = $1"
 _WORKING_OF_ACCOUNT = f"SELECT {_ORDERS} FROM orders o WHERE o.account_id = $1 AND {_WORKING} ORDER BY o.order_id"  # noqa: S608
 
@@ -153,6 +157,11 @@ class OrderQueries:
         """Totals of accounts."""
         rows = await self._database.pool.fetch(_ACCOUNT_TOTALS, list(account_ids))
         return [PositionRecord(**row) for row in rows]
+
+    async def owned_quantities(self, account_ids: Sequence[str]) -> dict[tuple[str, str, str], int]:
+        """What the strategies of accounts have together, by account, instrument and product."""
+        rows = await self._database.pool.fetch(_OWNED, list(account_ids))
+        return {(row["account_id"], row["instrument"], row["product"]): row["net"] for row in rows}
 
     async def working_orders(self, config_id: str) -> list[OrderRecord]:
         """A strategy's orders that have not ended."""

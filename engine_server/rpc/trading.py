@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from engine_server.messages import orders as messages
@@ -151,9 +151,9 @@ class TradingServicer(GuardsServicer):
             rows = await self._queries.strategy_positions(request.config_id)
             rows = [row for row in rows if visible is None or row.account_id in visible]
         else:
-            rows = await self._queries.account_positions(
-                visible if visible is not None else await self._every_account()
-            )
+            accounts = visible if visible is not None else await self._every_account()
+            rows = await self._queries.account_positions(accounts)
+            return pb.ListPositionsResponse(positions=await self._with_unowned(accounts, await self._valued(rows)))
         return pb.ListPositionsResponse(positions=await self._valued(rows))
 
     async def WatchOrders(  # noqa: N802
@@ -163,6 +163,13 @@ class TradingServicer(GuardsServicer):
         account = await self._orders.accounts.of_caller(current_caller(), request.account_id)
         async for response in self._watch.follow(account.account_id, request.cursor):
             yield response
+
+    async def _with_unowned(self, accounts: Sequence[str], totals: list[pb.Position]) -> list[pb.Position]:
+        owned = await self._queries.owned_quantities(accounts)
+        for one in totals:
+            line = (one.account_id, one.instrument, messages.product_name(one.product))
+            one.unowned_quantity = one.net_quantity - owned.get(line, 0)
+        return totals
 
     async def _valued(self, rows: list[PositionRecord]) -> list[pb.Position]:
         quotes = await self._quotes.quotes([row.instrument for row in rows])

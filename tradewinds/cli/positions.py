@@ -43,6 +43,7 @@ def print_positions(listed: list[trading_pb2.Position]) -> None:
             position.instrument,
             short(common_pb2.Product, position.product),
             str(position.net_quantity),
+            str(position.unowned_quantity) if not position.config_id else "–",
             rupees(position.average_price),
             rupees(position.last_price),
             rupees(position.unrealised_pnl),
@@ -50,7 +51,16 @@ def print_positions(listed: list[trading_pb2.Position]) -> None:
         )
         for position in listed
     ]
-    columns = ("instrument", "product", ">net", ">average ₹", ">last ₹", ">unrealised ₹", ">realised ₹")
+    columns = (
+        "instrument",
+        "product",
+        ">net",
+        ">of no strategy",
+        ">average ₹",
+        ">last ₹",
+        ">unrealised ₹",
+        ">realised ₹",
+    )
     print_table("Positions", columns, rows, empty="No positions.")
 
 

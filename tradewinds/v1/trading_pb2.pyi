@@ -137,7 +137,7 @@ class Trade(_message.Message):
     def __init__(self, trade_id: _Optional[str] = ..., order_id: _Optional[str] = ..., account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., instrument: _Optional[str] = ..., side: _Optional[_Union[_common_pb2.Side, str]] = ..., quantity: _Optional[int] = ..., price: _Optional[str] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., traded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Position(_message.Message):
-    __slots__ = ("account_id", "config_id", "instrument", "product", "net_quantity", "average_price", "realised_pnl", "buy_quantity", "sell_quantity", "last_price", "unrealised_pnl")
+    __slots__ = ("account_id", "config_id", "instrument", "product", "net_quantity", "average_price", "realised_pnl", "buy_quantity", "sell_quantity", "last_price", "unrealised_pnl", "unowned_quantity")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
     INSTRUMENT_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +149,7 @@ class Position(_message.Message):
     SELL_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     LAST_PRICE_FIELD_NUMBER: _ClassVar[int]
     UNREALISED_PNL_FIELD_NUMBER: _ClassVar[int]
+    UNOWNED_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     account_id: str
     config_id: str
     instrument: str
@@ -160,7 +161,8 @@ class Position(_message.Message):
     sell_quantity: int
     last_price: str
     unrealised_pnl: str
-    def __init__(self, account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., instrument: _Optional[str] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., net_quantity: _Optional[int] = ..., average_price: _Optional[str] = ..., realised_pnl: _Optional[str] = ..., buy_quantity: _Optional[int] = ..., sell_quantity: _Optional[int] = ..., last_price: _Optional[str] = ..., unrealised_pnl: _Optional[str] = ...) -> None: ...
+    unowned_quantity: int
+    def __init__(self, account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., instrument: _Optional[str] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., net_quantity: _Optional[int] = ..., average_price: _Optional[str] = ..., realised_pnl: _Optional[str] = ..., buy_quantity: _Optional[int] = ..., sell_quantity: _Optional[int] = ..., last_price: _Optional[str] = ..., unrealised_pnl: _Optional[str] = ..., unowned_quantity: _Optional[int] = ...) -> None: ...
 
 class PlaceOrderRequest(_message.Message):
     __slots__ = ("request_id", "account_id", "config_id", "epoch", "instrument", "side", "quantity", "order_type", "product", "price", "trigger_price", "reduce_only")

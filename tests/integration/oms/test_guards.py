@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from engine_server.broker.port import ReportStatus
+from engine_server.broker.port import OrderTicket, Outcome, Refused, ReportStatus
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms.domain import chasing
 from engine_server.oms.domain.protection import Quote
@@ -214,4 +215,28 @@ async def test_a_guard_above_the_freeze_quantity_is_sliced_and_ends_whole(
         return rows == [{"state": "DONE"}]
 
     await eventually(done, what="the guard ends with the position")
+    assert len(broker.sent) == 4
+
+
+async def test_a_slice_that_the_broker_refuses_is_not_asked_for_at_every_look(
+    engine: Engine, broker: ScriptedBroker, trading: Trading
+) -> None:
+    engine.quotes.last = at("1400")
+    await add_strategy(engine.database)
+    for _ in range(2):
+        entry = await engine.place_for("momo", 1, instrument="NFO:NIFTY24NOV26FUT", quantity=1_755)
+        broker.fill(await engine.accepted(entry), 1_755, "1400")
+        await engine.wait_for(entry.order_id, "FILLED")
+
+    async def taken(ticket: OrderTicket) -> Outcome:
+        return broker.accept(ticket)
+
+    async def refused(ticket: OrderTicket) -> Outcome:
+        return Refused("AB4036", "too many open orders")
+
+    broker.placements.extend([taken, refused])
+    guarded = protect(instrument="NFO:NIFTY24NOV26FUT")
+    await trading.stub.CreateGuard(guarded, metadata=trading.as_("runner-0", "runner"))
+    await eventually(lambda: engine.rows("SELECT 1 FROM orders WHERE origin = 'GUARD' AND state = 'REJECTED'"))
+    await asyncio.sleep(0.4)  # eight looks
     assert len(broker.sent) == 4

@@ -179,6 +179,14 @@ async def test_trades_and_positions_are_valued_at_the_last_price(
     assert [(p.net_quantity, p.average_price, p.last_price, p.unrealised_pnl) for p in unvalued] == [
         (10, "1400.05", "", "")
     ]
+    own = await engine.place(quantity=3)
+    broker.fill(await engine.accepted(own), 3, "1400.05")
+    await engine.wait_for(own.order_id, "FILLED")
+    (total,) = (await trading.stub.ListPositions(pb.ListPositionsRequest(), metadata=asha)).positions
+    assert (total.net_quantity, total.unowned_quantity) == (13, 3)  # a person's own
+    sold = await engine.place(side="SELL", quantity=3)
+    broker.fill(await engine.accepted(sold), 3, "1400.05")
+    await engine.wait_for(sold.order_id, "FILLED")
     trading.quotes.last["NSE:RELIANCE-EQ"] = Quote(Decimal("1401.05"), Decimal(0), Decimal(0), 0.1)
     for wanted in (pb.ListPositionsRequest(), pb.ListPositionsRequest(config_id="momo")):
         (position,) = (await trading.stub.ListPositions(wanted, metadata=asha)).positions
