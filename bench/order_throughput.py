@@ -17,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from bench.result import Result
 from engine_server.broker.angel_one import AngelOneBroker, Budgets
 from engine_server.broker.angel_one.rates import Rate, RateSettings
@@ -30,8 +32,8 @@ from engine_server.oms.directory import Account
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
 from engine_server.oms.events import EventKind
-from engine_server.oms.order_management import OmsSettings
 from engine_server.oms.pacer import PacerSettings
+from engine_server.oms.parts import OmsSettings
 from tests.integration.oms.engine import ACCOUNT, Engine, add_account, running_engine
 from tests.support.angel_one import broker_settings, credentials_of, running_egress
 from tests.support.sandbox_process import SandboxProcess
@@ -46,9 +48,7 @@ _ADMITTED, _CALLERS = 3_000, 64
 _RESTING = 200  # as many as an account may have open
 _SENT, _SENDERS = 600, 16
 _LIFTED: Final = OmsSettings(pacer=PacerSettings(limit=100_000))
-_LIFTED_RATES: Final = RateSettings.model_construct(
-    **dict.fromkeys(("place", "order_messages"), Rate.parse("100000/s"))
-)
+_LIFTED_RATES: Final = RateSettings.model_construct(place=Rate.parse("100000/s"), order_messages=Rate.parse("100000/s"))
 _NOW: Final = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 _COMMITS: Final = "SELECT count(DISTINCT xmin::text) FROM order_events WHERE kind = 'PLACED'"
 _TAKE_LEASE: Final = """
@@ -65,7 +65,7 @@ async def run() -> list[Result]:
         folder.chmod(0o711)  # the database may run as another user
         async with EmbeddedPostgres(folder / "postgres") as postgres:
             await migrations.upgrade(postgres.url)
-            database = Database(DatabaseSettings(url=postgres.url))
+            database = Database(DatabaseSettings(url=SecretStr(postgres.url)))
             await database.connect()
             try:
                 await add_account(database)
@@ -118,6 +118,7 @@ async def _raw(database: Database, size: int) -> float:
         started = time.perf_counter()
         for batch in batches:
             row = await connection.fetchrow(statements.COMMIT, ACCOUNT, "raw", epoch, *batch)
+            assert row is not None
             assert row["leased"], row
             assert not row["taken"], row
         seconds = time.perf_counter() - started

@@ -16,7 +16,6 @@ import httpx
 import msgspec
 import numpy as np
 import psutil
-from notifier.realtime.exchange import Exchange
 from redis.asyncio import Redis
 
 from bench.result import Result, percentile
@@ -27,6 +26,7 @@ from tests.support.service_process import ServiceProcess
 from tests.support.signing import Signing
 from tests.support.waiting import eventually
 from tradewinds import auth, redis_keys
+from tradewinds.database.redis_exchange import Exchange
 from tradewinds.grpc_server import open_channel
 from tradewinds.instruments import Instrument
 from tradewinds.ticks import TICK_DTYPE, TickArray, shard_of
