@@ -32,7 +32,7 @@ from engine_server.oms.journal import Journal
 from engine_server.oms.positions_check import Difference, PositionsCheck
 from engine_server.oms.reconciliation import book_openings, judge
 from engine_server.oms.records import OrderRecord
-from engine_server.oms.reports import BookRead, ReadSummary, apply_book, apply_report, tell_overdue
+from engine_server.oms.reports import BookRead, ReadSummary, apply_book, apply_or_adopt, apply_report, tell_overdue
 from engine_server.oms.writer import Writer
 from tradewinds.clock import Clock
 from tradewinds.database.faults import PASSING_FAULTS
@@ -43,6 +43,9 @@ log = get_logger("oms.recovery")
 
 
 _OVERDUE_SECONDS = 0.5
+# A long book that is new to us (a day that nobody watched, another program's orders) is committed in portions: one statement that
+# outlasts PostgreSQL's statement_timeout would be repeated for ever, and the gate would never open.
+_PORTION = 500
 _PASSING: tuple[type[Exception], ...] = (BrokerError, UnavailableError, *PASSING_FAULTS)
 
 
@@ -264,6 +267,9 @@ class Recovery:
         reports = await self._broker.order_book()
         known = await self._loaded(reports)
         read = BookRead(reports, begun_at)
+        for begin in range(0, len(reports) - _PORTION, _PORTION):
+            portion = reports[begin : begin + _PORTION]
+            await self._writer.tell(partial(_apply_portion, known, portion, begun_at, self._adoption))
         summary = await self._writer.tell(partial(_apply_book, known, read, self._settings.bounds, self._adoption))
         vitals.books_read(self._clock.now(), losses)
         metrics.FOREIGN.labels(self._state.account_id).set(summary.foreign)
@@ -316,6 +322,14 @@ def _remember(known: Sequence[Known], draft: Draft) -> None:
 def _apply_report(known: Sequence[Known], report: OrderReport, draft: Draft) -> OrderRecord | None:
     _remember(known, draft)
     return apply_report(draft, report)
+
+
+def _apply_portion(
+    known: Sequence[Known], reports: Sequence[OrderReport], begun_at: float, adoption: Adoption, draft: Draft
+) -> None:
+    _remember(known, draft)
+    for report in reports:
+        apply_or_adopt(draft, report, begun_at, adoption)
 
 
 def _apply_book(

@@ -80,13 +80,19 @@ def _is_more_than_entered(draft: Draft, order: OrderRecord, report: OrderReport)
     return order.origin != "EXTERNAL" and report.quantity > order.quantity and is_settled
 
 
+def apply_or_adopt(draft: Draft, report: OrderReport, begun_at: float, adoption: Adoption) -> OrderRecord | None:
+    """Bring our order up to the report, or make it one of ours where somebody else placed it."""
+    order = apply_report(draft, report, begun_at)
+    if order is None and adopt(draft, report, adoption) is not None:
+        order = apply_report(draft, report, begun_at)
+    return order
+
+
 def apply_book(draft: Draft, read: BookRead, bounds: ResolutionBounds, adoption: Adoption) -> ReadSummary:
     """Apply a whole read, adopt what is somebody else's, then judge what the read did not show."""
     summary, shown = ReadSummary(), set()
     for report in read.reports:
-        order = apply_report(draft, report, read.begun_at)
-        if order is None and adopt(draft, report, adoption) is not None:
-            order = apply_report(draft, report, read.begun_at)
+        order = apply_or_adopt(draft, report, read.begun_at, adoption)
         if order is None or order.origin == "EXTERNAL":
             summary.foreign += 1
         if order is not None:

@@ -334,3 +334,15 @@ async def test_an_account_that_is_set_up_wrongly_stays_closed_and_says_why(
 async def _closed_because(engine: Engine, reason: str) -> bool:
     rows = await engine.rows("SELECT gate, gate_reason FROM account_leases")
     return bool(rows) and rows[0]["gate"] == "CLOSED" and reason in rows[0]["gate_reason"]
+
+
+async def test_a_long_book_that_is_new_to_us_is_committed_in_portions(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    await add_account(database)
+    for number in range(1_200):
+        broker.accept(replace(ticket_of(f"app-{number}"), quantity=1))
+    async with running_engine(database, broker) as engine:
+        (rows,) = await engine.rows("SELECT count(*) AS n, count(DISTINCT xmin::text) AS commits FROM orders")
+    assert rows["n"] == 1_200
+    assert rows["commits"] >= 3
