@@ -110,7 +110,7 @@ def _results(
     stated = [(written[tag]["written"] - sent.called_wall) * 1e3 for tag, sent in orders.items()]
     p50, p99 = (percentile(post_ms, q) + percentile(insert_ms, q) for q in (50, 99))
     return [
-        Result("order.to_broker_p50", percentile(first_byte, 50), "ms", "< 6", p50),
+        Result("order.to_broker_p50", percentile(first_byte, 50), "ms", "< 4", p50),
         Result("order.to_broker_p99", percentile(first_byte, 99), "ms", "< 12", p99),
         Result("order.decided_p50", statistics.median(decided), "ms"),
         Result("order.statement_run_p50", statistics.median(stated), "ms"),

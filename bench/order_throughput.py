@@ -17,8 +17,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import SecretStr
-
 from bench.result import Result
 from engine_server.broker.angel_one import AngelOneBroker, Budgets
 from engine_server.broker.angel_one.rates import Rate, RateSettings
@@ -37,9 +35,9 @@ from engine_server.oms.parts import OmsSettings
 from tests.integration.oms.engine import ACCOUNT, Engine, add_account, running_engine
 from tests.support.angel_one import broker_settings, credentials_of, running_egress
 from tests.support.sandbox_process import SandboxProcess
+from tests.support.settings import database_settings
 from tests.support.waiting import eventually
 from tests.unit.oms.orders import order_record
-from tradewinds.config import DatabaseSettings
 from tradewinds.database import migrations
 from tradewinds.database.session import Database
 from tradewinds.embedded.postgres import EmbeddedPostgres
@@ -48,7 +46,7 @@ _ADMITTED, _CALLERS = 3_000, 64
 _RESTING = 200  # as many as an account may have open
 _SENT, _SENDERS = 600, 16
 _LIFTED: Final = OmsSettings(pacer=PacerSettings(limit=100_000))
-_LIFTED_RATES: Final = RateSettings.model_construct(place=Rate.parse("100000/s"), order_messages=Rate.parse("100000/s"))
+_LIFTED_RATES: Final = RateSettings(place=Rate.parse("100000/s"), order_messages=Rate.parse("100000/s"))
 _NOW: Final = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 _COMMITS: Final = "SELECT count(DISTINCT xmin::text) FROM order_events WHERE kind = 'PLACED'"
 _TAKE_LEASE: Final = """
@@ -65,7 +63,7 @@ async def run() -> list[Result]:
         folder.chmod(0o711)  # the database may run as another user
         async with EmbeddedPostgres(folder / "postgres") as postgres:
             await migrations.upgrade(postgres.url)
-            database = Database(DatabaseSettings(url=SecretStr(postgres.url)))
+            database = Database(database_settings(postgres.url))
             await database.connect()
             try:
                 await add_account(database)
@@ -111,7 +109,7 @@ async def _per_second(engine: Engine, orders: int, callers: int) -> float:
 async def _raw(database: Database, size: int) -> float:
     """Orders a second that the writer's statement alone commits, `size` at a time."""
     sequence = await database.pool.fetchval(statements.LAST_SEQUENCE, ACCOUNT)
-    batches = [_arguments(sequence, number, size) for number in range(_ADMITTED // size)]
+    batches = [placements(sequence + number * size, number, size) for number in range(_ADMITTED // size)]
     async with database.pool.acquire() as connection:
         await connection.execute(statements.PLAN_BY_KEY)
         epoch = await connection.fetchval(_TAKE_LEASE)
@@ -126,10 +124,12 @@ async def _raw(database: Database, size: int) -> float:
     return size * len(batches) / seconds
 
 
-def _arguments(sequence: int, number: int, size: int) -> Sequence[Any]:
-    """What the writer would commit with for `size` new orders that are sent at once."""
-    state = AccountState(ACCOUNT, sequence=sequence + number * size)
-    draft = Draft(state, now=_NOW, market_now=_NOW, monotonic=0.0, permits=size)
+def placements(
+    sequence: int, number: int, size: int, now: datetime = _NOW, state: OrderState = OrderState.SUBMITTING
+) -> Sequence[Any]:
+    """What the writer would commit with for `size` new orders."""
+    account = AccountState(ACCOUNT, sequence=sequence)
+    draft = Draft(account, now=now, market_now=now, monotonic=0.0, permits=size)
     for one in range(size):
         name = f"raw-{number}-{one}"
         order = order_record(
@@ -138,10 +138,12 @@ def _arguments(sequence: int, number: int, size: int) -> Sequence[Any]:
             request_id=name,
             request_key=f"user:asha/{name}",
             tag=name,
-            submitted_at=_NOW,
-            state=OrderState.SUBMITTING,
-            created_at=_NOW,
-            updated_at=_NOW,
+            broker_order_id=name if state.is_terminal else None,
+            unique_order_id=f"u-{name}" if state.is_terminal else None,
+            submitted_at=now,
+            state=state,
+            created_at=now,
+            updated_at=now,
         )
         after = {"instrument": order.instrument, "side": order.side, "quantity": order.quantity, "price": order.price}
         draft.admit(order, EventKind.PLACED, AuditRow("asha", "order.place", name, "", after))
