@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from tradewinds.clock import IST
 from tradewinds.sdk.market import Tick
@@ -26,6 +27,7 @@ def to_tick(row: TickRow) -> Tick:
     )
 
 
+@lru_cache(1_024)  # a price is bid, last and ask in turn
 def _rupees(value_e4: int) -> Decimal:
     """1400.05 rather than 1400.0500, where two decimals do."""
     if value_e4 % 100 == 0:

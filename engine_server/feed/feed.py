@@ -47,7 +47,6 @@ from engine_server.feed.tick_path import TickPath
 from engine_server.feed.tick_routes import routes
 from engine_server.feed.watch import Watch
 from engine_server.feed.watchdog import Watchdog
-from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.instruments.master_gate import not_in_because
 from tradewinds.clock import MarketClock, SystemClock, ist
 from tradewinds.config import BrokerSettings, load
@@ -138,7 +137,6 @@ class Feed:
         self._instruments = InstrumentKeeper(
             lambda sink: download(broker.scrip_master_url, tls, sink),
             InstrumentPublisher(redis, instance_id),
-            InstrumentCatalog(redis),
             MasterLedger(database, _archive(database, settings), market_clock),
             MasterAlarm(database, self._not_in_because, lambda: ist(market_clock.now()).date()),
             rules=MasterRules(settings.scrip_master_minimum_rows, settings.scrip_master_least_share),

@@ -40,6 +40,7 @@ class FrameInbox:
     async def take(self) -> Frames:
         """Everything that is there; waits for something."""
         await self._filled.wait()
+        await asyncio.sleep(0)  # what has come on the other sockets by now goes along, and not into a batch of its own
         self._filled.clear()
         frames = Frames(list(self._payloads), list(self._received_ns))
         self._payloads.clear()

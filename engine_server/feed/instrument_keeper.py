@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +24,6 @@ from engine_server.feed.master_archive import packed
 from engine_server.feed.master_ledger import MasterLedger
 from engine_server.feed.master_reader import MasterContent, read_master
 from engine_server.feed.scrip_master import ScripMasterError, shrunken
-from engine_server.instruments.catalog import InstrumentCatalog
 from engine_server.instruments.master_gate import master_day
 from tradewinds.clock import Clock, MarketClock, ist
 from tradewinds.database.reconnecting import Backoff, describe
@@ -69,7 +67,6 @@ class InstrumentKeeper:
         self,
         fetch: Fetch,
         publisher: InstrumentPublisher,
-        published: InstrumentCatalog,
         ledger: MasterLedger,
         alarm: MasterAlarm,
         *,
@@ -81,7 +78,6 @@ class InstrumentKeeper:
     ) -> None:
         self._fetch = fetch
         self._publisher = publisher
-        self._published = published
         self._ledger = ledger
         self._alarm = alarm
         self._rules = rules
@@ -109,16 +105,13 @@ class InstrumentKeeper:
 
     async def _adopt_published(self) -> None:
         """What a feed before us left in Redis serves until the file is here."""
-        published = self._published
         try:
-            await published.load()
+            published = await self._publisher.published()
         except (RedisError, OSError, TimeoutError, msgspec.DecodeError) as e:
             log.warning("adopt.failed", error=describe(e))
-        if published.ready:
-            rows = Counter[str]()
-            for (exchange, _, _), count in published.categories.items():
-                rows[exchange] += count
-            self._take(Listing(published.version, published.instruments, published.trade_day, rows))
+            return
+        if published is not None:
+            self._take(published)
 
     async def _refresh(self) -> None:
         fetched_at = self._market_clock.now()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from itertools import chain, islice
 from typing import Any
 
@@ -38,6 +41,17 @@ class InstrumentPublisher:
             transaction.publish(redis_keys.INSTRUMENTS_CHANGED, listing.version)
             await transaction.execute()
 
+    async def published(self) -> Listing | None:
+        """What is in force there; None where nothing is. Raises msgspec's `DecodeError` too, for rows of another program's form."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.mget(redis_keys.INSTRUMENTS_VERSION, redis_keys.INSTRUMENTS_DAY)
+            pipeline.hgetall(redis_keys.INSTRUMENTS)
+            pipeline.hgetall(redis_keys.CATEGORIES)
+            (version, day), rows, counted = await pipeline.execute()
+        if version is None or not rows:
+            return None
+        return await asyncio.to_thread(_read, version, day, rows, counted)
+
     async def publish_day(self, listing: Listing) -> None:
         """The same content is in force for another day."""
         async with self._redis.pipeline(transaction=True) as transaction:
@@ -63,6 +77,18 @@ class InstrumentPublisher:
         for items in _commands(fields.items()):
             await self._redis.hset(key, items=items)
         await self._redis.expire(key, _TEMPORARY_TTL_SECONDS)
+
+
+def _read(version: bytes, day: bytes | None, rows: Mapping[bytes, bytes], counted: Mapping[bytes, bytes]) -> Listing:
+    instruments = PackedInstruments({key.decode(): row for key, row in rows.items()})
+    for key in instruments:
+        instruments[key]  # one that cannot be read is found now, not when somebody wants it
+    categories = {name.decode(): int(count) for name, count in counted.items()}
+    by_exchange = Counter[str]()
+    for name, count in categories.items():
+        by_exchange[name.partition("|")[0]] += count
+    trade_day = date.fromisoformat(day.decode()) if day else None
+    return Listing(version.decode(), instruments, trade_day, by_exchange, categories)
 
 
 def _swap(transaction: Any, temporary: str, key: str) -> None:

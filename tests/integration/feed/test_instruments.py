@@ -114,7 +114,6 @@ class Starter:
         keeper = InstrumentKeeper(
             lambda sink: download(self.site.url, TLS, sink),
             InstrumentPublisher(self.valkey, "test"),
-            InstrumentCatalog(self.valkey),
             MasterLedger(self.database, archive, self.market_clock),
             MasterAlarm(self.database, self.not_in, lambda: TODAY, lambda: self.monotonic),
             rules=MasterRules(2, least_share),
