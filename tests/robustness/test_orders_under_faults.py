@@ -80,6 +80,9 @@ EDGES = (
 )
 _CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
+# What a strategy meets while everything around it fails: the next round tries again.
+_REFUSED_OR_AWAY: tuple[type[Exception], ...] = (TradewindsError, *PASSING_FAULTS)
+
 
 _UNKNOWN_SECONDS = """
 SELECT coalesce(max(extract(epoch FROM next_at - recorded_at)), 0)::float8 AS seconds FROM (
@@ -213,7 +216,7 @@ async def trade(engine: Engine, config_id: str, rng: random.Random) -> None:
             for _ in range(2)
         ]
         await asyncio.gather(*exits)
-    except (TradewindsError, *PASSING_FAULTS):
+    except _REFUSED_OR_AWAY:
         pass  # the gate is closed for a moment, a store is away, an engine stops: the next round
 
 
