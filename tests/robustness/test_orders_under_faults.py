@@ -78,10 +78,8 @@ EDGES = (
     "oms.send.before.place",
     "oms.send.after.place",
 )
+_PASSING: tuple[type[Exception], ...] = (TradewindsError, *PASSING_FAULTS)
 _CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-
-# What a strategy meets while everything around it fails: the next round tries again.
-_REFUSED_OR_AWAY: tuple[type[Exception], ...] = (TradewindsError, *PASSING_FAULTS)
 
 
 _UNKNOWN_SECONDS = """
@@ -216,7 +214,7 @@ async def trade(engine: Engine, config_id: str, rng: random.Random) -> None:
             for _ in range(2)
         ]
         await asyncio.gather(*exits)
-    except _REFUSED_OR_AWAY:
+    except _PASSING:
         pass  # the gate is closed for a moment, a store is away, an engine stops: the next round
 
 
