@@ -1,14 +1,14 @@
 """Telegram chats that may give commands, what they said, and who listens to the bot.
 
-Revision: 0035
+Revision: 0030
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0035"
-down_revision = "0025"
+revision = "0030"
+down_revision = "0029"
 
 STATEMENTS = (
     """CREATE TABLE phone_chats (

@@ -1,15 +1,15 @@
 """Endpoints that are their owner's, and alerts in the words of a template. An endpoint that an operator inserts, or that was there before,
 counts as verified.
 
-Revision: 0037
+Revision: 0032
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0037"
-down_revision = "0036"
+revision = "0032"
+down_revision = "0031"
 
 STATEMENTS = (
     """ALTER TABLE notification_endpoints

@@ -1,14 +1,14 @@
 """Signals: what a strategy is told from outside, as a command.
 
-Revision: 0029
+Revision: 0028
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0029"
-down_revision = "0025"
+revision = "0028"
+down_revision = "0027"
 
 STATEMENTS = (
     """ALTER TABLE strategy_commands

@@ -1,13 +1,13 @@
 """How many rows of each exchange a kept scrip master has: the next one is held against it.
 
-Revision: 0027
+Revision: 0026
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0027"
+revision = "0026"
 down_revision = "0025"
 
 STATEMENTS = (

@@ -1,13 +1,13 @@
 """Holds for what the broker's trade book and our own tags say: fills that differ, orders that were never entered here.
 
-Revision: 0031
+Revision: 0029
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0031"
+revision = "0029"
 down_revision = "0028"
 
 STATEMENTS = (

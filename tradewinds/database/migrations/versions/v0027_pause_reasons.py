@@ -1,14 +1,14 @@
 """Why a strategy is paused.
 
-Revision: 0028
+Revision: 0027
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0028"
-down_revision = "0027"
+revision = "0027"
+down_revision = "0026"
 
 STATEMENTS = ("ALTER TABLE strategy_configs ADD COLUMN pause_reason TEXT DEFAULT '' NOT NULL",)
 

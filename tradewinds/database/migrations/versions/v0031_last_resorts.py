@@ -1,14 +1,14 @@
 """How near an escalation is to its last resort.
 
-Revision: 0036
+Revision: 0031
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0036"
-down_revision = "0035"
+revision = "0031"
+down_revision = "0030"
 
 STATEMENTS = (
     """ALTER TABLE notification_escalations
