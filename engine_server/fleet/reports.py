@@ -58,6 +58,8 @@ _OPEN_RUN = text(
     VALUES (:config_id, :epoch, :runner_id, :instance_id, :pid, :code_hash)
     """
 )
+# The code is known once the class is loaded, the process before that.
+_NAME_CODE = text("UPDATE strategy_runs SET code_hash = :code_hash WHERE run_id = :run_id AND code_hash = ''")
 _END_OTHER_RUNS = text(
     """
     UPDATE strategy_runs SET outcome = 'LOST', ended_at = now(), detail = 'its end was not reported'
@@ -172,6 +174,8 @@ async def _note_run(session: AsyncSession, reporter: RunnerIdentity, report: Str
         if not is_open:
             await session.execute(_END_OTHER_RUNS, {"config_id": report.config_id})
             await session.execute(_OPEN_RUN, process)
+        elif run is not None and report.code_hash:
+            await session.execute(_NAME_CODE, {"run_id": run.run_id, "code_hash": report.code_hash})
         return report.event is Event.RUNNING or not is_open
     if run is not None and is_open:
         await session.execute(_END_RUN, {"run_id": run.run_id, "outcome": outcome, "detail": report.detail})

@@ -150,7 +150,7 @@ class ScriptedRunner:
                 event=event,  # type: ignore[arg-type] # the enum's number
                 process_id=about.pid,
                 detail=detail,
-                code_hash="c0de",
+                code_hash="c0de" if event == pb.STRATEGY_EVENT_RUNNING else "",  # known once the class is loaded
             )
         )
 
