@@ -33,6 +33,9 @@ log = get_logger("feed.ticks")
 
 FRAMES = prometheus_client.Counter("tradewinds_feed_frames_total", "Binary frames off the market sockets")
 TICKS = prometheus_client.Counter("tradewinds_feed_ticks_total", "Ticks written to Redis")
+CANARY = prometheus_client.Gauge(
+    "tradewinds_feed_canary_ticked", "1 when the canary has ticked: silence is then noticed sooner"
+)
 DROPPED = prometheus_client.Counter("tradewinds_feed_ticks_dropped_total", "Ticks dropped, by reason", ["reason"])
 FLUSH_SECONDS = Histogram(
     "tradewinds_feed_flush_seconds",
@@ -101,6 +104,7 @@ class TickPath:
         """Ticks of the canary come, whether anybody wants them or not."""
         if code != self._canary:
             self._canary, self.canary_ticked = code, False
+            CANARY.set(0)
             self._judge.expect({code} if code is not None else set())
 
     def reconnected(self) -> None:
@@ -140,6 +144,7 @@ class TickPath:
             moment = self._market_time.moment()
         if not self.canary_ticked and self._canary is not None:
             self.canary_ticked = bool((instrument_codes(decoded.ticks) == self._canary).any())
+            CANARY.set(self.canary_ticked)
         judged = self._judge.judge(decoded, moment)
         for reason, count in judged.dropped.items():
             self._drop(reason, count)

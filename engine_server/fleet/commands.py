@@ -40,13 +40,14 @@ _CLAIM = text(
     FOR UPDATE OF k SKIP LOCKED
     """
 )
-_LOCK_CONFIG = text(
+# Read in a statement of its own after the lock: one that waits for a lock sees the joined assignment as it was before.
+_LOCK_CONFIG = text("SELECT 1 FROM strategy_configs WHERE config_id = :config_id FOR UPDATE")
+_READ_CONFIG = text(
     """
     SELECT c.desired_state, c.state, c.state_reason, c.generation, a.instance_id IS NOT NULL AS is_held,
            c.process_generation, c.is_paused, c.pause_reason, c.is_killed, c.is_off_schedule, c.config
     FROM strategy_configs c LEFT JOIN assignments a ON a.config_id = c.config_id
     WHERE c.config_id = :config_id
-    FOR UPDATE OF c
     """
 )
 _CHANGE_CONFIG = text(
@@ -138,7 +139,8 @@ class CommandDesk:
 
     async def _apply(self, session: AsyncSession, command: Row[Any]) -> None:
         key = {"config_id": command.config_id}
-        row = (await session.execute(_LOCK_CONFIG, key)).one()
+        await session.execute(_LOCK_CONFIG, key)
+        row = (await session.execute(_READ_CONFIG, key)).one()
         before = Wish(
             row.desired_state, row.state, row.state_reason, row.generation, row.is_held,
             row.process_generation, row.is_paused, row.is_killed, row.is_off_schedule, row.pause_reason,

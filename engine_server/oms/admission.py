@@ -173,13 +173,6 @@ class Admission:
         )
 
 
-def _crowded(draft: Draft) -> Denial | None:
-    waiting = len(draft.state.pending) + len(draft.new_order_ids)
-    if draft.permits > 0 or waiting < MAXIMUM_PENDING:
-        return None
-    return Denial("RATE_LIMITED", f"{waiting} orders wait for the broker's rate limit already; try again later")
-
-
 def repeated(command: PlaceOrder, first: OrderRecord) -> OrderRecord:
     """The answer to a request_id that was used before."""
     if first.body_sha256 != command.body_sha256:

@@ -1,4 +1,4 @@
-"""A whole trading day at speed, with what goes wrong on days: sockets that drop, tokens that end, the broker's own square-off, a
+"""A whole trading day at speed, with what goes wrong on days: sockets that drop, tokens that end, intraday positions squared off, a
 closing auction, midnight. At its end our orders, trades, positions and holdings are the broker's."""
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 SPEED = 300
+# The market's hour is twelve of our seconds: exits need a few of them before the broker squares off by itself.
+OWN_SQUARE_OFF = {"MIS_SQUARE_OFF_MINUTES": "60"}
 DAY_SECONDS = 150  # of real time, from 09:15 to the next morning
 
 
@@ -68,7 +70,7 @@ async def day() -> AsyncIterator[Day]:
     with temporary_state_dir() as folder:
         async with (
             SandboxProcess(arguments) as broker,
-            UpProcess(folder / "state", environment=broker.as_real_broker()) as stack,
+            UpProcess(folder / "state", environment={**broker.as_real_broker(), **OWN_SQUARE_OFF}) as stack,
         ):
             yield Day(stack, broker)
 
@@ -98,9 +100,11 @@ async def test_the_next_morning_everything_is_as_the_broker_has_it(day: Day) -> 
 
     async def ended() -> bool:
         page = await day.stack.get("/v1/orders", page_size="50")
-        return all(order["state"] in ("ORDER_STATE_FILLED", "ORDER_STATE_CANCELLED") for order in page["orders"])
+        open_ = [o for o in page["orders"] if o["state"] not in ("ORDER_STATE_FILLED", "ORDER_STATE_CANCELLED")]
+        assert not open_, [(o["state"], o["reason"], o["message"], o["side"], o["instrument"]) for o in open_]
+        return True
 
-    await eventually(ended, timeout=30, interval=0.5)
+    await eventually(ended, timeout=30, interval=0.5, what="every order has been filled or cancelled")
 
     async def holdings_agree() -> bool:
         answer = await day.stack.rest.get("/v1/holdings", params={"account_id": account})
@@ -121,7 +125,7 @@ async def test_the_next_morning_everything_is_as_the_broker_has_it(day: Day) -> 
 
     await eventually(trades_agree, timeout=30, interval=0.5)
     by_hand = [f for f in await day.fills() if f["symbol"] == "RELIANCE-EQ"]
-    assert [(f["side"], f["quantity"]) for f in by_hand] == [("BUY", 5), ("SELL", 5)], "the broker squared it off"
+    assert [(f["side"], f["quantity"]) for f in by_hand] == [("BUY", 5), ("SELL", 5)], "it was squared off"
 
     async def positions_agree() -> bool:
         listed = (await day.stack.get("/v1/positions"))["positions"]

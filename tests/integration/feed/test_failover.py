@@ -132,7 +132,7 @@ async def test_frames_that_are_none_are_counted_and_the_feed_goes_on(
             prices.extend(records["last_price_e4"][records["token"] == 3045].tolist())
         return await counted() and len(prices) > 10
 
-    await eventually(sound_after_all, timeout=40, what="each kind has been dropped, and ticks come")
+    await eventually(sound_after_all, timeout=90, what="each kind has been dropped, and ticks come")
     assert all(5_000_000 < price < 15_000_000 for price in prices), "SBIN is at nine hundred rupees, about"
     await is_state(valkey, "LIVE")
 

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import certifi
@@ -105,6 +106,7 @@ async def test_a_frozen_broker_is_stale_within_seconds_and_live_when_it_thaws(
     await wish(database, "NSE:SBIN-EQ")
     await is_state(valkey, "LIVE")
     assert await TickReader(valkey).read(5000)
+    await eventually(partial(metric, feed, "tradewinds_feed_canary_ticked"), timeout=20)
     os.kill(feed.sandbox.pid, signal.SIGSTOP)
     try:
         await is_state(valkey, "STALE")
