@@ -28,7 +28,16 @@ _NOTIFIER_SETTINGS = (
 )
 # A smaller scrip master, where the whole one is not the point: what the sandbox lists, and how few rows the feed trusts.
 _SANDBOX_SETTINGS = ("SANDBOX_SCRIP_SIZE",)
-_FEED_SETTINGS = ("SCRIP_MASTER_MINIMUM_ROWS",)
+_FEED_SETTINGS = ("SCRIP_MASTER_MINIMUM_ROWS", "BAR_BACKFILL_DAYS", "BAR_RETENTION_DAYS")
+# What an operator decides of how strategies and accounts are run.
+_ENGINE_SETTINGS = (
+    "QUARANTINE_CRASHES",
+    "QUARANTINE_WINDOW_SECONDS",
+    "BROKER_CUT_OFF_MINUTES",
+    "MIS_SQUARE_OFF_MINUTES",
+    "RISK_APPROVALS",
+    "RISK_COOL_OFF_SECONDS",
+)
 
 _LEASE_SETTINGS = tuple(f"LEASE_{word}_SECONDS" for word in ("TTL", "HEARTBEAT", "GATE_CLOSE", "GRACE"))
 
@@ -98,6 +107,7 @@ class Layout:
         environment = {
             **self._stores(),
             **self._broker(),
+            **_given(_ENGINE_SETTINGS),
             "SEAL_KEY": self.installation.secrets().seal_key,
             "JWKS_FILE": str(self.installation.jwks_file),
             "SERVICE_TOKEN": self._token(f"engine-{number}", auth.SERVICE),
