@@ -163,7 +163,10 @@ def one_process_at_a_time(evidence: Evidence, _unsettled: frozenset[str]) -> Ite
 
 
 def _process(row: Row) -> str:
-    """`pEPOCH.NONCE` of `CONFIG/pEPOCH.NONCE-N`; empty for an order placed while an event was handled, which any process repeats alike."""
+    """`pEPOCH.NONCE` of `CONFIG/pEPOCH.NONCE-N`; empty for an order placed while an event was handled, which any process repeats alike,
+    and for an exit that the order management sent again (`oms/domain/resending.py`), whatever had become of the process meanwhile."""
+    if str(row["request_id"]).endswith("!"):
+        return ""
     word = str(row["request_id"]).rpartition("/")[2].rpartition("-")[0]
     return word if word.startswith("p") else ""
 

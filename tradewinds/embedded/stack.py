@@ -140,9 +140,7 @@ class Stack:
 
     async def _prepare_stores(self, layout: Layout) -> Layout:
         """With the stores, which serve, migrated and seeded when this returns."""
-        (database_url, redis_url), _ = await self._together(
-            self._start_stores(), asyncio.to_thread(_import_all, _NEEDED_LATER)
-        )
+        (database_url, redis_url), _ = await self._together(self._start_stores(), _import_all(_NEEDED_LATER))
         await self._prepare_database(database_url)
         return replace(layout, database_url=database_url, redis_url=redis_url)
 
@@ -228,8 +226,10 @@ class Stack:
         return [task.result() for task in tasks]
 
 
-def _import_all(names: tuple[str, ...]) -> None:
+async def _import_all(names: tuple[str, ...]) -> None:
+    """While the stores' processes start. Not in a thread: two threads that import at once can meet a module half made."""
     for name in names:
+        await asyncio.sleep(0)
         importlib.import_module(name)
 
 
