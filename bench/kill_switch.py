@@ -7,23 +7,19 @@ of the second number is that rate alone.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
 from bench.result import Result
+from bench.stores import database_on_disk
 from engine_server.broker.port import ReportStatus
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.parts import OmsSettings
 from tests.integration.oms.engine import ACCOUNT, Engine, add_account, running_engine
-from tests.support.settings import database_settings
 from tests.support.waiting import eventually
-from tradewinds.database import migrations
 from tradewinds.database.session import Database
-from tradewinds.embedded.postgres import EmbeddedPostgres
 
 _RESTING, _CALLERS = 200, 8
 _LIFTED: Final = OmsSettings(pacer=PacerSettings(limit=1_000))
@@ -36,18 +32,9 @@ VALUES ('bench', 'ACCOUNT', $1, $1, 'CANCEL_ALL', 'bench', 'bench')
 
 async def run() -> list[Result]:
     """Milliseconds until admission stops; seconds until the broker has no open order."""
-    with tempfile.TemporaryDirectory(prefix="tradewinds-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # the database may run as another user
-        async with EmbeddedPostgres(folder / "postgres") as postgres:
-            await migrations.upgrade(postgres.url)
-            database = Database(database_settings(postgres.url))
-            await database.connect()
-            try:
-                await add_account(database)
-                return await _measured(database, ScriptedBroker())
-            finally:
-                await database.close()
+    async with database_on_disk() as database:
+        await add_account(database)
+        return await _measured(database, ScriptedBroker())
 
 
 async def _measured(database: Database, broker: ScriptedBroker) -> list[Result]:

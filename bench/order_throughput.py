@@ -8,15 +8,14 @@ large as its batches were, one after the other, made beforehand.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final
 
 from bench.result import Result
+from bench.stores import database_on_disk
 from engine_server.broker.port import OrderTicket, Outcome, Refused
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms import journal, statements
@@ -27,11 +26,8 @@ from engine_server.oms.events import EventKind
 from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.parts import OmsSettings
 from tests.integration.oms.engine import ACCOUNT, Engine, add_account, running_engine
-from tests.support.settings import database_settings
 from tests.unit.oms.orders import order_record
-from tradewinds.database import migrations
 from tradewinds.database.session import Database
-from tradewinds.embedded.postgres import EmbeddedPostgres
 
 _ADMITTED, _CALLERS = 3_000, 64
 _RESTING = 200  # as many as an account may have open
@@ -46,19 +42,9 @@ _FREE_LEASE: Final = "UPDATE account_leases SET expires_at = now()"
 
 async def run() -> list[Result]:
     """Orders a second."""
-    # On a disk: a commit in memory would cost nothing.
-    with tempfile.TemporaryDirectory(prefix="tradewinds-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # the database may run as another user
-        async with EmbeddedPostgres(folder / "postgres") as postgres:
-            await migrations.upgrade(postgres.url)
-            database = Database(database_settings(postgres.url))
-            await database.connect()
-            try:
-                await add_account(database)
-                admitted, raw = await _admission(database)
-            finally:
-                await database.close()
+    async with database_on_disk() as database:
+        await add_account(database)
+        admitted, raw = await _admission(database)
     return [
         Result("order.admitted_by_one_account", admitted, "orders/s", ">= 1000, >= 0.5 of the statement", raw),
     ]

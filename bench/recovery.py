@@ -6,15 +6,14 @@ megabytes over the network is not in it. Beside it the ceiling: the same rows re
 
 from __future__ import annotations
 
-import tempfile
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
 from bench.order_throughput import placements
 from bench.result import Result
+from bench.stores import database_on_disk
 from engine_server.broker.port import OrderReport, ReportStatus
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms import statements
@@ -23,12 +22,9 @@ from engine_server.oms.domain.states import OrderState
 from engine_server.oms.journal import order_record
 from engine_server.oms.parts import OmsSettings
 from tests.integration.oms.engine import ACCOUNT, add_account, running_engine
-from tests.support.settings import database_settings
 from tests.support.waiting import eventually
 from tests.unit.oms.orders import RELIANCE
-from tradewinds.database import migrations
 from tradewinds.database.session import Database
-from tradewinds.embedded.postgres import EmbeddedPostgres
 
 _ORDERS, _BATCH = 10_000, 250
 _OWNED: Final = """
@@ -40,21 +36,12 @@ _FREED: Final = "UPDATE account_leases SET expires_at = now()"
 
 async def run() -> list[Result]:
     """Seconds from the start of an engine to the open gate."""
-    with tempfile.TemporaryDirectory(prefix="tradewinds-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # the database may run as another user
-        async with EmbeddedPostgres(folder / "postgres") as postgres:
-            await migrations.upgrade(postgres.url)
-            database = Database(database_settings(postgres.url))
-            await database.connect()
-            try:
-                await add_account(database)
-                broker = ScriptedBroker()
-                await _fill(database, broker)
-                read = await _read(database)
-                seconds = await _until_open(database, broker)
-            finally:
-                await database.close()
+    async with database_on_disk() as database:
+        await add_account(database)
+        broker = ScriptedBroker()
+        await _fill(database, broker)
+        read = await _read(database)
+        seconds = await _until_open(database, broker)
     return [Result("recovery.account_with_10000_orders", seconds, "s", "< 5", read)]
 
 

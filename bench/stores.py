@@ -1,8 +1,9 @@
-"""A PostgreSQL with our schema and a Valkey, for one benchmark."""
+"""A PostgreSQL with our schema, with a Valkey or alone, for one benchmark."""
 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -46,3 +47,19 @@ async def running_stores() -> AsyncIterator[Stores]:
             await redis.aclose()
             await database.close()
             await asyncio.gather(postgres.stop(), valkey.stop())
+
+
+@asynccontextmanager
+async def database_on_disk() -> AsyncIterator[Database]:
+    """On a disk: a commit in memory would cost nothing."""
+    with tempfile.TemporaryDirectory(prefix="tradewinds-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # the database may run as another user
+        async with EmbeddedPostgres(folder / "postgres") as postgres:
+            await migrations.upgrade(postgres.url)
+            database = Database(DatabaseSettings(url=SecretStr(postgres.url)))
+            await database.connect()
+            try:
+                yield database
+            finally:
+                await database.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine_server.calendar.domain.intraday import is_square_off_time, square_off_at
+from engine_server.calendar.domain.intraday import squared_off_since
 from engine_server.calendar.trading_calendar import TradingCalendar
 from engine_server.oms.domain.commands import Denial
 from tradewinds.clock import MarketClock, ist
@@ -22,8 +22,8 @@ class IntradayDay:
     def over_because(self, instrument: Instrument) -> str:
         """Why its MIS positions are to be closed now; '' while the day goes on, and after its market has closed."""
         calendar, now, lead = self._calendar.current, self._market_clock.now(), self._lead_minutes
-        at = square_off_at(calendar, instrument, now, lead)
-        if at is None or not is_square_off_time(calendar, instrument, now, lead):
+        at = squared_off_since(calendar, instrument, now, lead)
+        if at is None:
             return ""
         return f"intraday (MIS) positions are squared off from {ist(at):%H:%M} on, {lead:g} minutes before the broker would do it"
 

@@ -39,8 +39,12 @@ def square_off_at(
     return cut_off - timedelta(minutes=lead_minutes) if cut_off is not None else None
 
 
-def is_square_off_time(calendar: Calendar, instrument: Instrument, market_time: datetime, lead_minutes: float) -> bool:
-    """From then on until continuous trading ends: what is open after it nobody can close that day."""
+def squared_off_since(
+    calendar: Calendar, instrument: Instrument, market_time: datetime, lead_minutes: float
+) -> datetime | None:
+    """The moment above from then on until continuous trading ends: what is open after it nobody can close that day. None outside."""
     at = square_off_at(calendar, instrument, market_time, lead_minutes)
+    if at is None or market_time < at:
+        return None
     continuous = calendar.intervals(segment_of(instrument), class_of(instrument), ist(market_time).date())
-    return at is not None and at <= market_time < continuous[-1].end
+    return at if market_time < continuous[-1].end else None

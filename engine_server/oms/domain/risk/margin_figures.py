@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Final
 
 from engine_server.oms.domain.risk.activity import Intent
+from engine_server.oms.records import ZERO
 
-ZERO: Final = Decimal(0)
 # A unit margin moves with the price and the exchange's own revisions during the day.
 UNIT_SECONDS: Final = 60.0
 FUNDS_SECONDS: Final = 180.0
