@@ -1,19 +1,26 @@
-"""One connection for one kind of question: packed by hiredis, without the client library's pipelines and pool.
+"""One connection for one kind of question: packed and parsed by hiredis, without the client library's pipelines, pool and streams.
 
 Those took half of the notifier's time when it tells one notification at a time, and of the tick path's at a few ticks a batch. How a
-connection is made, watched and timed out stays the library's business. After anything that went wrong the connection is thrown away:
-what it might still hold belongs to nobody.
+connection is made (address, TLS, password, database) stays the library's business; once it is made, its answers come straight here.
+After anything that went wrong the connection is thrown away: what it might still hold belongs to nobody.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import hiredis
+from redis._parsers import BaseParser
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import InvalidResponse
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 Command = tuple[str | bytes | int, ...]
+
+_INCOMPLETE: Final = object()
 
 
 class Exchange:
@@ -21,25 +28,108 @@ class Exchange:
 
     def __init__(self, client: Redis) -> None:
         self._pool: Any = client.connection_pool
-        self._connection: Any = None
+        self._line: _Line | None = None
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
         """The answers in order. Raises what the client library raises, also for the first answer that is an error."""
         # The stubs know one kind of argument.
         packed = b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
-        connection = self._connection or self._pool.make_connection()
-        self._connection = None
+        if self._line is not None and self._line.is_lost:
+            await self.close()
+        line, self._line = self._line or await _Line.made_by(self._pool), None
         try:
-            await connection.send_packed_command(packed, check_health=False)
-            answers = [await connection.read_response(disable_decoding=True) for _ in commands]
+            answers = await line.ask(packed, len(commands))
         except BaseException:
-            await connection.disconnect(nowait=True)
+            await line.cut()
             raise
-        self._connection = connection
+        self._line = line
+        for answer in answers:
+            if isinstance(answer, Exception):
+                await self.close()
+                raise answer
         return answers
 
     async def close(self) -> None:
         """Close the connection, if there is one."""
-        connection, self._connection = self._connection, None  # a question that is asked meanwhile gets another one
-        if connection is not None:
-            await connection.disconnect()
+        line, self._line = self._line, None  # a question that is asked meanwhile gets another one
+        if line is not None:
+            await line.cut()
+
+
+class _Line(asyncio.Protocol):
+    """A connection of the library's, whose bytes are read here."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._transport: asyncio.Transport = connection._writer.transport
+        self._library: Any = self._transport.get_protocol()
+        self._seconds: float | None = connection.socket_timeout
+        self._reader = hiredis.Reader(
+            protocolError=InvalidResponse,
+            replyError=BaseParser.parse_error,
+            notEnoughData=_INCOMPLETE,
+        )
+        self._answers: list[Any] = []
+        self._awaited = 0
+        self._answered: asyncio.Future[list[Any]] | None = None
+        self.is_lost = False
+        self._transport.set_protocol(self)
+
+    @classmethod
+    async def made_by(cls, pool: Any) -> _Line:
+        """Connected, and greeted as the library does."""
+        connection = pool.make_connection()
+        try:
+            await connection.connect()
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        return cls(connection)
+
+    async def ask(self, packed: bytes, count: int) -> list[Any]:
+        """So many answers, those that are errors among them. Raises redis' `ConnectionError` and `TimeoutError`."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[list[Any]] = loop.create_future()
+        self._answered = answered
+        self._answers, self._awaited = [], count
+        try:
+            self._transport.write(packed)
+        except RuntimeError as e:  # uvloop's word for a connection that has just been cut
+            raise RedisConnectionError(f"the connection was closed: {e}") from e
+        deadline = loop.call_later(self._seconds, self._give_up) if self._seconds is not None else None
+        try:
+            return await answered
+        finally:
+            self._answered = None
+            if deadline is not None:
+                deadline.cancel()
+
+    async def cut(self) -> None:
+        """End it at once."""
+        await self._connection.disconnect(nowait=True)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes came."""
+        try:
+            self._reader.feed(data)
+            while (answer := self._reader.gets(False)) is not _INCOMPLETE:
+                if not isinstance(answer, hiredis.PushNotification):
+                    self._answers.append(answer)
+        except Exception as e:  # whatever is wrong with the bytes, whoever asked is told
+            self._fail(e)
+            return
+        if self._answered is not None and not self._answered.done() and len(self._answers) >= self._awaited:
+            self._answered.set_result(self._answers)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: it is over."""
+        self.is_lost = True
+        self._fail(RedisConnectionError(f"the connection was closed by the server: {exc or 'no reason given'}"))
+        self._library.connection_lost(exc)
+
+    def _give_up(self) -> None:
+        self._fail(RedisTimeoutError(f"no answer within {self._seconds:g} s"))
+
+    def _fail(self, error: Exception) -> None:
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(error)
