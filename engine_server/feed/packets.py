@@ -65,19 +65,20 @@ MODE_OF_LENGTH: Final[Mapping[int, int]] = {layout.itemsize: mode for mode, layo
 
 _FLAG_OF_EACH_SIDE: Final = np.array([1, 0], np.int16)
 _CURRENCY: Final = EXCHANGE_TYPE["CDS"]
+RUPEE_EXCHANGES: Final = frozenset(EXCHANGE_TYPE.values()) - {_CURRENCY}  # where prices are paise
 _MAX_TOKEN: Final = 2**32 - 1  # the tick record's u4
 _TOKENS_REMEMBERED: Final = 16_384
 # Beyond these a field is noise, not a market: a crore rupees a unit, the year 2100.
 _MAX_PRICE_E4: Final = 10**7 * 10_000
-_MAX_PAISE: Final = _MAX_PRICE_E4 // 100
+MAX_PAISE: Final = _MAX_PRICE_E4 // 100
 _MAX_CURRENCY_UNITS: Final = _MAX_PRICE_E4 * 1000
 # The highest price in the exchange's own unit, by exchange type; 0 for an exchange type that there is not.
 _MOST: Final = np.zeros(256, np.int64)
-_MOST[list(EXCHANGE_TYPE.values())] = _MAX_PAISE
+_MOST[list(EXCHANGE_TYPE.values())] = MAX_PAISE
 _MOST[_CURRENCY] = _MAX_CURRENCY_UNITS
-_MAX_EXCHANGE_MS: Final = 4_102_444_800_000
-_MAX_I4: Final = 2**31 - 1
-_BAND_SLACK: Final = 2
+MAX_EXCHANGE_MS: Final = 4_102_444_800_000
+MAX_I4: Final = 2**31 - 1
+BAND_SLACK: Final = 2
 _REASONS: Final = ("mode", "exchange", "token", "price", "time", "absurd")
 
 Int64Array = npt.NDArray[np.int64]
@@ -133,12 +134,12 @@ def decode_layout(mode: int, joined: bytes, received_ns: Int64Array) -> DecodedT
 
 
 def _decode_raw(mode: int, raw: npt.NDArray[Any], received_ns: Int64Array) -> tuple[DecodedTicks, BoolArray]:
-    tokens = np.fromiter(map(_token_number, raw["token"].tolist()), np.int64, len(raw))
+    tokens = np.fromiter(map(token_number, raw["token"].tolist()), np.int64, len(raw))
     words: Int64Array = raw["words"].T.copy()
     price, exchange_ms = words[_LAST_PRICE], words[_EXCHANGE_MS]
     most = _MOST.take(raw["exchange_type"])
     sane_price = (price > 0) & (price <= most)
-    sane_time = (exchange_ms > 0) & (exchange_ms < _MAX_EXCHANGE_MS)
+    sane_time = (exchange_ms > 0) & (exchange_ms < MAX_EXCHANGE_MS)
     right_mode, known_token, within = raw["mode"] == mode, tokens >= 0, _within_band(mode, raw, price)
     good: BoolArray = right_mode & known_token & sane_price & sane_time & within
     rejected: Mapping[str, int] = {}
@@ -157,7 +158,7 @@ def _within_band(mode: int, raw: npt.NDArray[Any], price: Int64Array) -> BoolArr
     inside: BoolArray = (price <= upper) & (price >= lower)
     if np.count_nonzero(inside) == len(inside):
         return inside
-    within: BoolArray = ((upper <= 0) | (price // _BAND_SLACK <= upper)) & (price >= lower // _BAND_SLACK)
+    within: BoolArray = ((upper <= 0) | (price // BAND_SLACK <= upper)) & (price >= lower // BAND_SLACK)
     return within
 
 
@@ -172,7 +173,7 @@ def _reasons(*fine: BoolArray) -> dict[str, int]:
 
 
 @lru_cache(_TOKENS_REMEMBERED)
-def _token_number(text: bytes) -> int:
+def token_number(text: bytes) -> int:
     """The token of NUL-padded decimal digits; -1 for anything else. A few thousand come again and again."""
     number = int(text) if text.isdigit() else -1
     return number if number <= _MAX_TOKEN else -1
@@ -188,7 +189,7 @@ def _tick_records(
     prices = np.zeros((4, len(raw)), np.int64)
     prices[0] = words[_LAST_PRICE]
     if mode >= QUOTE:
-        ticks["last_quantity"], ticks["volume"] = np.minimum(words[_LAST_QUANTITY], _MAX_I4), words[_VOLUME]
+        ticks["last_quantity"], ticks["volume"] = np.minimum(words[_LAST_QUANTITY], MAX_I4), words[_VOLUME]
         prices[1] = words[_CLOSE]
     if mode == SNAP_QUOTE:
         ticks["open_interest"] = words[_OPEN_INTEREST]

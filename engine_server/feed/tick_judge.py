@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from engine_server.feed.few import FEW, take_news
 from engine_server.feed.packets import DecodedTicks
 from engine_server.feed.tick_routes import NO_ROUTES, BoolArray, Int64Array, TickRoutes
 from tradewinds.ticks import TICK_DTYPE, TickArray, instrument_codes
@@ -36,6 +37,11 @@ class MarketMoment(NamedTuple):
     def horizon_ms(self) -> int:
         """Beyond this a time is in the future."""
         return self.now_ms + int(_FUTURE_MS * max(1.0, self.rate))
+
+    @property
+    def oldest_ms(self) -> float:
+        """Before this a time is no news."""
+        return self.now_ms - _OLD_MS * max(1.0, self.rate)
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,8 @@ class TickJudge:
         dropped = Counter(decoded.rejected)
         if not len(decoded.ticks):
             return Judged(_NO_TICKS, _NO_SLOTS, _NO_TICKS, dropped)
+        if len(decoded.ticks) <= FEW and (slots := self._plain_news(decoded, moment)) is not None:
+            return Judged(decoded.ticks, slots, _NO_TICKS, dropped)
         ticks, numbers, codes = decoded.ticks, decoded.sequences, instrument_codes(decoded.ticks)
         slots, times = self.routes.slots(codes), ticks["exchange_ms"].copy()
         good = slots >= 0
@@ -114,6 +122,18 @@ class TickJudge:
             dropped["regressed"] += len(forward) - int(np.count_nonzero(forward))
             ticks, slots, times = ticks[forward], slots[forward], times[forward]
         return _by_age(ticks, slots, times, moment, dropped)
+
+    def _plain_news(self, decoded: DecodedTicks, moment: MarketMoment | None) -> Int64Array | None:
+        """The slots of a few ticks of which nothing is to be dropped; None where that is not plain to see."""
+        oldest_ms, horizon_ms = (moment.oldest_ms, moment.horizon_ms) if moment is not None else (0, _ANY)
+        if self._newest_ms > horizon_ms:
+            return None
+        taken = take_news(decoded.ticks, decoded.sequences, self.routes, self._memory, oldest_ms, horizon_ms)
+        if taken is None:
+            return None
+        slots, newest_ms = taken
+        self._newest_ms = max(self._newest_ms, newest_ms)
+        return np.array(slots, np.int64)
 
     def sampled(self, ticks: TickArray) -> TickArray:
         """Of quotes that were asked for, those that are wanted, plausible, and not older than what is known: an answer may come
@@ -219,7 +239,7 @@ def _by_age(
     if moment is None:
         return Judged(ticks, slots, _NO_TICKS, dropped)
     age_ms = moment.now_ms - times
-    old = age_ms > _OLD_MS * max(1.0, moment.rate)
+    old = times < moment.oldest_ms
     if not np.count_nonzero(old):
         return Judged(ticks, slots, _NO_TICKS, dropped)
     quotes = ticks[old]

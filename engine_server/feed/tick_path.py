@@ -18,7 +18,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from engine_server.feed.backlog import Backlog
-from engine_server.feed.inbox import FrameInbox
+from engine_server.feed.few import FEW, decode_few
+from engine_server.feed.inbox import FrameInbox, Frames
 from engine_server.feed.market_time import MarketTime
 from engine_server.feed.packets import DecodedTicks, decode
 from engine_server.feed.quote_book import QuoteBook
@@ -133,7 +134,7 @@ class TickPath:
                 if overflow := self._inbox.take_overflow():
                     self._drop("overflow", overflow)
                     self._sink.lost()
-                await self.take(decode(frames.payloads, frames.received_ns))
+                await self.take(_decoded(frames))
             await asyncio.sleep(max(0.0, started + _COALESCE_SECONDS - time.monotonic()))
 
     async def take(self, decoded: DecodedTicks) -> None:
@@ -230,3 +231,8 @@ class TickPath:
             DROPPED.labels(reason).inc(count)
             if reason not in _ORDINARY:
                 log.warning_throttled(f"dropped.{reason}", count=count, dropped_so_far=self.dropped[reason])
+
+
+def _decoded(frames: Frames) -> DecodedTicks:
+    few = decode_few(*frames) if len(frames.payloads) <= FEW else None
+    return few if few is not None else decode(*frames)

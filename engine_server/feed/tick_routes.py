@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,12 @@ class TickRoutes:
     keys: tuple[bytes, ...]
     is_index: BoolArray
     may_leap: BoolArray
+
+    @cached_property
+    def numbered(self) -> dict[int, int]:
+        """The slot of each code whose sequence numbers mean something, for a few ticks at a time."""
+        slots = zip(self.codes.tolist(), self.is_index.tolist(), strict=True)
+        return {code: slot for slot, (code, is_index) in enumerate(slots) if not is_index}
 
     def slots(self, codes: Int64Array) -> Int64Array:
         """The slot of each code; -1 for what is not wanted."""
