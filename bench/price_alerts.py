@@ -29,7 +29,7 @@ from tradewinds import auth, redis_keys
 from tradewinds.database.redis_exchange import Exchange
 from tradewinds.grpc_server import open_channel
 from tradewinds.instruments import Instrument
-from tradewinds.ticks import TICK_DTYPE, TickArray, shard_of
+from tradewinds.ticks import TICK_DTYPE, TickArray
 from tradewinds.v1.notifier_pb2 import WatchNotificationsRequest
 from tradewinds.v1.notifier_pb2_grpc import NotifierStub
 
@@ -177,25 +177,18 @@ async def _publish(redis: Redis, near: int) -> int:
     """`_RATE` ticks a second, among them one every so often that reaches a level, until all near ones have been reached. Drawn before
     and written past the client library: this process also is who waits, and must not be what is measured."""
     draw = np.random.default_rng(11)
-    by_shard: list[list[tuple[int, int]]] = [[] for _ in range(redis_keys.TICK_SHARDS)]
-    for number in range(_INSTRUMENTS):
-        by_shard[shard_of(1, _FIRST_TOKEN + number, redis_keys.TICK_SHARDS)].append((1, _FIRST_TOKEN + number))
-    drawn = [[_quiet_ticks(draw, tokens) for _ in range(_DRAWN)] for tokens in by_shard]
+    drawn = [_quiet_ticks(draw, [(1, _FIRST_TOKEN + number) for number in range(_INSTRUMENTS)]) for _ in range(_DRAWN)]
     pause, sent, reached, started = _ENTRY_TICKS / _RATE, 0, 0, time.monotonic()
     feed = Exchange(redis)
     while reached < near:
         entry = sent // _ENTRY_TICKS
-        shard = entry % len(by_shard)
-        ticks = drawn[shard][entry % _DRAWN]
+        ticks = drawn[entry % _DRAWN]
         if (time.monotonic() - started) * _FIRES_PER_SECOND > reached:
-            token = _FIRST_TOKEN + reached
-            shard = shard_of(1, token, redis_keys.TICK_SHARDS)
-            ticks = drawn[shard][entry % _DRAWN].copy()
-            ticks["token"][0], ticks["last_price_e4"][0] = token, 10_050_000
+            ticks = ticks.copy()
+            ticks["token"][0], ticks["last_price_e4"][0] = _FIRST_TOKEN + reached, 10_050_000
             reached += 1
         ticks["received_ns"], ticks["exchange_ms"] = time.time_ns(), time.time_ns() // 1_000_000
-        trimmed = ("MAXLEN", "~", redis_keys.TICK_STREAM_LENGTH)
-        await feed.ask([("XADD", redis_keys.tick_stream(shard), *trimmed, "*", "t", ticks.tobytes())])
+        await feed.ask([("XADD", redis_keys.TICKS, "MAXLEN", "~", 5_000, "*", "t", ticks.tobytes())])
         sent += _ENTRY_TICKS
         await asyncio.sleep(max(0.0, started + sent / _ENTRY_TICKS * pause - time.monotonic()))
     await feed.close()

@@ -30,7 +30,7 @@ from tests.support.waiting import eventually
 from tradewinds import redis_keys
 from tradewinds.auth import RUNNER, TokenVerifier
 from tradewinds.embedded.valkey import EmbeddedValkey
-from tradewinds.ticks import TICK_DTYPE, shard_of
+from tradewinds.ticks import TICK_DTYPE
 from tradewinds.v1 import market_data_pb2
 
 _MANY = 200
@@ -166,12 +166,7 @@ async def _publish(redis: Redis, *, instruments: int, per_second: int) -> int:
         records = np.zeros(per_flush, TICK_DTYPE)
         records["exchange_type"], records["token"], records["last_price_e4"] = 1, 1_000 + numbers, 14_000_000 + sent
         records["exchange_ms"], records["received_ns"] = time.time_ns() // 10**6, time.time_ns()
-        shards = np.array([shard_of(1, int(token), redis_keys.TICK_SHARDS) for token in records["token"]])
-        pipeline = redis.pipeline(transaction=False)
-        for shard in np.unique(shards):
-            payload = records[shards == shard].tobytes()
-            pipeline.xadd(redis_keys.tick_stream(int(shard)), {"t": payload}, maxlen=redis_keys.TICK_STREAM_LENGTH)
-        await pipeline.execute()
+        await redis.xadd(redis_keys.TICKS, {"t": records.tobytes()}, maxlen=5_000)
         sent += per_flush
         await asyncio.sleep(max(0.0, began + (flush + 1) / _FLUSHES_PER_SECOND - time.perf_counter()))
     return sent

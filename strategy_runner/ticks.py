@@ -84,13 +84,13 @@ class TickReader:
 
     async def run(self) -> None:
         """Read for ever; a Redis that is away is asked again, and the reading goes on where it was."""
-        positions: dict[bytes, bytes] = {}
+        position: bytes | None = None
         pause = 0.1
         while True:
             try:
-                if not positions:
-                    positions = await self._latest_positions()
-                payloads = await self._read(positions)
+                if position is None:
+                    position = await self._latest_position()
+                position, payloads = await self._read(position)
                 pause = 0.1
             except (RedisError, OSError, TimeoutError) as e:
                 log.warning_throttled("unreachable", error=repr(e))
@@ -99,17 +99,14 @@ class TickReader:
                 continue
             self._route(b"".join(payload for payload in payloads if _is_whole(payload)))
 
-    async def _read(self, positions: dict[bytes, bytes]) -> list[bytes]:
-        """What came after `positions`, which move on; waits for something."""
-        [streams] = await self._exchange.ask(
-            [("XREAD", "BLOCK", _BLOCK_MS, "STREAMS", *positions.keys(), *positions.values())]
-        )
-        payloads = []
+    async def _read(self, position: bytes) -> tuple[bytes, list[bytes]]:
+        """The position after what came since `position`, and that; waits for something."""
+        [found] = await self._exchange.ask([("XREAD", "BLOCK", _BLOCK_MS, "STREAMS", redis_keys.TICKS, position)])
+        if not found:
+            return position, []
         # A list of pairs, or a map where the connection speaks RESP3.
-        for stream, entries in streams.items() if isinstance(streams, dict) else streams or ():
-            positions[stream] = entries[-1][0]
-            payloads += [fields[1] for _id, fields in entries if fields[0] == b"t"]
-        return payloads
+        [entries] = found.values() if isinstance(found, dict) else [entries for _stream, entries in found]
+        return entries[-1][0], [fields[1] for _id, fields in entries if fields[0] == b"t"]
 
     def set_stale(self, stale: frozenset[str]) -> None:
         """Prices of these are missing, and of no others."""
@@ -121,13 +118,10 @@ class TickReader:
         for follower in self._followers.values():
             _tell_stale(follower, frozenset(follower.keys.values()))
 
-    async def _latest_positions(self) -> dict[bytes, bytes]:
+    async def _latest_position(self) -> bytes:
         """Only what comes from now on. `$` would be looked up anew in each call, and lose what came in between."""
-        streams = [redis_keys.tick_stream(shard) for shard in range(redis_keys.TICK_SHARDS)]
-        last: list[Any] = [await self._redis.xrevrange(stream, count=1) for stream in streams]
-        return {
-            stream.encode(): entries[0][0] if entries else b"0-0" for stream, entries in zip(streams, last, strict=True)
-        }
+        last: Any = await self._redis.xrevrange(redis_keys.TICKS, count=1)
+        return bytes(last[0][0]) if last else b"0-0"
 
     def _route(self, payload: bytes) -> None:
         """Records of `tradewinds.ticks` to those who follow them."""

@@ -8,7 +8,7 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `md:instruments:day` | string | none | feed | market day that it was fetched for, `YYYY-MM-DD` |
 | `md:clock` | string | none | feed | JSON market clock reading |
 | `md:quotes` | hash | none | feed | canonical key -> one packed tick record (`tradewinds.ticks`) |
-| `md:ticks:{shard}` | stream, MAXLEN ~ | none | feed | field `t` = packed tick records of one flush |
+| `md:ticks` | stream, MINID ~ | none | feed | field `t` = packed tick records of one flush; 10 s of them, 32 MiB at most |
 | `md:feed` | hash | none | feed | state of the feed (connected, last_tick_ms, subscriptions) |
 | `md:bars` | stream, MAXLEN ~ | none | feed | field `b` = msgpack list of closed `tradewinds.bars.Bar` of one moment |
 | `md:bars:open` | hash | none | feed | canonical key -> msgpack of the growing one-minute `Bar` |
@@ -40,6 +40,7 @@ INSTRUMENTS_DAY: Final = "md:instruments:day"
 INSTRUMENTS_CHANGED: Final = "md:instruments:changed"
 MARKET_CLOCK: Final = "md:clock"
 QUOTES: Final = "md:quotes"
+TICKS: Final = "md:ticks"
 FEED_STATE: Final = "md:feed"
 BARS: Final = "md:bars"
 OPEN_BARS: Final = "md:bars:open"
@@ -52,8 +53,6 @@ STRATEGY_STATUS: Final = "fl:status"
 RECONCILED: Final = "od:reconciled"
 ORDER_EVENTS_COMMITTED: Final = "od:committed"  # pub/sub: the engine that has committed order events
 
-TICK_SHARDS: Final = 4
-TICK_STREAM_LENGTH: Final = 5_000  # entries a shard keeps: seconds of ticks; a late reader takes the latest, not all
 BAR_STREAM_LENGTH: Final = 5_000
 BARS_WANTED_LENGTH: Final = 1_000
 FEED_EVENT_STREAM_LENGTH: Final = 1_000
@@ -65,11 +64,6 @@ DEDUPE_TTL_SECONDS: Final = 300  # at most
 _LONGEST_DEDUPE_KEY: Final = 96
 STRATEGY_LOG_LENGTH: Final = 2_000
 STRATEGY_LOG_TTL_SECONDS: Final = 7 * 24 * 3600
-
-
-def tick_stream(shard: int) -> str:
-    """The stream of one tick shard, 0 <= shard < TICK_SHARDS."""
-    return f"md:ticks:{shard}"
 
 
 def bars_answer(wish_id: str) -> str:

@@ -29,8 +29,6 @@ TICK_DTYPE: Final = np.dtype(
     ]
 )
 
-_SHARD_FACTOR: Final = 31
-
 # In `flags`: the price was read by request, not streamed.
 REST_FLAG: Final = 1
 
@@ -69,17 +67,3 @@ def instrument_codes(ticks: TickArray) -> Int64Array:
     codes <<= 32
     codes |= ticks["token"]
     return codes
-
-
-def shard_of(exchange_type: int, token: int, shards: int) -> int:
-    """The shard that an instrument's ticks go to: all of one instrument in one stream, so their order holds."""
-    return (token * _SHARD_FACTOR + exchange_type) % shards
-
-
-def shards_of(ticks: TickArray, shards: int) -> Int64Array:
-    """`shard_of` of each tick."""
-    numbers: Int64Array = ticks["token"].astype(np.int64)
-    numbers *= _SHARD_FACTOR
-    numbers += ticks["exchange_type"]
-    numbers %= shards
-    return numbers

@@ -157,7 +157,7 @@ SELECT DISTINCT user_id, instrument FROM price_alerts WHERE state = 'ACTIVE' AND
 
 
 class Lease(NamedTuple):
-    """A turn at judging. `positions` are stream entries by shard, as the predecessor kept them."""
+    """A turn at judging. `positions` are entries by stream, as the predecessor kept them."""
 
     holder: str
     epoch: int

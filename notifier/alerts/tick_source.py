@@ -29,12 +29,12 @@ _BLOCK_MS: Final = 1_000
 _ENTRIES_AT_ONCE: Final = 500
 _WAITING_BATCHES: Final = 4
 _SEQUENCE_BITS: Final = 20
-_STREAMS: Final = tuple(redis_keys.tick_stream(shard) for shard in range(redis_keys.TICK_SHARDS))
+_STREAM: Final = redis_keys.TICKS
 
 
 @dataclass(frozen=True)
 class TickBatch:
-    """Ticks, each with its entry as a number, and the positions after them."""
+    """Ticks, each with its entry as a number, and the position after them, as it is kept: entry id by stream."""
 
     ticks: TickArray
     entries: Int64Array
@@ -54,31 +54,29 @@ async def latest_quotes(redis: Redis, keys: Sequence[InstrumentKey]) -> TickArra
 
 
 class TickSource:
-    """`run` reads for ever from `positions` (stream name to entry id; a stream that is missing there: what comes from now on), and sets
-    `heard`."""
+    """`run` reads for ever from `positions` (as they are kept; where ours is missing: what comes from now on), and sets `heard`."""
 
     def __init__(self, redis: Redis, positions: Mapping[str, str], heard: asyncio.Event) -> None:
         self._redis = redis
         self._reading = Exchange(redis)
-        self._positions: dict[str, str] = {name: positions[name] for name in _STREAMS if name in positions}
-        self._ends: dict[str, str] = {}
+        self._position = positions.get(_STREAM, "")
+        self._end = "0-0"
         self._batches: asyncio.Queue[TickBatch] = asyncio.Queue(_WAITING_BATCHES)
         self._heard = heard
 
     async def begin(self) -> Mapping[str, str]:
         """Where reading begins. Raises redis' errors."""
-        for name in _STREAMS:
-            last: Any = await self._redis.xrevrange(name, count=1)
-            self._ends[name] = last[0][0].decode() if last else "0-0"
-            self._positions.setdefault(name, self._ends[name])
-        return dict(self._positions)
+        last: Any = await self._redis.xrevrange(_STREAM, count=1)
+        self._end = last[0][0].decode() if last else "0-0"
+        self._position = self._position or self._end
+        return {_STREAM: self._position}
 
     def has_caught_up(self, positions: Mapping[str, str]) -> bool:
-        """Whether what was in the streams when reading began is before `positions`."""
-        return all(entry_number(positions[name]) >= entry_number(end) for name, end in self._ends.items())
+        """Whether what was in the stream when reading began is before `positions`."""
+        return entry_number(positions[_STREAM]) >= entry_number(self._end)
 
     async def run(self) -> None:
-        """Read; when the evaluator is slow this waits, and the streams keep what is new."""
+        """Read; when the evaluator is slow this waits, and the stream keeps what is new."""
         try:
             await self._run()
         finally:
@@ -88,9 +86,19 @@ class TickSource:
         backoff = Backoff(cap_seconds=1.0)
         while True:
             try:
-                names, places = self._positions.keys(), self._positions.values()
                 (found,) = await self._reading.ask(
-                    [("XREAD", "COUNT", _ENTRIES_AT_ONCE, "BLOCK", _BLOCK_MS, "STREAMS", *names, *places)]
+                    [
+                        (
+                            "XREAD",
+                            "COUNT",
+                            _ENTRIES_AT_ONCE,
+                            "BLOCK",
+                            _BLOCK_MS,
+                            "STREAMS",
+                            _STREAM,
+                            self._position,
+                        )
+                    ]
                 )
                 backoff.reset()
             except REDIS_ERRORS as e:
@@ -111,13 +119,13 @@ class TickSource:
     def _batch(self, found: Any) -> TickBatch:
         parts, numbers = [], []
         # A list of pairs, or a map where the connection speaks RESP3.
-        for stream, entries in found.items() if isinstance(found, dict) else found:
-            for entry_id, (_, payload, *_more) in entries:
-                if len(payload) % TICK_DTYPE.itemsize:
-                    log.warning_throttled("unreadable", bytes=len(payload), record_bytes=TICK_DTYPE.itemsize)
-                    continue
-                parts.append(payload)
-                numbers.append((entry_number(entry_id.decode()), len(payload) // TICK_DTYPE.itemsize))
-            self._positions[stream.decode()] = entries[-1][0].decode()
+        [entries] = found.values() if isinstance(found, dict) else [entries for _stream, entries in found]
+        for entry_id, (_, payload, *_more) in entries:
+            if len(payload) % TICK_DTYPE.itemsize:
+                log.warning_throttled("unreadable", bytes=len(payload), record_bytes=TICK_DTYPE.itemsize)
+                continue
+            parts.append(payload)
+            numbers.append((entry_number(entry_id.decode()), len(payload) // TICK_DTYPE.itemsize))
+        self._position = entries[-1][0].decode()
         entry_of_tick = np.repeat([number for number, _ in numbers], [count for _, count in numbers]).astype(np.int64)
-        return TickBatch(unpack(b"".join(parts)), entry_of_tick, dict(self._positions))
+        return TickBatch(unpack(b"".join(parts)), entry_of_tick, {_STREAM: self._position})

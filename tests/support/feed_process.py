@@ -211,11 +211,11 @@ async def open_market(database: Database, sandbox: SandboxProcess) -> None:
 
 
 class TickReader:
-    """Reads all shards from now on."""
+    """Reads from now on."""
 
     def __init__(self, redis: Valkey) -> None:
         self._redis = redis
-        self._last: dict[Any, Any] = {redis_keys.tick_stream(shard): "$" for shard in range(redis_keys.TICK_SHARDS)}
+        self._last: dict[Any, Any] = {redis_keys.TICKS: "$"}
 
     async def read(self, block_ms: int = 2000) -> list[TickArray]:
         """The entries since the last call; waits for some."""

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from tradewinds import redis_keys
 from tradewinds.instruments import Instrument
-from tradewinds.ticks import TICK_DTYPE, shard_of
+from tradewinds.ticks import TICK_DTYPE
 
 SBIN, RELIANCE, NIFTY, FUTURE = "NSE:SBIN-EQ", "NSE:RELIANCE-EQ", "NSE:NIFTY 50", "NFO:SBIN26NOVFUT"
 _LISTED = {SBIN: ("EQ", "3045"), RELIANCE: ("EQ", "2885"), NIFTY: ("INDEX", "99926000"), FUTURE: ("FUT", "55000")}
@@ -61,6 +61,5 @@ class Market:
             self._market_ms += 1_000
             record["exchange_ms"] = self._market_ms
         if is_streamed:
-            shard = shard_of(instrument.exchange_type, int(instrument.token), redis_keys.TICK_SHARDS)
-            await self._redis.xadd(redis_keys.tick_stream(shard), {"t": records.tobytes()}, maxlen=5_000)
+            await self._redis.xadd(redis_keys.TICKS, {"t": records.tobytes()}, maxlen=5_000)
         await self._redis.hset(redis_keys.QUOTES, key, records[-1:].tobytes())

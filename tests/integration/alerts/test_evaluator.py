@@ -340,13 +340,13 @@ async def test_a_frozen_holder_keeps_nothing_once_its_lease_is_anothers(database
     assert new.epoch == old.epoch + 1
     book = AlertBook([(1, 3045)], await store.load([SBIN]), 1)
     row = book._table[0]._replace(arms=0)
-    assert not await store.keep(old, ttl, {"md:ticks:0": "9-9"}, [row])
+    assert not await store.keep(old, ttl, {"md:ticks": "9-9"}, [row])
     await store.want(old, [SBIN])
     assert await store.wanted() == set()
     await kept(database, number, arms=1)
-    assert await store.keep(new, ttl, {"md:ticks:0": "5-0"}, [row])
+    assert await store.keep(new, ttl, {"md:ticks": "5-0"}, [row])
     await kept(database, number, arms=0)
     await store.release_lease(new)
     third = await store.take_lease("third", ttl)
     assert third is not None
-    assert third.positions == {"md:ticks:0": "5-0"}
+    assert third.positions == {"md:ticks": "5-0"}

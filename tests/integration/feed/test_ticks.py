@@ -10,7 +10,7 @@ from tests.support.feed_process import FeedProcess, TickReader, Valkey, feed_sta
 from tests.support.waiting import eventually
 from tradewinds import redis_keys
 from tradewinds.database.session import Database
-from tradewinds.ticks import shard_of, unpack
+from tradewinds.ticks import unpack
 
 
 async def test_a_row_in_market_subscriptions_becomes_ticks_and_a_quote(
@@ -45,17 +45,16 @@ async def test_a_row_in_market_subscriptions_becomes_ticks_and_a_quote(
     assert [(s["connected"], s["quota"], s["connections"]) for s in sockets] == [(True, 1000, 1)] * 2
 
 
-async def test_all_ticks_of_an_instrument_are_in_its_shard_and_in_order(
+async def test_all_ticks_of_an_instrument_are_in_the_stream_and_in_order(
     feed: FeedProcess, database: Database, valkey: Valkey
 ) -> None:
     await wish(database, "NSE:SBIN-EQ")
-    stream = redis_keys.tick_stream(shard_of(1, 3045, redis_keys.TICK_SHARDS))
 
     async def enough() -> bool:
-        return int(await valkey.xlen(stream)) >= 8
+        return int(await valkey.xlen(redis_keys.TICKS)) >= 8
 
     await eventually(enough, timeout=15)
-    records = np.concatenate([unpack(fields[b"t"]) for _, fields in await valkey.xrange(stream)])
+    records = np.concatenate([unpack(fields[b"t"]) for _, fields in await valkey.xrange(redis_keys.TICKS)])
     assert set(records["token"]) == {3045}
     assert (np.diff(records["exchange_ms"]) >= 0).all()
     assert (np.diff(records["received_ns"]) > 0).all()

@@ -8,7 +8,7 @@ import numpy as np
 from redis.asyncio import Redis
 
 from tradewinds import redis_keys
-from tradewinds.ticks import TICK_DTYPE, shard_of
+from tradewinds.ticks import TICK_DTYPE
 
 RELIANCE_TOKEN, TCS_TOKEN = 2885, 11536
 
@@ -27,5 +27,4 @@ def packed(price: float, token: int = RELIANCE_TOKEN, count: int = 1) -> bytes:
 
 async def publish(redis: Redis, price: float, token: int = RELIANCE_TOKEN) -> None:
     """One tick."""
-    shard = shard_of(1, token, redis_keys.TICK_SHARDS)
-    await redis.xadd(redis_keys.tick_stream(shard), {"t": packed(price, token)}, maxlen=redis_keys.TICK_STREAM_LENGTH)
+    await redis.xadd(redis_keys.TICKS, {"t": packed(price, token)}, maxlen=5_000)

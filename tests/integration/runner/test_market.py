@@ -79,7 +79,7 @@ async def test_a_selection_is_found_and_followed_or_told_to_be_missing(
 async def publish_tick_of_the_call(redis: RedisConnection) -> None:
     record = bytearray(packed(120.0, token=77))
     record[0] = 2  # NFO
-    await redis.client.xadd(redis_keys.tick_stream(0), {"t": bytes(record)})
+    await redis.client.xadd(redis_keys.TICKS, {"t": bytes(record)})
 
 
 async def test_phases_come_from_the_calendar_and_change_with_the_market_clock(

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 import numpy as np
 
-from tests.integration.runner.published_ticks import RELIANCE_TOKEN, TCS_TOKEN, packed, publish
+from tests.integration.runner.published_ticks import TCS_TOKEN, packed, publish
 from tests.integration.runner.scripted_engine import ScriptedEngine
 from tests.integration.runner.test_lives import running
 from tests.support.service_process import ServiceProcess
@@ -89,7 +89,7 @@ async def test_reading_goes_on_when_every_connection_is_cut_and_rubbish_is_stepp
     await publish(redis.client, 1400.0)
     await eventually(lambda: engine.state("one").get("ticks") == 1)
     await redis.client.client_kill_filter(_type="normal", skipme=True)
-    await redis.client.xadd(redis_keys.tick_stream(0), {"t": b"not a tick"})
+    await redis.client.xadd(redis_keys.TICKS, {"t": b"not a tick"})
     await publish(redis.client, 1401.0)
     await eventually(lambda: engine.state("one").get("last") == "1401.00")
     await redis.client.flushall()
@@ -104,12 +104,11 @@ async def test_a_thousand_ticks_a_second_arrive_within_milliseconds(
     engine.start("latency", "Latency", {"expected": seconds * per_second * 9 // 10})
     await eventually(lambda: engine.life("latency")[-1:] == ["RUNNING"])
     await publish(redis.client, 1400.0)
-    shard = redis_keys.tick_stream((RELIANCE_TOKEN * 31 + 1) % redis_keys.TICK_SHARDS)
     records = np.frombuffer(packed(1400.0, count=per_flush), dtype=TICK_DTYPE).copy()
     began = time.perf_counter()
     for flush in range(seconds * per_second // per_flush):
         records["received_ns"] = time.time_ns()
-        await redis.client.xadd(shard, {"t": records.tobytes()}, maxlen=redis_keys.TICK_STREAM_LENGTH)
+        await redis.client.xadd(redis_keys.TICKS, {"t": records.tobytes()}, maxlen=5_000)
         await asyncio.sleep(max(0.0, began + (flush + 1) * per_flush / per_second - time.perf_counter()))
     await eventually(lambda: len(engine.of_kind("metrics")) > 0)
     measured = {m.name: m.value for batch in engine.of_kind("metrics") for m in batch.metrics}

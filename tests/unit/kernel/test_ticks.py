@@ -13,8 +13,6 @@ from tradewinds.ticks import (
     instrument_codes,
     joined,
     opaque,
-    shard_of,
-    shards_of,
 )
 
 tokens = st.lists(st.tuples(st.integers(0, 255), st.integers(0, 2**32 - 1)), max_size=20)
@@ -29,10 +27,9 @@ def ticks(names: list[tuple[int, int]]) -> TickArray:
 
 
 @given(tokens)
-def test_every_instrument_has_one_code_and_one_shard(names: list[tuple[int, int]]) -> None:
+def test_every_instrument_has_one_code(names: list[tuple[int, int]]) -> None:
     batch = ticks(names)
     assert instrument_codes(batch).tolist() == [instrument_code(*name) for name in names]
-    assert shards_of(batch, 4).tolist() == [shard_of(*name, 4) for name in names]
 
 
 @given(st.lists(tokens, max_size=4))
