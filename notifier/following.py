@@ -4,12 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
 
 from notifier.realtime.replay import LiveStreams
-from notifier.realtime.subscription import UNAUTHENTICATED, Batch, Subscription
+from notifier.realtime.subscription import UNAUTHENTICATED, Batch, Sink, Subscription
 from tradewinds import auth
+
+
+class Stream:
+    """One that is open: taken batch by batch, or poured into something that takes them by itself."""
+
+    def __init__(self, subscription: Subscription, heartbeat_seconds: float, *, resumed: bool) -> None:
+        self._subscription = subscription
+        self._heartbeat_seconds = heartbeat_seconds
+        self._resumed = resumed
+        self._begun = False
+        self._over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch:
+        if self._over:
+            raise StopAsyncIteration
+        if not self._begun:
+            self._begun = True
+            return self._opening()
+        batch = await self._subscription.take(self._heartbeat_seconds)
+        self._over = batch.end is not None
+        return batch
+
+    async def pour(self, sink: Sink) -> None:
+        """Until the end. Raises `ConnectionError` when nobody is there any more."""
+        sink.write(self._opening())
+        await self._subscription.pour(sink, self._heartbeat_seconds)
+
+    def _opening(self) -> Batch:
+        # At once: it says whether to list, and that the stream is live.
+        return Batch(cursor=self._subscription.cursor(), resync=not self._resumed)
 
 
 class Following:
@@ -20,26 +54,16 @@ class Following:
         self._heartbeat_seconds = heartbeat_seconds
 
     @asynccontextmanager
-    async def stream(self, user_id: str, cursor: str, authorization: str) -> AsyncIterator[AsyncIterator[Batch]]:
-        """The batches of one stream, whose token was verified. Raises `InvalidArgumentError` for a bad cursor and
-        `UnavailableError` when the server is stopping."""
+    async def stream(self, user_id: str, cursor: str, authorization: str) -> AsyncIterator[Stream]:
+        """One stream, whose token was verified. Raises `InvalidArgumentError` for a bad cursor and `UnavailableError` when the server is
+        stopping."""
         subscription, resumed = await self._live.follow(user_id, cursor)
         lifetime = max(0.0, auth.expires_at(authorization).timestamp() - time.time())
         expiry = asyncio.get_running_loop().call_later(
             lifetime, subscription.end, UNAUTHENTICATED, "the token has expired; connect again with a new one"
         )
         try:
-            async with aclosing(self._batches(subscription, resumed=resumed)) as batches:
-                yield batches
+            yield Stream(subscription, self._heartbeat_seconds, resumed=resumed)
         finally:
             expiry.cancel()
             self._live.unfollow(subscription)
-
-    async def _batches(self, subscription: Subscription, *, resumed: bool) -> AsyncGenerator[Batch, None]:
-        # At once: it says whether to list, and that the stream is live.
-        yield Batch(cursor=subscription.cursor(), resync=not resumed)
-        while True:
-            batch = await subscription.take(self._heartbeat_seconds)
-            yield batch
-            if batch.end is not None:
-                return

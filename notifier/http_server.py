@@ -6,7 +6,8 @@ succeeds, and stopping it cancels streams before their last word.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import grpc
@@ -14,7 +15,7 @@ from aiohttp import web
 from google.protobuf import json_format
 
 from notifier import sse, websocket
-from notifier.following import Following
+from notifier.following import Following, Stream
 from notifier.realtime.canary import Canary
 from notifier.realtime.subscription import Batch
 from tradewinds import auth
@@ -36,8 +37,11 @@ _HEADERS: Final = {
     "X-Accel-Buffering": "no",
 }
 
-# How batches reach a client until either side is done.
-Carry = Callable[[web.Request, AsyncIterator[Batch]], Awaitable[web.StreamResponse]]
+# A client that has not read so much is waited for. (It is where uvloop begins to tell writers to wait.)
+_UNREAD_BYTES: Final = 64 * 1024
+
+# How a stream reaches a client until either side is done.
+Carry = Callable[[web.Request, Stream], Awaitable[web.StreamResponse]]
 
 
 class HttpServer:
@@ -90,19 +94,48 @@ class HttpServer:
             caller = self._verifier.verify_header(authorization)
             auth.authorize(_METHOD, caller)
             _refuse_unknown(request)
-            async with self._following.stream(caller.subject, cursor, authorization) as batches:
-                return await carry(request, batches)
+            async with self._following.stream(caller.subject, cursor, authorization) as stream:
+                return await carry(request, stream)
         except TradewindsError as e:
             return _error(e)
 
 
-async def _write(request: web.Request, batches: AsyncIterator[Batch]) -> web.StreamResponse:
+class _Events:
+    """The transport of one response, written to without aiohttp's layers: they took more time than making and writing an event."""
+
+    def __init__(self, request: web.Request, transport: asyncio.Transport, *, chunked: bool) -> None:
+        self._writer = request.writer
+        self._transport = transport
+        self._chunked = chunked
+
+    @property
+    def has_room(self) -> bool:
+        """Not while the client has much to read, nor after it has gone."""
+        return self._transport.get_write_buffer_size() <= _UNREAD_BYTES and not self._transport.is_closing()
+
+    def write(self, batch: Batch) -> None:
+        """One batch as events."""
+        events = sse.event_bytes(batch)
+        self._transport.write(b"%x\r\n%b\r\n" % (len(events), events) if self._chunked else events)
+
+    async def drained(self) -> None:
+        """Wait for the client to read."""
+        # What was written just now has not been tried yet: the loop does that, and then knows whether there is something to wait for.
+        await asyncio.sleep(0)
+        if self._transport.is_closing():
+            raise ConnectionResetError
+        await self._writer.drain()
+
+
+async def _write(request: web.Request, stream: Stream) -> web.StreamResponse:
     response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
-    await response.write(sse.opening())
     try:
-        async for batch in batches:
-            await response.write(sse.event_bytes(batch))
+        await response.write(sse.opening())
+        if request.transport is None:
+            return response
+        chunked = response.headers.get("Transfer-Encoding") == "chunked"
+        await stream.pour(_Events(request, request.transport, chunked=chunked))
         await response.write_eof()
     except ConnectionError:
         pass  # the client went while we wrote

@@ -6,13 +6,13 @@ Whoever reads too slowly fills the subscription's queue, not this process: a mes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Final
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from notifier import sse
+from notifier.following import Stream
 from notifier.realtime.subscription import SERVER_STOPPING, SLOW_CONSUMER, UNAUTHENTICATED, Batch
 
 # What browsers can say: `new WebSocket(url, ["tradewinds", "bearer.TOKEN"])`. They have no way to set a header.
@@ -46,14 +46,14 @@ def text_of(batch: Batch) -> bytes:
     return b'{"notifications":[' + notifications + b"]," + msgspec.json.encode(rest)[1:]
 
 
-async def serve(request: web.Request, batches: AsyncIterator[Batch]) -> web.WebSocketResponse:
+async def serve(request: web.Request, stream: Stream) -> web.WebSocketResponse:
     """Until either side is done. A follower that does not answer pings is gone."""
     socket = web.WebSocketResponse(
         protocols=(PROTOCOL,), heartbeat=_PING_SECONDS, max_msg_size=_MAXIMUM_MESSAGE_BYTES, timeout=_CLOSE_SECONDS
     )
     await socket.prepare(request)
     reading = asyncio.create_task(_until_it_goes(socket), name="websocket reader")
-    writing = asyncio.create_task(_write(socket, batches), name="websocket writer")
+    writing = asyncio.create_task(_write(socket, stream), name="websocket writer")
     try:
         await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -71,9 +71,9 @@ async def _until_it_goes(socket: web.WebSocketResponse) -> None:
         pass
 
 
-async def _write(socket: web.WebSocketResponse, batches: AsyncIterator[Batch]) -> None:
+async def _write(socket: web.WebSocketResponse, stream: Stream) -> None:
     try:
-        async for batch in batches:
+        async for batch in stream:
             await socket.send_str(text_of(batch).decode())
             if batch.end is not None:
                 await socket.close(code=_CLOSE_CODES[batch.end.reason], message=batch.end.reason.encode())

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -49,6 +49,23 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     dropped: int = 0
 
 
+class Sink(Protocol):
+    """Where a stream's batches go, at once."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it takes one more now."""
+        ...
+
+    def write(self, batch: Batch) -> None:
+        """Take one."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until it has room again. Raises `ConnectionError` when nobody is there any more."""
+        ...
+
+
 class _Gap(msgspec.Struct):
     """Something is missing here; `dropped` of it by our own doing."""
 
@@ -73,6 +90,10 @@ class Subscription:
         # One timer for many waits: what is told meanwhile only moves the moment at which it does something.
         self._beat: asyncio.TimerHandle | None = None
         self._beat_at = 0.0
+        # Where what happens goes without waking a task, once `pour` has begun.
+        self._sink: Sink | None = None
+        self._flushing = False
+        self._heartbeat_seconds = 0.0
 
     @property
     def ended(self) -> End | None:
@@ -171,16 +192,60 @@ class Subscription:
     async def take(self, heartbeat_seconds: float) -> Batch:
         """Everything that waits, at once; after `heartbeat_seconds` of nothing an empty batch. Its last batch has `end`."""
         if not self._queue and self._end is None:
-            loop = asyncio.get_running_loop()
-            self._waiting = loop.create_future()
-            self._beat_at = loop.time() + heartbeat_seconds
-            if self._beat is None or self._beat.when() > self._beat_at:
-                self._beat_in(heartbeat_seconds)
-            try:
-                await self._waiting
-            finally:
-                self._waiting = None
+            self._beat_after(heartbeat_seconds)
+            await self._wait()
         return self._drain()
+
+    async def pour(self, sink: Sink, heartbeat_seconds: float) -> None:
+        """Hand everything that happens to `sink` as soon as it has happened, and an empty batch after `heartbeat_seconds` of nothing,
+        until its last batch. With thousands of followers a task to wake for each notification cost more than writing it; the caller's
+        wakes only when the sink is full, and what comes meanwhile waits here.
+        """
+        self._sink, self._heartbeat_seconds = sink, heartbeat_seconds
+        while self._sink is not None:
+            if not sink.has_room:
+                await sink.drained()
+            self._flush()
+            if self._sink is not None and sink.has_room:
+                await self._wait()
+
+    def _flush(self) -> None:
+        self._flushing = False
+        while self._sink is not None and (self._queue or self._end is not None):
+            if not self._sink.has_room:
+                self._wake_waiting()
+                return
+            self._pour_one(self._sink)
+        if self._sink is not None:
+            self._beat_after(self._heartbeat_seconds)
+
+    def _flush_in_passing(self) -> None:
+        """What is wrong with the sink is its stream's matter."""
+        try:
+            self._flush()
+        except Exception as e:
+            if self._waiting is None or self._waiting.done():
+                raise
+            self._waiting.set_exception(e)
+
+    def _pour_one(self, sink: Sink) -> None:
+        batch = self._drain()
+        sink.write(batch)
+        if batch.end is not None:
+            self._sink = None
+            self._wake_waiting()
+
+    async def _wait(self) -> None:
+        self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+    def _beat_after(self, seconds: float) -> None:
+        self._beat_at = asyncio.get_running_loop().time() + seconds
+        if self._beat is None or self._beat.when() > self._beat_at:
+            self._beat_in(seconds)
 
     def _beat_in(self, seconds: float) -> None:
         if self._beat is not None:
@@ -192,17 +257,30 @@ class Subscription:
         if self._waiting is None:
             return
         seconds = self._beat_at - asyncio.get_running_loop().time()
-        if seconds <= 0:
+        if seconds > 0:
+            self._beat_in(seconds)
+        elif self._sink is None:
             self._wake()
         else:
-            self._beat_in(seconds)
+            self._beat_after(self._heartbeat_seconds)
+            if self._sink.has_room:
+                self._pour_one(self._sink)
 
     def close(self) -> None:
         """Nobody takes from it any more."""
+        self._sink = None
         if self._beat is not None:
             self._beat.cancel()
 
     def _wake(self) -> None:
+        if self._sink is None:
+            self._wake_waiting()
+        elif not self._flushing:
+            # Once for all that is routed together.
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush_in_passing)
+
+    def _wake_waiting(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 

@@ -100,8 +100,8 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
         caller = auth.principal()
         followed = everybody(caller) if request.all_users else caller.subject
         authorization = dict(context.invocation_metadata())["authorization"]
-        async with self._following.stream(followed, request.cursor, authorization) as batches:
-            async for batch in batches:
+        async with self._following.stream(followed, request.cursor, authorization) as opened:
+            async for batch in opened:
                 yield messages.watch_response(batch)
 
     async def _all_news(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
 
 from notifier.realtime import wire
 from notifier.realtime.cursor import START, Cursor
 from notifier.realtime.deliveries import Delivery, deliveries
-from notifier.realtime.subscription import SERVER_STOPPING, SLOW_CONSUMER, Subscription
+from notifier.realtime.subscription import SERVER_STOPPING, SLOW_CONSUMER, Batch, Subscription
+from tests.support.waiting import eventually
 from tests.unit.notifier.builders import a_notification, an_entry, id_of, told
 
 EPOCH = b"12345678"
@@ -157,3 +162,104 @@ async def test_a_follower_that_was_too_slow_to_hear_of_a_loss_resumes_from_befor
     batch = await subscription.take(HEARTBEAT)
     assert batch.end is not None
     assert batch.cursor == a_delivery(1).cursor.encode()
+
+
+class FakeSink:
+    """Takes what it is given; `room` is how many batches it still takes."""
+
+    def __init__(self, room: int = 100) -> None:
+        self.room = room
+        self.batches: list[Batch] = []
+        self.emptied = asyncio.Event()
+        self.error: Exception | None = None
+
+    @property
+    def has_room(self) -> bool:
+        return self.room > 0
+
+    def write(self, batch: Batch) -> None:
+        if self.error is not None:
+            raise self.error
+        self.room -= 1
+        self.batches.append(batch)
+
+    async def drained(self) -> None:
+        await self.emptied.wait()
+        self.room = 100
+
+    @property
+    def ids(self) -> list[str]:
+        return [id_of(delivery.told) for batch in self.batches for delivery in batch.deliveries]
+
+
+@asynccontextmanager
+async def pouring(
+    subscription: Subscription, sink: FakeSink, heartbeat_seconds: float = 10
+) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(subscription.pour(sink, heartbeat_seconds))
+    await asyncio.sleep(0)
+    yield task
+    task.cancel()
+    await asyncio.wait({task})
+    subscription.close()
+
+
+async def test_what_is_routed_together_is_poured_together_and_at_once() -> None:
+    subscription, sink = a_subscription(), FakeSink()
+    subscription.push(a_delivery(1))  # before it began
+    async with pouring(subscription, sink):
+        subscription.push(a_delivery(2))
+        subscription.push(a_delivery(3))
+        await asyncio.sleep(0)
+        assert [len(batch.deliveries) for batch in sink.batches] == [1, 2]
+        assert sink.ids == ["ntf-1", "ntf-2", "ntf-3"]
+
+
+async def test_what_a_full_sink_does_not_take_waits_and_comes_in_order() -> None:
+    subscription, sink = a_subscription(), FakeSink(room=1)
+    async with pouring(subscription, sink):
+        for number in (1, 2, 3):
+            subscription.push(a_delivery(number))
+            await asyncio.sleep(0)
+        assert sink.ids == ["ntf-1"]
+        sink.emptied.set()
+        await eventually(lambda: sink.ids == ["ntf-1", "ntf-2", "ntf-3"])
+
+
+async def test_a_sink_that_stays_full_ends_its_stream_as_a_slow_reader_does() -> None:
+    subscription, sink = a_subscription(queue_bytes=2_000), FakeSink(room=1)
+    async with pouring(subscription, sink) as task:
+        for number in range(1, 40):
+            subscription.push(a_delivery(number))
+            await asyncio.sleep(0)
+        sink.emptied.set()
+        await asyncio.wait_for(asyncio.shield(task), 5)
+        assert sink.ids == ["ntf-1"]
+        assert sink.batches[-1].end is not None
+        assert sink.batches[-1].end.reason == SLOW_CONSUMER
+
+
+async def test_the_last_word_is_poured_and_ends_it() -> None:
+    subscription, sink = a_subscription(), FakeSink()
+    async with pouring(subscription, sink) as task:
+        subscription.push(a_delivery(1))
+        subscription.end(SERVER_STOPPING, "stops")
+        await asyncio.wait_for(asyncio.shield(task), 5)
+        assert [batch.end is not None for batch in sink.batches] == [True]
+        assert sink.ids == ["ntf-1"]
+
+
+async def test_a_quiet_stream_that_is_poured_beats() -> None:
+    subscription, sink = a_subscription(), FakeSink()
+    async with pouring(subscription, sink, heartbeat_seconds=HEARTBEAT):
+        await eventually(lambda: len(sink.batches) >= 3)
+        assert {batch.cursor for batch in sink.batches} == {Cursor(EPOCH, 0, START).encode()}
+
+
+async def test_a_sink_that_fails_fails_its_own_stream() -> None:
+    subscription, sink = a_subscription(), FakeSink()
+    async with pouring(subscription, sink) as task:
+        sink.error = ValueError("no")
+        subscription.push(a_delivery(1))
+        with pytest.raises(ValueError, match="no"):
+            await asyncio.wait_for(asyncio.shield(task), 5)
