@@ -11,7 +11,7 @@ from engine_server.broker.port import OrderChange, OrderTicket
 from engine_server.oms.domain.books import Book, BookKey
 from engine_server.oms.domain.holds import Hold, HoldKey
 from engine_server.oms.domain.resending import is_unsent_exit
-from engine_server.oms.domain.resolution import Unresolved
+from engine_server.oms.domain.resolution import UnknownBefore, Unresolved
 from engine_server.oms.domain.risk.activity import Activity, intent_of
 from engine_server.oms.domain.risk.margin_figures import MarginFigures
 from engine_server.oms.domain.states import OrderState
@@ -80,6 +80,7 @@ class AccountState:
     # Admitted and waiting for the pacer, oldest first: what will be sent.
     pending: dict[str, Waiting] = field(default_factory=dict)
     unresolved: dict[str, Unresolved] = field(default_factory=dict)
+    unknown_before: Mapping[str, UnknownBefore] = field(default_factory=dict)  # as it was loaded
     unsent_exits: set[str] = field(default_factory=set)  # they may go again
     stages: dict[str, Stages] = field(default_factory=dict)
     cancels: dict[str, CancelWish] = field(default_factory=dict)
@@ -160,11 +161,13 @@ def loaded_state(
     books: Iterator[tuple[BookKey, Book]],
     holds: Iterable[Hold] = (),
     guards: Iterable[GuardRecord] = (),
+    unknown: Mapping[str, UnknownBefore] | None = None,
 ) -> AccountState:
     """The state as PostgreSQL has it; `orders` come with the value booked of each."""
     state = AccountState(account_id, sequence=sequence, config_sequences=dict(config_sequences), books=dict(books))
     state.holds = {hold.key: hold for hold in holds}
     state.guards = {guard.guard_id: guard for guard in guards}
+    state.unknown_before = unknown or {}
     for order, booked in orders:
         state.put_order(order)
         state.booked_values[order.order_id] = booked

@@ -6,7 +6,7 @@ from functools import partial
 
 from engine_server.oms.account_state import AccountState, CancelWish
 from engine_server.oms.domain.commands import CancelOrder
-from engine_server.oms.domain.resolution import Unresolved
+from engine_server.oms.domain.resolution import UnknownBefore
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
 from engine_server.oms.events import EventKind
@@ -49,9 +49,10 @@ def request_cancel(command: CancelOrder, draft: Draft) -> OrderRecord:
 def take_over(draft: Draft) -> None:
     """What an engine finds when it starts.
 
-    SUBMITTING: it may have been sent, so it is UNKNOWN. PENDING_SUBMIT: provably never sent, and handed back rather than
-    sent now: the price and the reason for it are of a moment that is gone, and only its owner knows whether it still
-    wants it. Cancels that were asked for are asked again.
+    SUBMITTING: it may have been sent, so it is UNKNOWN. UNKNOWN: its send had ended when it became so, under whichever engine, and that
+    time counts; otherwise engines that follow each other faster than the bound would never know. PENDING_SUBMIT: provably never sent,
+    and handed back rather than sent now: the price and the reason for it are of a moment that is gone, and only its owner knows
+    whether it still wants it. Cancels that were asked for are asked again.
     """
     for order in list(draft.working()):
         if order.state is OrderState.SUBMITTING:
@@ -65,7 +66,8 @@ def take_over(draft: Draft) -> None:
                 message="the engine stopped before it was sent; place it again if it is still wanted",
             )
         elif order.state is OrderState.UNKNOWN:
-            draft.then(partial(draft.state.unresolved.__setitem__, order.order_id, Unresolved(draft.monotonic)))
+            before = draft.state.unknown_before.get(order.order_id, UnknownBefore())
+            draft.then(partial(draft.state.unresolved.__setitem__, order.order_id, before.as_of(draft.monotonic)))
         if order.modify_requested:
             found_at_start(draft, order)
         if order.cancel_requested:

@@ -16,6 +16,7 @@ from engine_server.oms.account_lease import AccountLease, LeaseLostError
 from engine_server.oms.account_state import KEEP_ENDED, AccountState, loaded_state
 from engine_server.oms.domain.books import Book, BookKey
 from engine_server.oms.domain.holds import Hold, HoldKind
+from engine_server.oms.domain.resolution import UnknownBefore
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import Draft
 from engine_server.oms.records import GuardRecord, OrderEventRecord, OrderRecord, PositionRecord
@@ -88,6 +89,7 @@ class Journal:
             books = await connection.fetch(statements.LOAD_BOOKS, account_id)
             holds = await connection.fetch(statements.LOAD_HOLDS, account_id)
             guards = await connection.fetch(statements.LOAD_GUARDS, account_id)
+            unknown = await connection.fetch(statements.LOAD_UNKNOWN, account_id)
         return loaded_state(
             account_id,
             sequence=sequence,
@@ -96,6 +98,7 @@ class Journal:
             books=(_book(row) for row in books),
             holds=[_hold(account_id, row) for row in holds],
             guards=[guard_record(row) for row in guards],
+            unknown={row["order_id"]: UnknownBefore(row["seconds"], row["is_told"]) for row in unknown},
         )
 
     async def load_by_tags(self, tags: Sequence[str]) -> list[tuple[OrderRecord, Decimal]]:

@@ -150,6 +150,14 @@ UNION ALL
 SELECT {_ORDER_COLUMNS}, {_BOOKED} FROM orders o
 WHERE o.account_id = $1 AND NOT ({_WORKING}) AND o.created_at > now() - $2::interval
 """
+# For how long the fate of an order has been unknown (from the answer that was none, by the database's clock, whoever owned it then),
+# and whether somebody was told.
+LOAD_UNKNOWN: Final = """
+SELECT o.order_id, bool_or(e.kind = 'STILL_UNKNOWN') AS is_told,
+       extract(epoch FROM clock_timestamp() - max(e.recorded_at) FILTER (WHERE e.kind = 'UNCLEAR'))::float8 AS seconds
+FROM orders o JOIN order_events e ON e.order_id = o.order_id AND e.kind IN ('UNCLEAR', 'STILL_UNKNOWN')
+WHERE o.account_id = $1 AND o.state = 'UNKNOWN' GROUP BY o.order_id
+"""
 LOAD_BY_TAGS: Final = f"SELECT {_ORDER_COLUMNS}, {_BOOKED} FROM orders o WHERE o.account_id = $1 AND o.tag = ANY($2)"
 LOAD_BY_KEYS: Final = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE request_key = ANY($1)"
 

@@ -38,3 +38,15 @@ class Unresolved:
         """Whether it is proven never to have reached the broker."""
         waited = now - self.send_ended_at
         return waited >= bounds.minimum_seconds and self.clean_reads >= bounds.minimum_reads
+
+
+@dataclass(frozen=True)
+class UnknownBefore:
+    """What an earlier owner's time on it counts for. Its reads do not: each owner looks for itself."""
+
+    seconds: float = 0.0
+    is_told: bool = False
+
+    def as_of(self, now: float) -> Unresolved:
+        """The same on the clock of this process."""
+        return Unresolved(now - self.seconds, is_told=self.is_told)

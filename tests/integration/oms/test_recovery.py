@@ -122,6 +122,24 @@ async def test_an_unknown_order_is_not_placed_only_after_both_bounds(engine: Eng
     assert "ORDER_UNKNOWN" not in topics
 
 
+async def test_engines_that_follow_each_other_quickly_find_out_all_the_same(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    """None of them lives for as long as the bound; together they have waited it out."""
+    await add_account(database)
+    broker.placements.append(unanswered(broker, booked=False))
+    bounds = replace(FAST.recovery.bounds, minimum_seconds=3600.0)
+    settings = replace(FAST, recovery=replace(FAST.recovery, bounds=bounds))
+    async with running_engine(database, broker, settings=settings) as engine:
+        order = await engine.place()
+        await engine.wait_for(order.order_id, "UNKNOWN")
+    await database.pool.execute("UPDATE order_events SET recorded_at = recorded_at - interval '1 hour'")
+    reads = broker.book_reads
+    async with running_engine(database, broker, settings=settings) as engine:
+        await engine.wait_for(order.order_id, "NOT_PLACED")
+    assert broker.book_reads - reads >= bounds.minimum_reads
+
+
 async def test_failed_reads_prove_nothing(engine: Engine, broker: ScriptedBroker) -> None:
     broker.placements.append(unanswered(broker, booked=True))
     broker.read_errors.extend(BrokerError("HTTP 503") for _ in range(6))

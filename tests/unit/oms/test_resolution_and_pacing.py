@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine_server.oms.domain.resolution import ResolutionBounds, Unresolved
+from engine_server.oms.domain.resolution import ResolutionBounds, UnknownBefore, Unresolved
 from engine_server.oms.pacer import Pacer, PacerSettings
 from tests.unit.oms.orders import place_order
 
@@ -26,6 +26,15 @@ def test_both_bounds_must_be_met() -> None:
 
 def test_a_read_begun_before_the_send_ended_says_nothing() -> None:
     assert Unresolved(send_ended_at=100.0).after_read(begun_at=99.9).clean_reads == 0
+
+
+def test_the_time_under_an_earlier_owner_counts_and_its_reads_do_not() -> None:
+    order = UnknownBefore(seconds=31.0, is_told=True).as_of(1000.0)
+    assert not order.is_overdue(1010.0, BOUNDS)  # it was told already
+    for _ in range(5):
+        assert not order.is_not_placed(1001.0, BOUNDS)
+        order = order.after_read(begun_at=1000.5)
+    assert order.is_not_placed(1001.0, BOUNDS)
 
 
 @given(st.lists(st.floats(min_value=0, max_value=0.3), min_size=1, max_size=200))
