@@ -128,6 +128,19 @@ class OrderChange:
 
 
 @dataclass(frozen=True)
+class SentBefore:
+    """Order messages of an earlier owner of the account, each as how many seconds ago it went: the broker counts them as well."""
+
+    placements: Sequence[float] = ()
+    changes: Sequence[float] = ()
+    cancels: Sequence[float] = ()
+
+    def all(self) -> list[float]:
+        """The oldest first."""
+        return sorted((*self.placements, *self.changes, *self.cancels), reverse=True)
+
+
+@dataclass(frozen=True)
 class PositionConversion:
     """A part of a position that shall become another product's."""
 
@@ -306,6 +319,10 @@ class Broker(Protocol):
 
     def order_stream(self) -> AsyncIterator[StreamEvent]:
         """Order reports as they come, for ever: reconnects by itself and says so. A hint; the books are the truth."""
+        ...
+
+    def count_in(self, sent: SentBefore) -> None:
+        """Before the first message: what has gone already leaves so much less room in the broker's rates."""
         ...
 
     def connection(self) -> ConnectionReport:

@@ -27,6 +27,7 @@ from engine_server.broker.port import (
     PositionReport,
     Refused,
     ReportStatus,
+    SentBefore,
     SessionExpiredError,
     StreamConnected,
     StreamEvent,
@@ -65,6 +66,7 @@ class ScriptedBroker:
         self.login_errors: deque[BrokerError] = deque()
         self.read_errors: deque[BrokerError] = deque()
         self.hidden_tags: set[str] = set()  # booked late: not shown yet
+        self.counted_in = SentBefore()
         self.closed = False
         self._session_valid = False
         self._stream: asyncio.Queue[StreamEvent] = asyncio.Queue()
@@ -162,6 +164,10 @@ class ScriptedBroker:
         yield StreamConnected()
         while True:
             yield await self._stream.get()
+
+    def count_in(self, sent: SentBefore) -> None:
+        """It has no rates."""
+        self.counted_in = sent
 
     def connection(self) -> ConnectionReport:
         """A session as scripted, and one budget."""

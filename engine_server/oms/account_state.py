@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from engine_server.broker.port import OrderChange, OrderTicket
+from engine_server.broker.port import OrderChange, OrderTicket, SentBefore
 from engine_server.oms.domain.books import Book, BookKey
 from engine_server.oms.domain.holds import Hold, HoldKey
 from engine_server.oms.domain.resending import is_unsent_exit
@@ -80,6 +80,7 @@ class AccountState:
     # Admitted and waiting for the pacer, oldest first: what will be sent.
     pending: dict[str, Waiting] = field(default_factory=dict)
     unresolved: dict[str, Unresolved] = field(default_factory=dict)
+    sent_before: SentBefore = field(default_factory=SentBefore)  # by earlier owners, when it was loaded
     unknown_before: Mapping[str, UnknownBefore] = field(default_factory=dict)  # as it was loaded
     unsent_exits: set[str] = field(default_factory=set)  # they may go again
     stages: dict[str, Stages] = field(default_factory=dict)
@@ -162,12 +163,14 @@ def loaded_state(
     holds: Iterable[Hold] = (),
     guards: Iterable[GuardRecord] = (),
     unknown: Mapping[str, UnknownBefore] | None = None,
+    sent: SentBefore | None = None,
 ) -> AccountState:
     """The state as PostgreSQL has it; `orders` come with the value booked of each."""
     state = AccountState(account_id, sequence=sequence, config_sequences=dict(config_sequences), books=dict(books))
     state.holds = {hold.key: hold for hold in holds}
     state.guards = {guard.guard_id: guard for guard in guards}
     state.unknown_before = unknown or {}
+    state.sent_before = sent or SentBefore()
     for order, booked in orders:
         state.put_order(order)
         state.booked_values[order.order_id] = booked

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from engine_server.broker.port import SentBefore
 from engine_server.oms import statements
 from engine_server.oms.account_lease import AccountLease, LeaseLostError
 from engine_server.oms.account_state import KEEP_ENDED, AccountState, loaded_state
@@ -90,6 +91,7 @@ class Journal:
             holds = await connection.fetch(statements.LOAD_HOLDS, account_id)
             guards = await connection.fetch(statements.LOAD_GUARDS, account_id)
             unknown = await connection.fetch(statements.LOAD_UNKNOWN, account_id)
+            sent = await connection.fetch(statements.LOAD_SENT, account_id, sequence)
         return loaded_state(
             account_id,
             sequence=sequence,
@@ -99,6 +101,7 @@ class Journal:
             holds=[_hold(account_id, row) for row in holds],
             guards=[guard_record(row) for row in guards],
             unknown={row["order_id"]: UnknownBefore(row["seconds"], row["is_told"]) for row in unknown},
+            sent=_sent_before(sent),
         )
 
     async def load_by_tags(self, tags: Sequence[str]) -> list[tuple[OrderRecord, Decimal]]:
@@ -191,6 +194,14 @@ def _hold(account_id: str, row: Mapping[str, Any]) -> Hold:
 
 def _booked_order(row: Mapping[str, Any]) -> tuple[OrderRecord, Decimal]:
     return order_record(row), row["booked"]
+
+
+def _sent_before(rows: Sequence[Mapping[str, Any]]) -> SentBefore:
+    ages: dict[str, list[float]] = {"CANCEL_REQUESTED": [], "MODIFY_REQUESTED": []}
+    placements: list[float] = []
+    for row in rows:
+        ages.get(row["kind"], placements).append(row["seconds"])
+    return SentBefore(placements, changes=ages["MODIFY_REQUESTED"], cancels=ages["CANCEL_REQUESTED"])
 
 
 def _book(row: Mapping[str, Any]) -> tuple[BookKey, Book]:

@@ -192,7 +192,7 @@ class OrderManagement:
         tags = Tags(account_id, parts.tag_key)
         sender = Sender(self.broker, self._lease, parts.clock, self._session_expired, self.read_books_soon, self._fail)
         sender.sink = self
-        dispatcher = Dispatcher(state, Pacer(parts.settings.pacer), sender, parts.clock)
+        dispatcher = Dispatcher(state, self._pacer_of(state), sender, parts.clock)
         self._writer = Writer(
             state, self._journal, dispatcher, parts.event_log, parts.clock, parts.market_clock, parts.wake_outbox
         )
@@ -241,6 +241,14 @@ class OrderManagement:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await self._wind_down(sender, writing, recovering)
+
+    def _pacer_of(self, state: AccountState) -> Pacer:
+        """The broker's rates know of no takeover: what the owner before has sent counts."""
+        pacer, now = Pacer(self._parts.settings.pacer), self._parts.clock.monotonic()
+        for seconds in state.sent_before.all():
+            pacer.record(now - seconds)
+        self.broker.count_in(state.sent_before)
+        return pacer
 
     async def _wind_down(self, sender: Sender, writing: asyncio.Task[None], recovering: asyncio.Task[None]) -> None:
         self.gate.close_quietly("the engine stops")

@@ -158,6 +158,13 @@ SELECT o.order_id, bool_or(e.kind = 'STILL_UNKNOWN') AS is_told,
 FROM orders o JOIN order_events e ON e.order_id = o.order_id AND e.kind IN ('UNCLEAR', 'STILL_UNKNOWN')
 WHERE o.account_id = $1 AND o.state = 'UNKNOWN' GROUP BY o.order_id
 """
+# What went to the broker within its longest window, by how many seconds ago. The log has no index on time: its end is long enough for
+# the thousand messages of each kind that the broker takes in an hour.
+LOAD_SENT: Final = """
+SELECT kind, extract(epoch FROM clock_timestamp() - recorded_at)::float8 AS seconds FROM order_events
+WHERE account_id = $1 AND sequence > $2 - 20000 AND recorded_at > clock_timestamp() - interval '1 hour'
+  AND (kind IN ('SUBMITTED', 'CANCEL_REQUESTED', 'MODIFY_REQUESTED') OR kind = 'PLACED' AND state = 'SUBMITTING')
+"""
 LOAD_BY_TAGS: Final = f"SELECT {_ORDER_COLUMNS}, {_BOOKED} FROM orders o WHERE o.account_id = $1 AND o.tag = ANY($2)"
 LOAD_BY_KEYS: Final = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE request_key = ANY($1)"
 

@@ -58,6 +58,7 @@ from engine_server.broker.port import (
     PositionConversion,
     PositionReport,
     ProfileReport,
+    SentBefore,
     StreamEvent,
     TradeReport,
 )
@@ -251,6 +252,12 @@ class AngelOneBroker:
     def order_stream(self) -> AsyncGenerator[StreamEvent, None]:
         """Reports as they come, for ever, with `StreamConnected` and `StreamLost` around outages. Waits for a login."""
         return self._stream.events()
+
+    def count_in(self, sent: SentBefore) -> None:
+        """Before the first message: what has gone already leaves so much less room in the broker's rates."""
+        self._budgets.count_in(
+            {Category.PLACE: sent.placements, Category.MODIFY: sent.changes, Category.CANCEL: sent.cancels}
+        )
 
     def connection(self) -> ConnectionReport:
         """Session, order stream and rate budgets as they are now; asks nobody."""

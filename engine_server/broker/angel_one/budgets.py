@@ -10,7 +10,7 @@ import asyncio
 import math
 import random
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -93,6 +93,16 @@ class Budgets:
         finally:
             granted.cancel()
             self._serve()
+
+    def count_in(self, ages: Mapping[Category, Sequence[float]]) -> None:
+        """Requests that went before this process knew of them, by how many seconds ago."""
+        now = self._clock.monotonic()
+        used: dict[str, tuple[Spending, list[float]]] = {}
+        for category, seconds in ages.items():
+            for spending in self._spendings[category]:
+                used.setdefault(spending.name, (spending, []))[1].extend(now - one for one in seconds)
+        for spending, times in used.values():
+            spending.count_in(times, now)
 
     def refused(self, category: Category) -> None:
         """The broker has answered that this was too much: everything that is counted with it pauses."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from engine_server.broker.angel_one.rates import Rate
 
@@ -40,6 +40,15 @@ class Spending:
     def add(self, now: float) -> None:
         """One request goes."""
         self._times.append(now)
+
+    def count_in(self, times: Iterable[float], now: float) -> None:
+        """Requests of others, or of this process before it forgot: in place of its own where those are fewer (all of ours are on
+        record, so that both are never the sum)."""
+        since = now - self._windows[-1][0]
+        known = sorted(at for at in times if at > since)
+        if len(known) > sum(at > since for at in self._times):
+            self._times.clear()
+            self._times.extend(known)
 
     def refused(self, now: float) -> None:
         """The broker says that it was too fast: pause 0.5, 1, 2 … s and a random quarter more, all of it."""

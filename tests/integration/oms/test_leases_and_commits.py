@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from engine_server.broker.port import OrderTicket, Outcome
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms.account_lease import AccountLease, LeaseLostError, LeaseOwner, acquire
+from engine_server.oms.pacer import PacerSettings
 from tests.integration.oms.cutting_proxy import cutting_proxy
-from tests.integration.oms.engine import ACCOUNT, add_account, running_engine
+from tests.integration.oms.engine import ACCOUNT, FAST, add_account, running_engine
 from tests.support.settings import database_settings
 from tests.support.waiting import eventually
 from tradewinds.clock import SystemClock
@@ -76,6 +78,23 @@ async def test_a_second_engine_takes_over_when_the_first_stops(database: Databas
         assert first.management is not None
     async with running_engine(database, broker, owner="engine-1") as second:
         await second.accepted(await second.place())
+
+
+async def test_what_the_engine_before_has_sent_counts_at_the_brokers_rates(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    await add_account(database)
+    slow = replace(FAST, pacer=PacerSettings(limit=2, window_seconds=600.0))
+    async with running_engine(database, broker, settings=slow) as first:
+        order = await first.place()
+        await first.accepted(order)
+        await first.cancel(order.order_id)
+        await first.wait_for(order.order_id, "CANCELLED")
+    async with running_engine(database, broker, owner="engine-1", settings=slow) as second:
+        sent = broker.counted_in
+        assert (len(sent.placements), len(sent.cancels), len(sent.changes)) == (1, 1, 0)
+        assert (await second.place()).state == "PENDING_SUBMIT"
+    assert len(broker.sent) == 1
 
 
 async def test_a_lost_epoch_cannot_commit_or_send(database: Database, broker: ScriptedBroker) -> None:

@@ -227,6 +227,23 @@ def test_people_see_what_is_left_of_each_window() -> None:
     assert left["cancel", 3600.0].left == 1000
 
 
+def test_what_an_earlier_owner_has_sent_leaves_so_much_less_room() -> None:
+    clock = Stopped()
+    budgets = Budgets(RateSettings(), clock)
+    budgets.count_in({Category.PLACE: [0.2] * 5, Category.CANCEL: [0.5] * 3, Category.MODIFY: []})
+    assert [budgets.take(category) for category in (Category.CANCEL, Category.PLACE)] == [True, False]
+    clock.seconds += 1.0
+    assert budgets.take(Category.PLACE)
+
+
+def test_what_is_on_record_and_known_here_as_well_counts_once() -> None:
+    clock = Stopped()
+    budgets = Budgets(RateSettings(), clock)
+    assert all(budgets.take(Category.PLACE) for _ in range(4))
+    budgets.count_in({Category.PLACE: [0.0] * 4})
+    assert sum(budgets.take(Category.PLACE) for _ in range(9)) == 5
+
+
 def test_a_client_code_has_one_budget_whoever_asks() -> None:
     clients = BudgetsByClient()
     assert clients.of("A1") is clients.of("A1")
