@@ -79,6 +79,7 @@ class AccountState:
     guards: dict[str, GuardRecord] = field(default_factory=dict)
     # Admitted and waiting for the pacer, oldest first: what will be sent.
     pending: dict[str, Waiting] = field(default_factory=dict)
+    confirmed: set[str] = field(default_factory=set)  # orders whose id at the broker a report of it has named
     unresolved: dict[str, Unresolved] = field(default_factory=dict)
     sent_before: SentBefore = field(default_factory=SentBefore)  # by earlier owners, when it was loaded
     unknown_before: Mapping[str, UnknownBefore] = field(default_factory=dict)  # as it was loaded
@@ -95,6 +96,9 @@ class AccountState:
 
     def put_order(self, order: OrderRecord) -> None:
         """Take the newest version of an order in."""
+        before = self.orders.get(order.order_id)
+        if before is not None and before.broker_order_id not in (None, order.broker_order_id):
+            self._forget_broker_id(before)
         self.orders[order.order_id] = order
         self._by_tag[order.tag] = order.order_id
         self._by_request_key[order.request_key] = order.order_id
@@ -146,11 +150,16 @@ class AccountState:
     def _forget(self, order: OrderRecord) -> None:
         del self.orders[order.order_id]
         self.unsent_exits.discard(order.order_id)
+        self.confirmed.discard(order.order_id)
         self.booked_values.pop(order.order_id, None)
         self.cancels.pop(order.order_id, None)
         self._by_tag.pop(order.tag, None)
         self._by_request_key.pop(order.request_key, None)
-        self._by_broker_id.pop(order.broker_order_id or "", None)
+        self._forget_broker_id(order)
+
+    def _forget_broker_id(self, order: OrderRecord) -> None:
+        if self._by_broker_id.get(order.broker_order_id or "") == order.order_id:
+            del self._by_broker_id[order.broker_order_id or ""]
 
 
 def loaded_state(

@@ -48,12 +48,15 @@ class ReadSummary:
 def apply_report(draft: Draft, report: OrderReport, begun_at: float | None = None) -> OrderRecord | None:
     """Bring our order up to the broker's report; None when the order is not ours. `begun_at` (monotonic) is when the read that shows it
     began; None for the stream."""
-    order = draft.find(broker_order_id=report.broker_order_id) or draft.find(tag=report.tag)
+    order = _named(draft, report)
     if order is None:
         return None
     if order.origin == "EXTERNAL":
         order = _as_they_changed_it(draft, order, report)
     if order.broker_order_id and order.broker_order_id != report.broker_order_id:
+        if order.order_id not in draft.state.confirmed:
+            order = _corrected(draft, order, report)
+            return apply_report(draft, report, begun_at)
         # The tag is unique and sent once: a second order under it was not sent by this process.
         ids = f"{order.broker_order_id} and {report.broker_order_id}"
         _hold(draft, order, HoldKind.TAG_DUPLICATED, f"the broker has {ids} under the tag of {order.order_id}")
@@ -61,6 +64,7 @@ def apply_report(draft: Draft, report: OrderReport, begun_at: float | None = Non
             "tag.duplicated", order_id=order.order_id, broker_order_ids=[order.broker_order_id, report.broker_order_id]
         )
         return order
+    draft.state.confirmed.add(order.order_id)  # the broker's own word, whatever becomes of this draft
     if begun_at is not None and _is_more_than_entered(draft, order, report):
         words = f"the broker has {report.quantity} of {order.order_id}, {order.quantity} were entered: somebody changed it there"
         _hold(draft, order, HoldKind.NOT_ENTERED, words)
@@ -72,6 +76,23 @@ def apply_report(draft: Draft, report: OrderReport, begun_at: float | None = Non
     if step is None:
         return _learn_ids(draft, order, report)
     return _move(draft, order, report, step)
+
+
+def _named(draft: Draft, report: OrderReport) -> OrderRecord | None:
+    """Whose report this is: by the broker's id, unless that came from a wrong answer and the report carries another order's tag."""
+    order, tagged = draft.find(broker_order_id=report.broker_order_id), draft.find(tag=report.tag)
+    if order is None or tagged is None or tagged.origin == "EXTERNAL" or order.order_id in draft.state.confirmed:
+        return order or tagged
+    return tagged
+
+
+def _corrected(draft: Draft, order: OrderRecord, report: OrderReport) -> OrderRecord:
+    """The answer named an order that no report ever did, and our tag is on another one: the broker's books go before its answer."""
+    log.error(
+        "answer.wrong_order", order_id=order.order_id, answered=order.broker_order_id, reported=report.broker_order_id
+    )
+    ids = {"broker_order_id": report.broker_order_id, "unique_order_id": report.unique_order_id or None}
+    return draft.update(order, EventKind.REPORTED, **ids)
 
 
 def _is_more_than_entered(draft: Draft, order: OrderRecord, report: OrderReport) -> bool:

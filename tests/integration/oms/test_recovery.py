@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine_server.broker.port import (
+    Accepted,
     BrokerError,
     LoginRefusedError,
     NotSent,
@@ -105,6 +106,27 @@ async def test_an_unknown_order_is_adopted_from_the_stream_by_its_tag(engine: En
     await engine.wait_for(order.order_id, "UNKNOWN")
     broker.fill("261122000000001", 10, "1400")
     await engine.wait_for(order.order_id, "FILLED")
+
+
+async def test_an_order_under_the_wrong_id_is_found_by_its_tag(engine: Engine, broker: ScriptedBroker) -> None:
+    """The answer names an order that is not there, or, worse, another one of ours."""
+    other = await engine.place()
+    others_id = await engine.accepted(other)
+    for wrong in ("261122000009999", others_id):
+
+        async def answered(ticket: OrderTicket, wrong: str = wrong) -> Outcome:
+            broker.accept(ticket)
+            return Accepted(wrong, "unique-wrong")
+
+        broker.placements.append(answered)
+        order = await engine.place()
+        await engine.wait_for(order.order_id, "OPEN", broker_order_id=f"26112200000{len(broker.book):04d}")
+        broker.fill(f"26112200000{len(broker.book):04d}", 10, "1400")
+        await engine.wait_for(order.order_id, "FILLED")
+    assert (await engine.order(other.order_id)).filled_quantity == 0
+    broker.fill(others_id, 10, "1400")
+    await engine.wait_for(other.order_id, "FILLED")
+    assert await engine.rows("SELECT kind FROM account_holds") == []
 
 
 async def test_an_unknown_order_is_not_placed_only_after_both_bounds(engine: Engine, broker: ScriptedBroker) -> None:
