@@ -64,6 +64,7 @@ from engine_server.rpc.strategy_manager import StrategyManagerServicer
 from engine_server.rpc.strategy_watch import StrategyWatch
 from engine_server.rpc.trading import TradingServicer
 from engine_server.settings import EngineSettings, RiskSettings
+from tradewinds import garbage
 from tradewinds.auth import TokenVerifier
 from tradewinds.clock import MarketClock, SystemClock
 from tradewinds.config import (
@@ -224,7 +225,9 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     await fleet.start(service)
     try:
         address = await server.start(service.settings.host, parts.configuration.engine.grpc_port, _SERVICES)
-        service.ready(grpc=address, metrics=f"{service.settings.host}:{serve_metrics(service)}")
+        metrics = f"{service.settings.host}:{serve_metrics(service)}"
+        garbage.settle()
+        service.ready(grpc=address, metrics=metrics)
         await service.run_until_stopped()
     finally:
         await fleet.stop()

@@ -9,7 +9,6 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from notifier import garbage
 from notifier.alerts.assembly import Alerts, start_alerts
 from notifier.alerts.templated import TemplatedFires
 from notifier.engines import Engines
@@ -33,7 +32,7 @@ from notifier.rpc import messages
 from notifier.rpc.servicer import NotifierServicer
 from notifier.sending import Sender
 from notifier.settings import EngineSettings, NotifierSettings, PhoneSettings
-from tradewinds import auth, ids, service
+from tradewinds import auth, garbage, ids, service
 from tradewinds.clock import SystemClock
 from tradewinds.config import AuthSettings, DatabaseSettings, RedisSettings, load
 from tradewinds.database.faults import is_passing

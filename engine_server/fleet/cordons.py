@@ -25,8 +25,8 @@ _CORDON = text(
 _UNCORDON = text("DELETE FROM runner_cordons WHERE runner_id = :runner_id RETURNING runner_id")
 # A process that began after the drain was asked for is its successor: there is nothing to move away from it.
 _TO_EMPTY = """
-SELECT c.runner_id, c.reason FROM runner_cordons c JOIN runner_leases l ON l.runner_id = c.runner_id
-WHERE c.is_drained AND l.registered_at < c.created_at AND l.instance_id = ANY($1::text[])
+SELECT l.instance_id, c.reason FROM runner_cordons c JOIN runner_leases l ON l.runner_id = c.runner_id
+WHERE c.is_drained AND l.registered_at < c.created_at
 """
 
 
@@ -60,7 +60,7 @@ class Cordons:
             await session.commit()
 
 
-async def to_empty(database: Database, instances: Sequence[str]) -> Sequence[Any]:
-    """Of these runner processes those that shall move everything away: runner_id and reason."""
-    rows: Sequence[Any] = await database.pool.fetch(_TO_EMPTY, list(instances))
+async def to_empty(database: Database) -> Sequence[Any]:
+    """The runner processes that shall move everything away: instance_id and reason."""
+    rows: Sequence[Any] = await database.pool.fetch(_TO_EMPTY)
     return rows

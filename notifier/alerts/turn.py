@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 
-from notifier import garbage
 from notifier.alerts.book import AlertBook, Fire
 from notifier.alerts.changes import Changes
 from notifier.alerts.chores import Chores
@@ -25,6 +24,7 @@ from notifier.alerts.teller import Teller
 from notifier.alerts.tick_source import TickBatch, TickSource, entry_number, latest_quotes
 from notifier.alerts.together import first_to_end
 from notifier.alerts.watched import WatchedInstruments
+from tradewinds import garbage
 from tradewinds.clock import Clock
 from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.reconnecting import Backoff, describe

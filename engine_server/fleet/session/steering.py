@@ -85,17 +85,20 @@ class Steering:
         for row in rows:
             desired[row["instance_id"]].append(Desired(**row))
         for session in sessions:
+            wanted = desired.get(session.identity.instance_id, ())
             # A report that was being applied makes the rows that we read old; its end wakes us again.
-            if session.changes == before[session.session_id] and session.changes % 2 == 0:
-                await self._steer(session, desired[session.identity.instance_id])
+            if (wanted or session.held) and session.changes == before[session.session_id] and session.changes % 2 == 0:
+                await self._steer(session, wanted)
 
     async def _empty(self, sessions: Sequence[RunnerSession]) -> None:
         """Tell the runners that an operator drains; one that does not hear is told again."""
-        by_runner = {session.runner_id: session for session in sessions}
-        for row in await to_empty(self._database, [session.identity.instance_id for session in sessions]):
-            session = by_runner[row["runner_id"]]
-            if session.drain(row["reason"]):
-                log.info("drained", runner_id=session.runner_id, reason=row["reason"])
+        to_leave = {row["instance_id"]: row["reason"] for row in await to_empty(self._database)}
+        if not to_leave:
+            return
+        for session in sessions:
+            reason = to_leave.get(session.identity.instance_id)
+            if reason is not None and session.drain(reason):
+                log.info("drained", runner_id=session.runner_id, reason=reason)
 
     async def _steer(self, session: RunnerSession, desired: Sequence[Desired]) -> None:
         for one in desired:

@@ -285,7 +285,8 @@ async def test_the_newest_process_of_a_name_wins_and_gets_the_strategies_at_once
     await started(rows)
     newer = await start_runner("runner-0", instance_id="newer")
     await older.over.wait()
-    assert older.superseded == [""]
+    told = len(older.superseded)  # of its strategy first, where steering saw the rows before the session was replaced
+    assert older.superseded in ([""], ["a", ""])
 
     async def taken_over() -> bool:
         row = await rows.assignment("a")
@@ -295,7 +296,7 @@ async def test_the_newest_process_of_a_name_wins_and_gets_the_strategies_at_once
     await eventually(lambda: "a" in newer.processes)
     # The older one may not come back.
     await older.reconnect()
-    assert older.superseded == ["", ""]
+    assert older.superseded[told:] == [""]
     await older.over.wait()
     acked = newer.acked
     await eventually(lambda: newer.acked > acked)
