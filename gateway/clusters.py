@@ -14,7 +14,7 @@ _HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 def clusters(settings: GatewaySettings) -> list[dict[str, Any]]:
     """engine and notifier (gRPC, HTTP/2) and the notifier's HTTP server (SSE, HTTP/1.1)."""
-    # Services refuse pings more often than every 10 s (grpc.http2.min_recv_ping_interval_without_data_ms).
+    # As our own channels ping (tradewinds/grpc_server.py).
     http2 = {"http2_protocol_options": {"connection_keepalive": {"interval": "30s", "timeout": "10s"}}}
     grpc_check: dict[str, Any] = {"grpc_health_check": {}}
     http_check = {"http_health_check": {"path": "/healthz"}}

@@ -1,6 +1,7 @@
 """The gRPC server and channel that every service uses: one interceptor for auth, errors, deadlines and metrics.
 
-Keepalive values are matched on both sides: a client that pings faster than its server allows is cut off (GOAWAY).
+A server takes as many pings as come. It would cut off (GOAWAY "too_many_pings") whoever sends three within its minimum interval, and
+counts by when it reads them: those that piled up while it was frozen are read at once. Only our own services and the gateway reach it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ log = get_logger("rpc")
 
 _SERVER_OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # two servers must never share a port silently
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_ping_strikes", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),

@@ -178,7 +178,14 @@ class FleetFaults:
         return sorted(name for name in self._rig.up.facts["grpc"] if name.startswith("engine-"))
 
     async def _leader(self) -> str:
-        return str((await self._rig.rows("SELECT engine_id FROM fleet_leader"))[0]["engine_id"])
+        """One that lives: the row names a dead one until its lease has run out."""
+
+        async def alive() -> str:
+            name = str((await self._rig.rows("SELECT engine_id FROM fleet_leader"))[0]["engine_id"])
+            return name if psutil.pid_exists(self._of_up.pid(name) or -1) else ""
+
+        leader: str = await eventually(alive, timeout=_COMMAND_SECONDS, interval=0.1, what="an engine leads")
+        return leader
 
     def _a_runner(self) -> str:
         return self._dice.choice(sorted(self._rig.runners))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import struct
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
@@ -127,3 +129,26 @@ async def test_an_occupied_port_is_a_configuration_error_that_names_it() -> None
     finally:
         await first.stop(0)
         await second.server.stop(0)
+
+
+async def test_no_number_of_pings_costs_a_connection() -> None:
+    """Those that piled up in the socket of a frozen server are read at once when it thaws, as if they had been sent so."""
+    server, frame = GrpcServer(), struct.Struct(">BHBBi")  # length in three bytes, type, flags, stream
+    settings, ping, goaway = 4, 6, 7
+    address = await server.start("127.0.0.1", 0, ())
+    reader, writer = await asyncio.open_connection(*address.split(":"))
+    another = frame.pack(0, 8, ping, 0, 0) + bytes(8)
+    try:
+        async with asyncio.timeout(5):
+            writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame.pack(0, 0, settings, 0, 0))
+            answered = 0
+            while answered < 20:
+                high, low, kind, flags, _ = frame.unpack(await reader.readexactly(frame.size))
+                payload = await reader.readexactly((high << 16) + low)
+                assert kind != goaway, payload
+                answered += (kind, flags) == (ping, 1)
+                if (kind, flags) in ((settings, 1), (ping, 1)):
+                    writer.write(another)
+    finally:
+        writer.close()
+        await server.stop(0)
