@@ -186,7 +186,7 @@ def _packed_per_second() -> float:
     rows = [(f"NSE:BENCH{n}-EQ", 14_000_000, 13_999_500, 14_000_500, 0, 1_700_000_000_000, 1) for n in range(100)]
     rounds, began = 500, time.perf_counter()
     for _ in range(rounds):
-        runner_messages.decode(frame(Ticks(rows))[4:])
+        runner_messages.decode(frame(Ticks(rows, ends_group=True))[4:])
     return rounds * len(rows) / (time.perf_counter() - began)
 
 

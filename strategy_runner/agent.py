@@ -29,7 +29,7 @@ from strategy_runner.settings import RunnerIdentity, RunnerSettings
 from strategy_runner.supervisor import Supervisor
 from strategy_runner.syscall_filter import hide_memory
 from strategy_runner.ticks import TickReader
-from tradewinds import config
+from tradewinds import config, garbage
 from tradewinds.clock import ClockReading, SystemClock
 from tradewinds.config import RedisSettings
 from tradewinds.database.redis_connection import RedisConnection
@@ -144,6 +144,7 @@ class Agent:
         settings = self._service.settings
         address = await server.start(settings.host, self._settings.grpc_port, ())
         metrics = serve_metrics(self._service)
+        garbage.settle()
         self._service.ready(grpc=address, metrics=f"{settings.host}:{metrics}")
 
     async def _stop_when_superseded(self) -> None:

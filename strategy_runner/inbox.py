@@ -15,7 +15,7 @@ _MAX_MESSAGES: Final = 10_000
 class Inbox:
     """Filled by the pipe's reader, emptied by the strategy's loop.
 
-    Prices are bounded by the runner, which keeps at most two unanswered frames on the way. Other messages beyond 10,000
+    Prices are bounded by the runner, which keeps at most two unanswered groups on the way. Other messages beyond 10,000
     make the reader wait, and then the runner's end of the pipe.
     """
 
@@ -30,7 +30,8 @@ class Inbox:
         """Take a message from the pipe."""
         if isinstance(message, Ticks):
             self._rows.extend(message.rows)
-            self._rows.append(TicksTaken())  # to be answered when the rows before it have been handled
+            if message.ends_group:
+                self._rows.append(TicksTaken())  # to be answered when the rows before it have been handled
         else:
             self._messages.append(message)
             if len(self._messages) >= _MAX_MESSAGES:
@@ -48,7 +49,7 @@ class Inbox:
         return message
 
     def next_row(self) -> TickRow | TicksTaken | None:
-        """The oldest price, or the mark that ends a frame of them."""
+        """The oldest price, or the mark that ends a group of them."""
         return self._rows.popleft() if self._rows else None
 
     async def wait(self, seconds: float) -> None:

@@ -97,9 +97,10 @@ class TryConfinement(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ticks(msgspec.Struct, frozen=True, tag=True):
-    """Prices; answered with `TicksTaken`."""
+    """Prices; where they end a group, answered with `TicksTaken`."""
 
     rows: list[TickRow]
+    ends_group: bool
 
 
 class OrderEvents(msgspec.Struct, frozen=True, tag=True):
@@ -258,7 +259,7 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
 
 
 class TicksTaken(msgspec.Struct, frozen=True, tag=True):
-    """The oldest `Ticks` frame not yet answered has been handled."""
+    """The oldest group of `Ticks` frames not yet answered has been handled."""
 
 
 class Output(msgspec.Struct, frozen=True, tag=True):

@@ -62,10 +62,10 @@ class StrategyProcess:
     def flush_ticks(self) -> None:
         """Send what waits, as far as the process keeps up."""
         if self.is_running and (rows := self._window.take()):
-            self.send(Ticks(rows))
+            self.send(Ticks(rows, self._window.ends_group()))
 
     def ticks_answered(self) -> None:
-        """The process has handled a frame of prices: the next one may go."""
+        """The process has handled a group of frames of prices: the next one may go."""
         self._window.answered()
         self.flush_ticks()
 

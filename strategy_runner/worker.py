@@ -148,11 +148,11 @@ class StrategyWorker:
             self._longest_seconds = max(self._longest_seconds, ended - began)
             if ended - self._breathed_at < _BREATH_SECONDS:
                 return
+            await asyncio.sleep(0)  # let the pipe be read between two callbacks
         else:
             await self._inbox.wait(self._idle_seconds(driver) if self._is_caught_up else _CHECKPOINT_SECONDS)
         self._breathed_at = time.monotonic()
         self._keep_up(driver, self._breathed_at)
-        await asyncio.sleep(0)  # let the pipe be read between two callbacks
 
     async def _handle_next(self, driver: StrategyDriver, now: float) -> bool:
         """By urgency: orders and orders from above, timers, a price. False when there is nothing to do."""

@@ -18,12 +18,13 @@ from engine_server.bars.domain.trades import TICK
 from engine_server.bars.market_hours import Market, MarketHours, market_of
 from engine_server.feed.bar_keeper import BarKeeper
 from engine_server.feed.bar_publisher import BarPublisher
+from engine_server.feed.growing_bars import GrowingBars
 from engine_server.feed.placement import Instruments
 from tradewinds.bars import STREAM, Bar
 from tradewinds.clock import MarketClock
 from tradewinds.instruments import Instrument, InstrumentKey
 from tradewinds.telemetry import get_logger
-from tradewinds.ticks import REST_FLAG, TickArray, instrument_code, instrument_codes
+from tradewinds.ticks import REST_FLAG, TickArray, instrument_code, instrument_codes, joined
 
 log = get_logger("feed.bars")
 
@@ -87,6 +88,7 @@ class BarFeed:
         self._waiting: list[TickArray] = []
         self._waiting_ticks = 0
         self._has_lost = False
+        self._growing = GrowingBars()
         self._now_ms = 0
         self._told_ms = 0
 
@@ -160,7 +162,7 @@ class BarFeed:
         batches, self._waiting, self._waiting_ticks = self._waiting, [], 0
         if not batches or not len(self._codes):
             return np.empty(0, TICK)
-        ticks = np.concatenate(batches)
+        ticks = joined(batches)
         ticks = ticks[(ticks["flags"] & REST_FLAG) == 0]
         codes = instrument_codes(ticks)
         places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
@@ -175,8 +177,9 @@ class BarFeed:
     def _tell(self, closed: list[ClosedBars], ticks: Rows) -> None:
         for bars in closed:
             self._publisher.close(list(self._bars(bars.interval, bars.rows, closed=True)))
-        if len(ticks):
-            self._publisher.grow(self._bars("1m", self._builder.growing(ticks["slot"]), closed=False))
+        self._growing.changed(np.unique(ticks["slot"]).tolist())
+        if told := self._growing.take():
+            self._publisher.grow(self._bars("1m", self._builder.growing(np.array(told, np.int64)), closed=False))
 
     def _store(self, closed: list[ClosedBars], closed_until_ms: int) -> None:
         minutes = [bar for bars in closed if bars.interval == "1m" for bar in self._bars("1m", bars.rows, closed=True)]
@@ -244,6 +247,7 @@ class BarFeed:
 
     def _leave(self, slots: list[int]) -> None:
         self._lose(slots)
+        self._growing.forget(slots)
         for slot in slots:
             self._builder.end(slot)
             one = self._followed.pop(slot)

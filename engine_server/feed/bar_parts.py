@@ -44,8 +44,9 @@ class BarParts:
         self._around = around
         store = BarStore(around.database)
         self._keeper = BarKeeper(store, MonthPartitions(around.database), retention_days, around.may_write)
+        self._publisher = BarPublisher(around.redis)
         self.feed = BarFeed(
-            BarPublisher(around.redis),
+            self._publisher,
             self._keeper,
             around.hours,
             around.market_clock,
@@ -73,6 +74,10 @@ class BarParts:
         yield "bar wishes", self.backfill.read_wishes()
         yield "bar wish filling", self.backfill.serve_wishes()
         yield "bar gap filling", self.backfill.close_gaps()
+
+    async def close(self) -> None:
+        """Let the connection to Redis go."""
+        await self._publisher.end()
 
     def _market_now_ms(self) -> int | None:
         return self._around.market_clock.now_ms() if self._around.is_clock_known() else None

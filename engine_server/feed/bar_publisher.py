@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from prometheus_client import Counter
@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from tradewinds import redis_keys
 from tradewinds.bars import Bar
 from tradewinds.database.reconnecting import describe
+from tradewinds.database.redis_exchange import Command, Exchange
 from tradewinds.instruments import InstrumentKey
 from tradewinds.telemetry import get_logger
 
@@ -33,7 +34,7 @@ class BarPublisher:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._exchange = Exchange(redis)
         self._closed: deque[Bar] = deque(maxlen=_MAX_WAITING)
         self._growing: dict[InstrumentKey, Bar] = {}
         self._changed: set[InstrumentKey] = set()
@@ -86,21 +87,26 @@ class BarPublisher:
     async def _write(
         self, closed: list[Bar], written: set[InstrumentKey], gone: set[InstrumentKey], *, rewrite: bool
     ) -> None:
-        async with self._redis.pipeline(transaction=rewrite) as pipeline:
-            if rewrite:
-                pipeline.delete(redis_keys.OPEN_BARS)
-            for first in range(0, len(closed), _BARS_AN_ENTRY):
-                payload = msgspec.msgpack.encode(closed[first : first + _BARS_AN_ENTRY])
-                command: list[Any] = ["XADD", redis_keys.BARS, "MAXLEN", "~", redis_keys.BAR_STREAM_LENGTH]
-                pipeline.execute_command(*command, "*", "b", payload)
-            fields = [
-                part
-                for key in written
-                if (bar := self._growing.get(key)) is not None
-                for part in (key, msgspec.msgpack.encode(bar))
-            ]
-            if fields:
-                pipeline.hset(redis_keys.OPEN_BARS, items=fields)
-            if gone and not rewrite:
-                pipeline.hdel(redis_keys.OPEN_BARS, *gone)
-            await pipeline.execute()
+        commands: list[Command] = [("DEL", redis_keys.OPEN_BARS)] if rewrite else []
+        for first in range(0, len(closed), _BARS_AN_ENTRY):
+            payload = msgspec.msgpack.encode(closed[first : first + _BARS_AN_ENTRY])
+            trimmed = ("MAXLEN", "~", redis_keys.BAR_STREAM_LENGTH)
+            commands.append(("XADD", redis_keys.BARS, *trimmed, "*", "b", payload))
+        fields = [
+            part
+            for key in written
+            if (bar := self._growing.get(key)) is not None
+            for part in (key, msgspec.msgpack.encode(bar))
+        ]
+        if fields:
+            commands.append(("HSET", redis_keys.OPEN_BARS, *fields))
+        if gone and not rewrite:
+            commands.append(("HDEL", redis_keys.OPEN_BARS, *gone))
+        if rewrite:
+            commands = [("MULTI",), *commands, ("EXEC",)]
+        if commands:
+            await self._exchange.ask(commands)
+
+    async def end(self) -> None:
+        """Let the connection to Redis go."""
+        await self._exchange.close()

@@ -48,6 +48,7 @@ from engine_server.feed.tick_routes import routes
 from engine_server.feed.watch import Watch
 from engine_server.feed.watchdog import Watchdog
 from engine_server.instruments.master_gate import not_in_because
+from tradewinds import garbage
 from tradewinds.clock import MarketClock, SystemClock, ist
 from tradewinds.config import BrokerSettings, load
 from tradewinds.database.session import Database
@@ -171,6 +172,7 @@ class Feed:
         """Let another feed take over at once."""
         await self._lease.release()
         await self._ticks.close()
+        await self._bars.close()
         await self._source.close()
 
     async def _take_over(self) -> None:
@@ -188,6 +190,7 @@ class Feed:
 
     def _listing_changed(self, listing: Listing) -> None:
         self._subscriptions.use(listing.instruments)
+        garbage.settle()  # 150,000 rows that stay until tomorrow
 
     def _not_in_because(self, listing: Listing) -> str:
         return not_in_because(

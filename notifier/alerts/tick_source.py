@@ -7,7 +7,7 @@ that is there: the ticks between are lost, the latest count.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,13 +56,21 @@ async def latest_quotes(redis: Redis, keys: Sequence[InstrumentKey]) -> TickArra
 class TickSource:
     """`run` reads for ever from `positions` (as they are kept; where ours is missing: what comes from now on), and sets `heard`."""
 
-    def __init__(self, redis: Redis, positions: Mapping[str, str], heard: asyncio.Event) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        positions: Mapping[str, str],
+        heard: asyncio.Event,
+        pause_seconds: Callable[[], float],
+    ) -> None:
+        """`pause_seconds`: what is written within them after a batch goes together into the next one."""
         self._redis = redis
         self._reading = Exchange(redis)
         self._position = positions.get(_STREAM, "")
         self._end = "0-0"
         self._batches: asyncio.Queue[TickBatch] = asyncio.Queue(_WAITING_BATCHES)
         self._heard = heard
+        self._pause_seconds = pause_seconds
 
     async def begin(self) -> Mapping[str, str]:
         """Where reading begins. Raises redis' errors."""
@@ -108,6 +116,7 @@ class TickSource:
             if found:
                 await self._batches.put(self._batch(found))
                 self._heard.set()
+                await asyncio.sleep(self._pause_seconds())
 
     def take(self) -> TickBatch | None:
         """The next batch, if one is there."""

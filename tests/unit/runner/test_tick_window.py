@@ -21,15 +21,57 @@ def test_one_that_keeps_up_gets_every_price_in_order() -> None:
     assert window.take() == []
 
 
-def test_two_frames_may_be_unanswered() -> None:
+def test_two_groups_of_four_small_frames_may_be_unanswered() -> None:
     window = TickWindow()
-    for price in (1, 2):
+    ends = []
+    for price in range(8):
         window.offer(row("A", price))
-        assert window.take()
-    window.offer(row("A", 3))
+        assert window.take() == [row("A", price)]
+        ends.append(window.ends_group())
+    assert ends == [False, False, False, True] * 2
+    window.offer(row("A", 8))
     assert window.take() == []
     window.answered()
-    assert window.take() == [row("A", 3)]
+    assert window.take() == [row("A", 8)]
+    assert not window.ends_group()
+
+
+def test_a_frame_of_many_prices_is_a_group_and_two_of_them_may_be_unanswered() -> None:
+    window = TickWindow()
+    for price in range(64):
+        window.offer(row("A", price))
+        if price in (31, 63):
+            assert len(window.take()) == 32
+            assert window.ends_group()
+    window.offer(row("A", 64))
+    assert window.take() == []
+
+
+@given(st.lists(st.one_of(st.integers(1, 60), st.none()), max_size=60))
+def test_one_that_is_handled_in_order_never_holds_more_than_two_groups(steps: list[int | None]) -> None:
+    """A number offers so many prices, None lets the process handle the oldest group."""
+    window, open_rows = TickWindow(), 0
+    unanswered: list[int] = []
+    for step in steps:
+        if step is None:
+            if unanswered:
+                unanswered.pop(0)
+                window.answered()
+        else:
+            for price in range(step):
+                window.offer(row(str(price), price))
+        if rows := window.take():
+            open_rows += len(rows)
+            if window.ends_group():
+                unanswered.append(open_rows)
+                open_rows = 0
+        assert len(unanswered) <= 2
+        assert open_rows < 32
+    while unanswered:
+        unanswered.pop()
+        window.answered()
+    window.offer(row("Z", 1))
+    assert window.take()[-1] == row("Z", 1), "it never stands still"
 
 
 @given(st.lists(st.sampled_from("ABCDE"), max_size=2000))
