@@ -18,7 +18,7 @@ from tradewinds import redis_keys
 from tradewinds.database.redis_exchange import Exchange
 from tradewinds.instruments import Instrument
 from tradewinds.telemetry import get_logger
-from tradewinds.ticks import TICK_DTYPE, TickArray, instrument_code, instrument_codes, unpack
+from tradewinds.ticks import FEW_TICKS, TICK_DTYPE, TICK_RECORD, TickArray, instrument_code, instrument_codes, unpack
 
 log = get_logger("ticks")
 
@@ -62,6 +62,7 @@ class TickReader:
         self._exchange = Exchange(redis)
         self._followers: dict[str, Follower] = {}
         self._codes = np.empty(0, np.int64)  # all that are followed, ascending
+        self._places: dict[int, int] = {}  # of each code among them
         self._routes: list[tuple[str, list[Follower]]] = []  # of each: its key, and who follows it
 
     async def follow(self, config_id: str, sink: TickSink, instruments: Iterable[Instrument]) -> None:
@@ -129,7 +130,7 @@ class TickReader:
             return
         touched: set[Follower] = set()
         routed = 0
-        for place, record in self._followed(unpack(payload)):
+        for place, record in self._followed(payload):
             key, followers = self._routes[place]
             row = _row(key, record)
             routed += len(followers)
@@ -141,8 +142,17 @@ class TickReader:
         for follower in touched:
             follower.sink.flush_ticks()
 
-    def _followed(self, ticks: TickArray) -> Iterable[tuple[int, tuple[int, ...]]]:
+    def _followed(self, payload: bytes) -> Iterable[tuple[int, tuple[int, ...]]]:
         """Those that anybody follows, each with its place in `_routes`; the whole market passes here, a few of it are for us."""
+        if len(payload) <= FEW_TICKS * TICK_DTYPE.itemsize:
+            for record in TICK_RECORD.iter_unpack(payload):
+                place = self._places.get(record[0] << 32 | record[2])
+                if place is not None:
+                    yield place, record
+        else:
+            yield from self._followed_of_many(unpack(payload))
+
+    def _followed_of_many(self, ticks: TickArray) -> Iterable[tuple[int, tuple[int, ...]]]:
         codes = instrument_codes(ticks)
         places = self._codes.searchsorted(codes)
         known = self._codes.take(places, mode="clip") == codes
@@ -168,8 +178,9 @@ class TickReader:
         for follower in self._followers.values():
             for code, key in follower.keys.items():
                 routes.setdefault(code, (key, []))[1].append(follower)
-        self._codes = np.array(sorted(routes), np.int64)
-        self._routes = [routes[code] for code in sorted(routes)]
+        codes = sorted(routes)
+        self._codes, self._places = np.array(codes, np.int64), {code: place for place, code in enumerate(codes)}
+        self._routes = [routes[code] for code in codes]
 
 
 def _tell_stale(follower: Follower, stale: frozenset[str]) -> None:

@@ -23,14 +23,11 @@ from engine_server.feed.packets import (
     token_number,
 )
 from engine_server.feed.tick_routes import Int64Array, TickRoutes
-from tradewinds.ticks import TICK_DTYPE, TickArray
-
-FEW: Final = 16  # from about thirty on numpy is ahead
+from tradewinds.ticks import TICK_DTYPE, TICK_RECORD, TickArray
 
 # mode, exchange type, token; sequence, time, last price, last quantity; volume; close; open interest; of the best buy and the best sell
 # flag, quantity and price; the upper and the lower circuit.
 _PACKET: Final = struct.Struct("<BB25s4q8xq16x24xq8xq8xhqq2x80xhqq2x80x2q16x")
-_RECORD: Final = struct.Struct("<BBI3qi5q")  # `TICK_DTYPE`
 _BUY, _SELL = 1, 0
 _PAISE_E4: Final = 100
 _ABSURD_FACTOR: Final = 10
@@ -38,7 +35,7 @@ _ABSURD_FACTOR: Final = 10
 
 def decode_few(frames: Sequence[bytes], received_ns: Sequence[int]) -> DecodedTicks | None:
     """What `decode` says of them, where all are good packets of the fullest layout, priced in paise."""
-    records, sequences = bytearray(), []
+    records, sequences, newest_ms = bytearray(), [], 0
     for frame, received in zip(frames, received_ns, strict=True):
         if len(frame) != _PACKET.size:
             return None
@@ -48,7 +45,8 @@ def decode_few(frames: Sequence[bytes], received_ns: Sequence[int]) -> DecodedTi
             return None
         records += record
         sequences.append(fields[3])
-    return DecodedTicks(np.frombuffer(records, TICK_DTYPE), np.array(sequences, np.int64))
+        newest_ms = max(newest_ms, fields[4])
+    return DecodedTicks(np.frombuffer(records, TICK_DTYPE), np.array(sequences, np.int64), newest_ms)
 
 
 def _record(fields: tuple[Any, ...], received_ns: int) -> bytes | None:
@@ -73,7 +71,7 @@ def _record(fields: tuple[Any, ...], received_ns: int) -> bytes | None:
     bid = buy if buy_flag == _BUY and buy_quantity > 0 and 0 < buy <= MAX_PAISE else 0
     ask = sell if sell_flag == _SELL and sell_quantity > 0 and 0 < sell <= MAX_PAISE else 0
     prices = price * _PAISE_E4, bid * _PAISE_E4, ask * _PAISE_E4
-    return _RECORD.pack(
+    return TICK_RECORD.pack(
         exchange, 0, token, *prices, quantity, volume, close * _PAISE_E4, exchange_ms, received_ns, interest
     )
 
@@ -86,7 +84,7 @@ def take_news(
     numbers, times, prices = memory
     seen: dict[int, tuple[int, int, int]] = {}
     slots, newest_ms = [], 0
-    for tick, number in zip(_RECORD.iter_unpack(ticks.tobytes()), sequences.tolist(), strict=True):
+    for tick, number in zip(TICK_RECORD.iter_unpack(ticks.tobytes()), sequences.tolist(), strict=True):
         exchange_type, _, token, price, _, _, _, _, close, exchange_ms, _, _ = tick
         slot = routes.numbered.get(exchange_type << 32 | token)
         if slot is None or not oldest_ms <= exchange_ms <= latest_ms:

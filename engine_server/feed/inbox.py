@@ -21,9 +21,15 @@ class Frames(NamedTuple):
 class FrameInbox:
     """One writer (the socket), one reader (the flush loop)."""
 
-    def __init__(self, capacity: int = CAPACITY, wall_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        capacity: int = CAPACITY,
+        wall_ns: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._capacity = capacity
         self._wall_ns = wall_ns
+        self._monotonic = monotonic
         self._payloads: deque[bytes] = deque(maxlen=capacity)
         self._received_ns: deque[int] = deque(maxlen=capacity)
         self._filled = asyncio.Event()
@@ -37,10 +43,11 @@ class FrameInbox:
         self._received_ns.append(self._wall_ns())
         self._filled.set()
 
-    async def take(self) -> Frames:
-        """Everything that is there; waits for something."""
+    async def take(self, not_before: float = 0.0) -> Frames:
+        """Everything that is there; waits for something, and then for that moment (monotonic)."""
         await self._filled.wait()
-        await asyncio.sleep(0)  # what has come on the other sockets by now goes along, and not into a batch of its own
+        # At least once around: what has come on the other sockets by now goes along, and not into a batch of its own.
+        await asyncio.sleep(max(0.0, not_before - self._monotonic()))
         self._filled.clear()
         frames = Frames(list(self._payloads), list(self._received_ns))
         self._payloads.clear()

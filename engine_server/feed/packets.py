@@ -87,10 +87,12 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class DecodedTicks:
-    """Good ticks in order of arrival, their sequence numbers beside them, and how many frames were not, by reason."""
+    """Good ticks in order of arrival, their sequence numbers beside them, the newest of their exchange times (0 for none), and how many
+    frames were not good, by reason."""
 
     ticks: TickArray
     sequences: Int64Array
+    newest_ms: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -121,7 +123,7 @@ def _decode_mixed(frames: Sequence[bytes], received_ns: Sequence[int]) -> Decode
     order = np.argsort(np.concatenate(arrivals), kind="stable")
     rejected = sum((Counter(part.rejected) for part in parts), Counter(_unknown_lengths(frames)))
     ticks, sequences = (np.concatenate([part.ticks for part in parts]), np.concatenate([p.sequences for p in parts]))
-    return DecodedTicks(ticks[order], sequences[order], dict(rejected))
+    return DecodedTicks(ticks[order], sequences[order], max(part.newest_ms for part in parts), dict(rejected))
 
 
 def _unknown_lengths(frames: Sequence[bytes]) -> Iterator[str]:
@@ -147,7 +149,8 @@ def _decode_raw(mode: int, raw: npt.NDArray[Any], received_ns: Int64Array) -> tu
         rejected = _reasons(right_mode, most > 0, known_token, sane_price, sane_time, within)
         raw, tokens, words, received_ns, most = raw[good], tokens[good], words[:, good], received_ns[good], most[good]
     sequences = words[_SEQUENCE].copy()
-    return DecodedTicks(_tick_records(raw, mode, tokens, words, most, received_ns), sequences, rejected), good
+    ticks = _tick_records(raw, mode, tokens, words, most, received_ns)
+    return DecodedTicks(ticks, sequences, int(words[_EXCHANGE_MS].max(initial=0)), rejected), good
 
 
 def _within_band(mode: int, raw: npt.NDArray[Any], price: Int64Array) -> BoolArray:

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from engine_server.feed.few import FEW, take_news
+from engine_server.feed.few import take_news
 from engine_server.feed.packets import DecodedTicks
 from engine_server.feed.tick_routes import NO_ROUTES, BoolArray, Int64Array, TickRoutes
-from tradewinds.ticks import TICK_DTYPE, TickArray, instrument_codes
+from tradewinds.ticks import FEW_TICKS, TICK_DTYPE, TickArray, instrument_codes
 
 _OLD_MS: Final = 60_000
 _FUTURE_MS: Final = 120_000  # our clock may be wrong by so much before a login fails
@@ -96,14 +96,14 @@ class TickJudge:
 
     def has_future(self, decoded: DecodedTicks, moment: MarketMoment) -> bool:
         """Whether a tick is from later than now: either it is wrong, or the market clock has jumped and we have not heard."""
-        return bool(len(decoded.ticks)) and int(decoded.ticks["exchange_ms"].max()) > moment.horizon_ms
+        return decoded.newest_ms > moment.horizon_ms
 
     def judge(self, decoded: DecodedTicks, moment: MarketMoment | None) -> Judged:
         """Sort out one batch. Without a moment (the market clock is not known yet) nothing is too old or too new."""
         dropped = Counter(decoded.rejected)
         if not len(decoded.ticks):
             return Judged(_NO_TICKS, _NO_SLOTS, _NO_TICKS, dropped)
-        if len(decoded.ticks) <= FEW and (slots := self._plain_news(decoded, moment)) is not None:
+        if len(decoded.ticks) <= FEW_TICKS and (slots := self._plain_news(decoded, moment)) is not None:
             return Judged(decoded.ticks, slots, _NO_TICKS, dropped)
         ticks, numbers, codes = decoded.ticks, decoded.sequences, instrument_codes(decoded.ticks)
         slots, times = self.routes.slots(codes), ticks["exchange_ms"].copy()

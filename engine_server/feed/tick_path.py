@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from engine_server.feed.backlog import Backlog
-from engine_server.feed.few import FEW, decode_few
+from engine_server.feed.few import decode_few
 from engine_server.feed.inbox import FrameInbox, Frames
 from engine_server.feed.market_time import MarketTime
 from engine_server.feed.packets import DecodedTicks, decode
@@ -28,7 +28,7 @@ from engine_server.feed.tick_routes import TickRoutes
 from engine_server.feed.tick_writer import TickWriter
 from tradewinds.database.reconnecting import describe
 from tradewinds.telemetry import get_logger
-from tradewinds.ticks import TickArray, instrument_codes
+from tradewinds.ticks import FEW_TICKS, TickArray, instrument_codes
 
 log = get_logger("feed.ticks")
 
@@ -78,7 +78,7 @@ class TickPath:
         sink: TickSink,
     ) -> None:
         """`may_write` is False while another feed may be publishing: what comes waits, the newest of each."""
-        self._writer = TickWriter(redis)
+        self._writer = TickWriter(redis, seconds=_WRITE_DEADLINE_SECONDS)
         self._inbox = inbox
         self._quotes = quotes
         self._market_time = market_time
@@ -126,16 +126,17 @@ class TickPath:
 
     async def run(self) -> None:
         """Decode and judge, for ever."""
+        began = 0.0
         while True:
-            frames = await self._inbox.take()
-            started = time.monotonic()
+            # Only what comes within a millisecond of the batch before waits for it to be over: a wake-up costs as much as a few ticks.
+            frames = await self._inbox.take(began + _COALESCE_SECONDS)
+            began = time.monotonic()
             if frames.payloads:
                 FRAMES.inc(len(frames.payloads))
                 if overflow := self._inbox.take_overflow():
                     self._drop("overflow", overflow)
                     self._sink.lost()
                 await self.take(_decoded(frames))
-            await asyncio.sleep(max(0.0, started + _COALESCE_SECONDS - time.monotonic()))
 
     async def take(self, decoded: DecodedTicks) -> None:
         """One batch off the sockets."""
@@ -202,8 +203,7 @@ class TickPath:
         async with self._writing:
             ticks = self._still_wanted(self._backlog.take())
             try:
-                async with asyncio.timeout(_WRITE_DEADLINE_SECONDS):
-                    await self._writer.write(ticks, self._quotes.unwritten())
+                await self._writer.write(ticks, self._quotes.unwritten())
             except (RedisError, OSError, TimeoutError) as e:
                 self._quotes.doubt()
                 if len(ticks):
@@ -234,5 +234,5 @@ class TickPath:
 
 
 def _decoded(frames: Frames) -> DecodedTicks:
-    few = decode_few(*frames) if len(frames.payloads) <= FEW else None
+    few = decode_few(*frames) if len(frames.payloads) <= FEW_TICKS else None
     return few if few is not None else decode(*frames)

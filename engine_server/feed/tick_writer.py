@@ -15,8 +15,9 @@ from tradewinds.ticks import TickArray
 class TickWriter:
     """One batch after the other; whoever uses it sees to that."""
 
-    def __init__(self, redis: Redis, retention: TickRetention | None = None) -> None:
-        self._exchange = Exchange(redis)
+    def __init__(self, redis: Redis, retention: TickRetention | None = None, *, seconds: float | None = None) -> None:
+        """`seconds`: what an answer may take, where that is less than the client has."""
+        self._exchange = Exchange(redis, seconds)
         self._retention = retention or TickRetention()
 
     async def write(self, ticks: TickArray, quotes: Sequence[bytes]) -> None:

@@ -26,8 +26,10 @@ _INCOMPLETE: Final = object()
 class Exchange:
     """Asks one question at a time; whoever uses it sees to that."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, seconds: float | None = None) -> None:
+        """`seconds`: what connecting and an answer may take; what the client has set, where they are not said."""
         self._pool: Any = client.connection_pool
+        self._seconds = seconds
         self._line: _Line | None = None
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
@@ -36,7 +38,7 @@ class Exchange:
         packed = b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
         if self._line is not None and self._line.is_lost:
             await self.close()
-        line, self._line = self._line or await _Line.made_by(self._pool), None
+        line, self._line = self._line or await self._connected(), None
         try:
             answers = await line.ask(packed, len(commands))
         except BaseException:
@@ -49,6 +51,10 @@ class Exchange:
                 raise answer
         return answers
 
+    async def _connected(self) -> _Line:
+        async with asyncio.timeout(self._seconds):
+            return await _Line.made_by(self._pool, self._seconds)
+
     async def close(self) -> None:
         """Close the connection, if there is one."""
         line, self._line = self._line, None  # a question that is asked meanwhile gets another one
@@ -59,11 +65,11 @@ class Exchange:
 class _Line(asyncio.Protocol):
     """A connection of the library's, whose bytes are read here."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, seconds: float | None) -> None:
         self._connection = connection
         self._transport: asyncio.Transport = connection._writer.transport
         self._library: Any = self._transport.get_protocol()
-        self._seconds: float | None = connection.socket_timeout
+        self._seconds: float | None = connection.socket_timeout if seconds is None else seconds
         self._reader = hiredis.Reader(
             protocolError=InvalidResponse,
             replyError=BaseParser.parse_error,
@@ -76,7 +82,7 @@ class _Line(asyncio.Protocol):
         self._transport.set_protocol(self)
 
     @classmethod
-    async def made_by(cls, pool: Any) -> _Line:
+    async def made_by(cls, pool: Any, seconds: float | None) -> _Line:
         """Connected, and greeted as the library does."""
         connection = pool.make_connection()
         try:
@@ -84,7 +90,7 @@ class _Line(asyncio.Protocol):
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
-        return cls(connection)
+        return cls(connection, seconds)
 
     async def ask(self, packed: bytes, count: int) -> list[Any]:
         """So many answers, those that are errors among them. Raises redis' `ConnectionError` and `TimeoutError`."""

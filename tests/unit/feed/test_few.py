@@ -53,6 +53,7 @@ def test_what_is_decoded_one_by_one_is_what_is_decoded_in_bulk(frames: list[byte
         assert few.ticks.tobytes() == bulk.ticks.tobytes()
         assert few.sequences.tolist() == bulk.sequences.tolist()
         assert few.rejected == bulk.rejected == {}
+        assert few.newest_ms == bulk.newest_ms
 
 
 def test_plain_packets_are_decoded_here_and_whatever_is_not_leaves_them_all_to_the_bulk_way() -> None:
@@ -79,7 +80,7 @@ def test_a_judge_says_and_remembers_the_same_of_a_few_ticks_as_in_bulk(
         decoded = decode(frames, [7_000_000_000] * len(frames))
         few = one_by_one.judge(copy.deepcopy(decoded), moment)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(tick_judge, "FEW", 0)
+            patched.setattr(tick_judge, "FEW_TICKS", 0)
             bulk = in_bulk.judge(decoded, moment)
         assert few.news.tobytes() == bulk.news.tobytes()
         assert few.quotes.tobytes() == bulk.quotes.tobytes()
