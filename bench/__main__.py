@@ -8,8 +8,9 @@ import pkgutil
 import sys
 from pathlib import Path
 
-import structlog
 import uvloop
+
+from tradewinds.telemetry import configure_logging
 
 _FRAMEWORK = {"__main__", "ceilings", "feed_rig", "frame_source", "notifier_rig", "result", "stores"}
 
@@ -34,7 +35,7 @@ def main() -> None:
     """Run them one after the other, each on an event loop of its own."""
     if {"-h", "--help"} & set(sys.argv[1:]):
         sys.exit(f"{__doc__}\nBenchmarks: {', '.join(names())}. Run them on a machine that does nothing else.")
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    configure_logging("bench", "INFO")  # as the services have it: it is a part of what they do
     for name in chosen(sys.argv[1:]):
         module = importlib.import_module(f"bench.{name}")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,16 +1,17 @@
 """What one account's order management admits in a second.
 
 It is the OMS of an engine over a real PostgreSQL on a disk, with 200 orders resting; its broker is a scripted one that refuses what comes
-beyond at once, which is committed too. The ceiling, in the same run: the very statement that the writer commits its batches with, as
-large as its batches were, one after the other, made beforehand.
+beyond at once, which is committed too. The ceiling, in the same run: the very statements that the writer committed meanwhile, with the
+same rows in the same batches, made beforehand and run one after the other in a second such database.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -18,47 +19,59 @@ from bench.result import Result
 from bench.stores import database_on_disk
 from engine_server.broker.port import OrderTicket, Outcome, Refused
 from engine_server.broker.scripted import ScriptedBroker
-from engine_server.oms import journal, statements
-from engine_server.oms.account_state import AccountState
-from engine_server.oms.domain.states import OrderState
-from engine_server.oms.draft import AuditRow, Draft
-from engine_server.oms.events import EventKind
+from engine_server.oms.domain.working_orders import WorkingOrders
+from engine_server.oms.journal import plan
+from engine_server.oms.order_management import OrderManagement
 from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.parts import OmsSettings
 from tests.integration.oms.engine import ACCOUNT, Engine, add_account, running_engine
-from tests.unit.oms.orders import order_record
+from tests.support.waiting import eventually
+from tradewinds.database.connecting import to_json
 from tradewinds.database.session import Database
 
 _ADMITTED, _CALLERS = 3_000, 64
 _RESTING = 200  # as many as an account may have open
 _LIFTED: Final = OmsSettings(pacer=PacerSettings(limit=100_000))
-_NOW: Final = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
-_COMMITS: Final = "SELECT count(DISTINCT xmin::text) FROM order_events WHERE kind = 'PLACED'"
 _TAKE_LEASE: Final = """
-UPDATE account_leases SET owner_id = 'raw', epoch = epoch + 1, expires_at = now() + interval '1 hour' RETURNING epoch
+INSERT INTO account_leases (account_id, owner_id, owner_address, epoch, expires_at)
+VALUES ($1, 'raw', '', 1, now() + interval '1 hour')
 """
-_FREE_LEASE: Final = "UPDATE account_leases SET expires_at = now()"
+
+
+@dataclass(frozen=True)
+class _Committed:
+    """A statement of the writer and its parameters after the lease; an empty one separates what rests from what is measured."""
+
+    statement: str
+    arguments: Sequence[Any]
 
 
 async def run() -> list[Result]:
     """Orders a second."""
     async with database_on_disk() as database:
         await add_account(database)
-        admitted, raw = await _admission(database)
+        admitted, commits = await _admission(database)
+    async with database_on_disk() as database:
+        await add_account(database)
+        raw = await _raw(database, commits)
     return [
         Result("order.admitted_by_one_account", admitted, "orders/s", ">= 1000, >= 0.5 of the statement", raw),
     ]
 
 
-async def _admission(database: Database) -> tuple[float, float]:
-    """Orders admitted a second; and the same orders' statement alone, in batches as large as the writer's were."""
-    broker = ScriptedBroker()
-    async with running_engine(database, broker, settings=_LIFTED, ttl_seconds=60) as engine:
+async def _admission(database: Database) -> tuple[float, list[_Committed]]:
+    """Orders admitted a second; and everything that was committed for them, and for those that rest before."""
+    broker, commits = ScriptedBroker(), list[_Committed]()
+    async with (
+        running_engine(database, broker, settings=_LIFTED, ttl_seconds=60) as engine,
+        _recording(engine, commits),
+    ):
         await _per_second(engine, _RESTING, _CALLERS)
+        await eventually(lambda: all(order.broker_order_id for order in _working(engine)), what="all rest")
+        commits.append(_Committed("", ()))
         broker.placements.extend([_refuse] * (_ADMITTED + _CALLERS))
         admitted = await _per_second(engine, _ADMITTED, _CALLERS)
-    commits = await database.pool.fetchval(_COMMITS)
-    return admitted, await _raw(database, round(_ADMITTED / commits))
+    return admitted, commits
 
 
 async def _refuse(_ticket: OrderTicket) -> Outcome:
@@ -79,45 +92,55 @@ async def _per_second(engine: Engine, orders: int, callers: int) -> float:
     return orders / (time.perf_counter() - started)
 
 
-async def _raw(database: Database, size: int) -> float:
-    """Orders a second that the writer's statement alone commits, `size` at a time."""
-    sequence = await database.pool.fetchval(statements.LAST_SEQUENCE, ACCOUNT)
-    batches = [placements(sequence + number * size, number, size) for number in range(_ADMITTED // size)]
+@asynccontextmanager
+async def _recording(engine: Engine, commits: list[_Committed]) -> AsyncIterator[None]:
+    """Whatever the account's writer commits meanwhile."""
+    connection = _management(engine)._journal._connection
+
+    def note(query: Any) -> None:
+        if query.query.lstrip().startswith("WITH lease"):
+            commits.append(_Committed(query.query, query.args[3:]))  # after the lease
+
+    connection.add_query_logger(note)
+    try:
+        yield
+    finally:
+        connection.remove_query_logger(note)
+
+
+async def _raw(database: Database, commits: Sequence[_Committed]) -> float:
+    """Orders a second of the same commits, one after the other, by a client that does nothing else."""
+    (begin,) = (number for number, commit in enumerate(commits) if not commit.statement)
+    resting, measured = ([_encoded(commit) for commit in part] for part in (commits[:begin], commits[begin + 1 :]))
+    await database.pool.execute(_TAKE_LEASE, ACCOUNT)
     async with database.pool.acquire() as connection:
-        await connection.execute(statements.PLAN_BY_KEY)
-        epoch = await connection.fetchval(_TAKE_LEASE)
+        await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=str)
+        await plan(connection)
+        for commit in resting:
+            await _commit(connection, commit)
         started = time.perf_counter()
-        for batch in batches:
-            row = await connection.fetchrow(statements.COMMIT, ACCOUNT, "raw", epoch, *batch)
-            assert row is not None
-            assert row["leased"], row
-            assert not row["taken"], row
-        seconds = time.perf_counter() - started
-        await connection.execute(_FREE_LEASE)
-    return size * len(batches) / seconds
+        for commit in measured:
+            await _commit(connection, commit)
+        return _ADMITTED / (time.perf_counter() - started)
 
 
-def placements(
-    sequence: int, number: int, size: int, now: datetime = _NOW, state: OrderState = OrderState.SUBMITTING
-) -> Sequence[Any]:
-    """What the writer would commit with for `size` new orders."""
-    account = AccountState(ACCOUNT, sequence=sequence)
-    draft = Draft(account, now=now, market_now=now, monotonic=0.0, permits=size)
-    for one in range(size):
-        name = f"raw-{number}-{one}"
-        order = order_record(
-            order_id=name,
-            intent_id=name,
-            request_id=name,
-            request_key=f"user:asha/{name}",
-            tag=name,
-            broker_order_id=name if state.is_terminal else None,
-            unique_order_id=f"u-{name}" if state.is_terminal else None,
-            submitted_at=now,
-            state=state,
-            created_at=now,
-            updated_at=now,
-        )
-        after = {"instrument": order.instrument, "side": order.side, "quantity": order.quantity, "price": order.price}
-        draft.admit(order, EventKind.PLACED, AuditRow("asha", "order.place", name, "", after))
-    return journal._arguments(draft, ())
+async def _commit(connection: Any, commit: _Committed) -> None:
+    row = await connection.fetchrow(commit.statement, ACCOUNT, "raw", 1, *commit.arguments)
+    assert row["leased"], row
+    assert not row["taken"], row
+
+
+def _encoded(commit: _Committed) -> _Committed:
+    fences, keys, *rows = commit.arguments
+    return _Committed(commit.statement, (to_json(fences), keys, *map(to_json, rows)))
+
+
+def _management(engine: Engine) -> OrderManagement:
+    assert engine.management is not None
+    return engine.management
+
+
+def _working(engine: Engine) -> WorkingOrders:
+    state = _management(engine)._state
+    assert state is not None
+    return state.working

@@ -11,19 +11,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from bench.order_throughput import placements
 from bench.result import Result
 from bench.stores import database_on_disk
 from engine_server.broker.port import OrderReport, ReportStatus
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms import statements
-from engine_server.oms.account_state import KEEP_ENDED
+from engine_server.oms.account_state import KEEP_ENDED, AccountState
 from engine_server.oms.domain.states import OrderState
-from engine_server.oms.journal import order_record
+from engine_server.oms.draft import AuditRow, Draft
+from engine_server.oms.events import EventKind
+from engine_server.oms.journal import Commit, commit_of, order_record
 from engine_server.oms.parts import OmsSettings
 from tests.integration.oms.engine import ACCOUNT, add_account, running_engine
 from tests.support.waiting import eventually
 from tests.unit.oms.orders import RELIANCE
+from tests.unit.oms.orders import order_record as an_order
 from tradewinds.database.session import Database
 
 _ORDERS, _BATCH = 10_000, 250
@@ -52,13 +54,37 @@ async def _fill(database: Database, broker: ScriptedBroker) -> None:
         await connection.execute(_OWNED, ACCOUNT)
         await connection.execute(statements.PLAN_BY_KEY)
         for number in range(_ORDERS // _BATCH):
-            batch = placements(number * _BATCH, number, _BATCH, now, OrderState.CANCELLED)
-            row = await connection.fetchrow(statements.COMMIT, ACCOUNT, "raw", 1, *batch)
+            batch = _placements(number * _BATCH, number, _BATCH, now)
+            row = await connection.fetchrow(batch.statement, ACCOUNT, "raw", 1, *batch.arguments)
             assert row is not None
             assert row["leased"], row
         await connection.execute(_FREED)
     for row in await database.pool.fetch("SELECT tag, broker_order_id FROM orders"):
         broker.book[row["broker_order_id"]] = _report(row["broker_order_id"], row["tag"], now)
+
+
+def _placements(sequence: int, number: int, size: int, now: datetime) -> Commit:
+    """What the writer would commit for `size` new orders that were cancelled."""
+    account = AccountState(ACCOUNT, sequence=sequence)
+    draft = Draft(account, now=now, market_now=now, monotonic=0.0, permits=size)
+    for one in range(size):
+        name = f"raw-{number}-{one}"
+        order = an_order(
+            order_id=name,
+            intent_id=name,
+            request_id=name,
+            request_key=f"user:asha/{name}",
+            tag=name,
+            broker_order_id=name,
+            unique_order_id=f"u-{name}",
+            submitted_at=now,
+            state=OrderState.CANCELLED,
+            created_at=now,
+            updated_at=now,
+        )
+        after = {"instrument": order.instrument, "side": order.side, "quantity": order.quantity, "price": order.price}
+        draft.admit(order, EventKind.PLACED, AuditRow("asha", "order.place", name, "", after))
+    return commit_of(draft, ())
 
 
 def _report(broker_order_id: str, tag: str, now: datetime) -> OrderReport:

@@ -35,11 +35,9 @@ def new_ids(prefix: str, count: int) -> list[str]:
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u
 _TAILS: Final = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS: Final = range(120, -1, -10)
 
 
 def _base32(value: int) -> str:
-    characters = []
-    for _ in range(26):
-        value, digit = divmod(value, 32)
-        characters.append(_ALPHABET[digit])
-    return "".join(reversed(characters))
+    """130 bits, ten at a time."""
+    return "".join([_TAILS[value >> shift & 1023] for shift in _SHIFTS])

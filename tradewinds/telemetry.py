@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -21,14 +22,24 @@ _SECRET_KEY = re.compile(
 )
 _URL_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]+@")
 _BEARER = re.compile(r"(?i)bearer\s+[\w.\-]+|eyJ[\w\-]+\.[\w\-]+\.[\w\-]*")
+_MAY_HOLD_ONE = re.compile(r"(?i)://|bearer|eyj")  # for the many values that hold nothing
 _REDACTED = "[redacted]"
+
+
+@lru_cache(4_096)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
+
+
+def _redact_text(text: str) -> str:
+    return _BEARER.sub(_REDACTED, _URL_PASSWORD.sub(rf"\1:{_REDACTED}@", text))
 
 
 def _redact_value(value: object) -> object:
     if isinstance(value, str):
-        return _BEARER.sub(_REDACTED, _URL_PASSWORD.sub(rf"\1:{_REDACTED}@", value))
+        return _redact_text(value) if _MAY_HOLD_ONE.search(value) else value
     if isinstance(value, dict):
-        return {key: _REDACTED if _SECRET_KEY.search(str(key)) else _redact_value(v) for key, v in value.items()}
+        return {key: _REDACTED if _is_secret(str(key)) else _redact_value(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
         return [_redact_value(item) for item in value]
     return value
@@ -37,7 +48,7 @@ def _redact_value(value: object) -> object:
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """structlog processor: no secret leaves in a log line, whatever key or text it hides in."""
     for key, value in event.items():
-        event[key] = _REDACTED if _SECRET_KEY.search(key) else _redact_value(value)
+        event[key] = _REDACTED if _is_secret(key) else _redact_value(value)
     return event
 
 

@@ -15,6 +15,7 @@ from engine_server.oms.domain.resolution import UnknownBefore, Unresolved
 from engine_server.oms.domain.risk.activity import Activity, intent_of
 from engine_server.oms.domain.risk.margin_figures import MarginFigures
 from engine_server.oms.domain.states import OrderState
+from engine_server.oms.domain.working_orders import WorkingOrders
 from engine_server.oms.records import ZERO, GuardRecord, OrderRecord, TradeRecord
 from engine_server.oms.vitals import Vitals
 
@@ -71,7 +72,7 @@ class AccountState:
     sequence: int = 0
     config_sequences: dict[str, int] = field(default_factory=dict)
     orders: dict[str, OrderRecord] = field(default_factory=dict)
-    working: dict[str, OrderRecord] = field(default_factory=dict)
+    working: WorkingOrders = field(default_factory=WorkingOrders)
     booked_values: dict[str, Decimal] = field(default_factory=dict)
     trade_count: int = 0  # since this engine started: whether anything was filled meanwhile
     books: dict[BookKey, Book] = field(default_factory=dict)
@@ -100,6 +101,7 @@ class AccountState:
         if before is not None and before.broker_order_id not in (None, order.broker_order_id):
             self._forget_broker_id(before)
         self.orders[order.order_id] = order
+        self.working.put(order)
         self._by_tag[order.tag] = order.order_id
         self._by_request_key[order.request_key] = order.order_id
         if order.broker_order_id:
@@ -110,14 +112,11 @@ class AccountState:
             self.margins.changed()
             self._note_unsent(order)
             self.stages.pop(order.order_id, None)
-            self.working.pop(order.order_id, None)
             self.changes.pop(order.order_id, None)
             self.pending.pop(order.order_id, None)
             # What was given up as not placed may surface at the broker, and is cancelled there then.
             if order.state is not OrderState.NOT_PLACED:
                 self.cancels.pop(order.order_id, None)
-        else:
-            self.working[order.order_id] = order
 
     def _note_unsent(self, order: OrderRecord) -> None:
         if is_unsent_exit(order):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from engine_server.broker.connection_report import ConnectionReport
 from engine_server.broker.fence import FenceReport
 from engine_server.oms.account_state import AccountState
-from engine_server.oms.domain.states import OrderState
+from engine_server.oms.domain.working_orders import WorkingOrders
 from engine_server.oms.margin_desk import MarginDesk
 from engine_server.oms.vitals import Vitals
 from tradewinds.clock import Clock
@@ -59,7 +59,7 @@ def status_of(
     clock: Clock,
 ) -> AccountStatus:
     """Put together; without a state the account is still being read from the database."""
-    working = list(state.working.values()) if state is not None else []
+    working = state.working if state is not None else WorkingOrders()
     return AccountStatus(
         as_of=clock.now(),
         vitals=vitals,
@@ -67,7 +67,7 @@ def status_of(
         fence=fence,
         margin=_margin(state, desk, clock) if state is not None and desk is not None else MarginStatus(),
         working_orders=len(working),
-        unknown_orders=sum(order.state is OrderState.UNKNOWN for order in working),
+        unknown_orders=len(working.unknown),
         holds=len(state.holds) if state is not None else 0,
         guards=len(state.guards) if state is not None else 0,
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+
+import msgspec
 
 from engine_server.broker.port import OrderTicket
 from engine_server.oms.cancelling import clear_away
@@ -52,12 +54,14 @@ class Admission:
         if first is not None:
             return repeated(command, first)
         line = _open_line(draft, command)
-        order = replace(self._intent(draft, command), is_exit=exits.is_exit(command, line))
+        order = self._intent(draft, command, is_exit=exits.is_exit(command, line))
         denial = self._denial(draft, command, line if order.is_exit else None)
         if denial is not None:
             if denial.reason == RUNAWAY and order.config_id is not None:
                 draft.then(partial(self.ran_away, order.config_id, denial))
-            denied = replace(order, state=OrderState.DENIED, reason=denial.reason, message=denial.message)
+            denied = msgspec.structs.replace(
+                order, state=OrderState.DENIED, reason=denial.reason, message=denial.message
+            )
             return draft.admit(denied, EventKind.DENIED, _audit(denied, command, "order.deny"))
         after = [other.order_id for other in self._in_its_way(draft, order)]
         draft.intents.append(intent_of(order))
@@ -71,7 +75,7 @@ class Admission:
         self, draft: Draft, order: OrderRecord, instrument: Instrument, price: Decimal, quantity: int, number: int
     ) -> OrderRecord:
         """A new attempt, of this number, at the intent of an exit that never reached the broker."""
-        attempt = replace(
+        attempt = msgspec.structs.replace(
             order,
             order_id=self.new_id("ord"),
             request_id=id_of_next(order),
@@ -107,9 +111,9 @@ class Admission:
     def _attempts(self, order: OrderRecord, command: PlaceOrder) -> list[OrderRecord]:
         """The order, in as many attempts as the exchange's freeze quantity makes of it. The first has the caller's request id."""
         first, *others = slices(order.quantity, command.instrument)
-        attempts = [replace(order, quantity=first)]
+        attempts = [msgspec.structs.replace(order, quantity=first) if others else order]
         for number, quantity in enumerate(others, start=2):
-            attempt = replace(
+            attempt = msgspec.structs.replace(
                 order,
                 order_id=self.new_id("ord"),
                 request_id=f"{order.request_id}#{number}",
@@ -143,11 +147,11 @@ class Admission:
         if exiting is not None:
             beyond = exits.denial_of_exit(command, exiting)
         else:
-            beyond = denial_of_entry(command.instrument.key, draft.every_hold(), draft.working())
+            beyond = denial_of_entry(command.instrument.key, draft.every_hold(), draft.working().unknown)
         beyond = beyond or denial_of_slices(command.request.quantity, command.instrument)
         return beyond or first_denial(command, view_of(draft, command, self.board, is_exit=exiting is not None))
 
-    def _intent(self, draft: Draft, command: PlaceOrder) -> OrderRecord:
+    def _intent(self, draft: Draft, command: PlaceOrder, *, is_exit: bool) -> OrderRecord:
         request, order_id = command.request, self.new_id("ord")
         return OrderRecord(
             order_id=order_id,
@@ -167,6 +171,7 @@ class Admission:
             trigger_price=request.trigger_price,
             state=OrderState.PENDING_SUBMIT,
             intent_id=order_id,
+            is_exit=is_exit,
             tag=self.tags.of(order_id),
             created_at=draft.now,
             updated_at=draft.now,

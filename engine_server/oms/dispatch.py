@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+import msgspec
+
 from engine_server.broker.port import OrderChange, OrderTicket
 from engine_server.oms.account_state import AccountState, CancelWish, Stages, Waiting
 from engine_server.oms.cancelling import withdraw
@@ -84,7 +86,7 @@ class Dispatcher:
             return order
         draft.permits -= 1
         draft.then(partial(self._send, order.order_id, ticket))
-        return replace(order, state=OrderState.SUBMITTING, submitted_at=draft.market_now)
+        return msgspec.structs.replace(order, state=OrderState.SUBMITTING, submitted_at=draft.market_now)
 
     def next_due_at(self, now: float) -> float | None:
         """When something that waits may go (monotonic); None when nothing waits but for orders to end."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from engine_server.oms.account_state import AccountState
 from engine_server.oms.domain.books import Book, BookKey, empty_book, keys_of
 from engine_server.oms.domain.exits import OpenLine
@@ -18,6 +20,7 @@ from engine_server.oms.domain.holds import Hold, HoldKey
 from engine_server.oms.domain.risk.activity import Intent
 from engine_server.oms.domain.risk.exposure import Exposure
 from engine_server.oms.domain.states import check_transition
+from engine_server.oms.domain.working_orders import WorkingOrders
 from engine_server.oms.events import EventKind
 from engine_server.oms.notices import notice_of
 from engine_server.oms.records import GuardRecord, OrderEventRecord, OrderRecord, TradeRecord
@@ -69,6 +72,7 @@ class Draft:
         self.outbox: list[OutboxRow] = []
         self.audit: list[AuditRow] = []
         self.intents: list[Intent] = []
+        self._working: WorkingOrders | None = None  # made when somebody asks after the first change
         self._config_sequences: dict[str, int] = {}
         self._request_keys: dict[str, str] = {}
         self._effects: list[Callable[[], None]] = []
@@ -93,19 +97,22 @@ class Draft:
             order_id = self._request_keys.get(f"external/{self.state.account_id}/{broker_order_id}")
         return self.order(order_id)
 
-    def working(self) -> list[OrderRecord]:
-        """Every order that has not ended, as this draft leaves it."""
-        if not self.orders:
-            return list(self.state.working.values())
-        untouched = [order for order_id, order in self.state.working.items() if order_id not in self.orders]
-        return untouched + [order for order in self.orders.values() if not order.state.is_terminal]
+    def working(self) -> WorkingOrders:
+        """Every order that has not ended, as this draft leaves it: changes with it."""
+        if self._working is None:
+            if not self.orders:
+                return self.state.working
+            self._working = self.state.working.with_changes(self.orders.values())
+        return self._working
 
     def exposure(self, config_id: str | None) -> Exposure:
         """A strategy's book and working orders; for a person (None) those of the whole account."""
         keys = {key for key in (*self.state.books, *self.books) if key.config_id == (config_id or "")}
         positions = [self.book(key).position for key in keys]
         working = self.working()
-        return Exposure(positions, working if config_id is None else [o for o in working if o.config_id == config_id])
+        if config_id is not None:
+            working = WorkingOrders(order for order in working if order.config_id == config_id)
+        return Exposure(positions, working)
 
     def open_line(
         self, config_id: str | None, instrument: str, product: str, side: str, *, without: Collection[str] = ()
@@ -125,10 +132,8 @@ class Draft:
     ) -> int:
         return sum(
             order.remaining
-            for order in self.working()
-            if order.side == side
-            and order.instrument == instrument
-            and order.product == product
+            for order in self.working().on(instrument, side)
+            if order.product == product
             and (config_id is None or order.config_id in (config_id, None))
             and (order.is_exit or order.config_id == config_id)
             and order.order_id not in without
@@ -162,14 +167,14 @@ class Draft:
     def update(self, order: OrderRecord, kind: EventKind, **changes: Any) -> OrderRecord:
         """An order changes; raises `IllegalTransitionError` where the table does not know the change of state."""
         check_transition(order.state, changes.get("state", order.state))
-        return self._put(replace(order, updated_at=self.now, **changes), kind)
+        return self._put(msgspec.structs.replace(order, updated_at=self.now, **changes), kind)
 
     def fill(self, order: OrderRecord, kind: EventKind, trade: TradeRecord, **changes: Any) -> OrderRecord:
         """An order's cumulative fill grew (`changes` come from the table): trade, books, event."""
         self.trades.append(trade)
         for key in keys_of(trade):
             self.books[key] = self.book(key).with_trade(trade)
-        return self._put(replace(order, updated_at=self.now, **changes), kind, trade)
+        return self._put(msgspec.structs.replace(order, updated_at=self.now, **changes), kind, trade)
 
     def attribute(self, order: OrderRecord, trade: TradeRecord) -> OrderRecord:
         """A trade that the account's total has already belongs to its order's strategy: its book takes it, and it is told."""
@@ -253,6 +258,8 @@ class Draft:
 
     def _put(self, order: OrderRecord, kind: EventKind, trade: TradeRecord | None = None) -> OrderRecord:
         self.orders[order.order_id] = order
+        if self._working is not None:
+            self._working.put(order)
         self.events.append(
             OrderEventRecord(
                 account_id=order.account_id,

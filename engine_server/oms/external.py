@@ -4,7 +4,9 @@ touched; what they close of a strategy's position is that strategy's, and it is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from engine_server.broker.port import OrderReport
 from engine_server.oms.domain.attribution import AMBIGUOUS, owner_of_close
@@ -109,7 +111,7 @@ def attributed(draft: Draft, order: OrderRecord, growing_by: int) -> OrderRecord
     if owner is AMBIGUOUS:
         _hold(draft, order)
         return order
-    return replace(order, config_id=owner) if isinstance(owner, str) else order
+    return msgspec.structs.replace(order, config_id=owner) if isinstance(owner, str) else order
 
 
 def _hold(draft: Draft, order: OrderRecord) -> None:

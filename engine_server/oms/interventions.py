@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from engine_server.oms.bookings import Booking, book
 from engine_server.oms.domain.books import BookKey
@@ -93,7 +94,7 @@ def attribute(
     after = {"config_id": config_id, "filled_quantity": order.filled_quantity, "tag": order.tag}
     before = {"config_id": None}
     draft.audit.append(AuditRow(actor, "position.attribute", order_id, reason, after, source=source, before=before))
-    order = replace(order, config_id=config_id, updated_at=draft.now)
+    order = msgspec.structs.replace(order, config_id=config_id, updated_at=draft.now)
     for trade in trades:
         order = draft.attribute(order, trade)
     for hold in draft.every_hold():
@@ -204,7 +205,7 @@ def _placed(order: OrderRecord, command: Resolution, draft: Draft) -> OrderRecor
 def _is_external(order: OrderRecord, other: OrderRecord, command: Resolution, draft: Draft) -> OrderRecord:
     """The broker lost the tag, so that the order was adopted as somebody else's: that row goes on, for the strategy that sent it."""
     if order.config_id is not None and other.config_id is None:
-        other = replace(other, config_id=order.config_id, updated_at=draft.now)
+        other = msgspec.structs.replace(other, config_id=order.config_id, updated_at=draft.now)
         for trade in command.trades:
             other = draft.attribute(other, trade)
         if not command.trades:

@@ -67,7 +67,7 @@ class IntradaySquareOff:
         )
         positions = [book.position for book in self._state.books.values()]
         foreign = foreign_lines(self._state.orders.values())
-        step = next_step(what, self._state.working.values(), positions, foreign, self._clock.now())
+        step = next_step(what, self._state.working, positions, foreign, self._clock.now())
         if not step.cancel and not step.close:
             return
         who = Unwinder(f"square_off:{day}", next(iter(over.values())), what.prefix)
@@ -82,7 +82,7 @@ class IntradaySquareOff:
 
     def _over(self) -> dict[str, str]:
         """Instruments with anything intraday whose day is over, and why."""
-        keys = {o.instrument for o in self._state.working.values() if o.product == MIS}
+        keys = {o.instrument for o in self._state.working if o.product == MIS}
         keys |= {b.position.instrument for b in self._state.books.values() if _is_open(b.position)}
         found = {}
         for key in sorted(keys):

@@ -48,6 +48,14 @@ class Verdict:
         return not self.stale and not self.taken
 
 
+@dataclass(frozen=True)
+class Commit:
+    """A statement and its parameters, but for the lease."""
+
+    statement: str
+    arguments: Sequence[Any]
+
+
 class Journal:
     """One account's writes, over one connection that is kept (taking one from the pool costs a round trip)."""
 
@@ -63,11 +71,11 @@ class Journal:
         same sequence: it can only be there once) until it is known. Raises `LeaseLostError` when somebody else owns the
         account; then nobody here knows what became of it, and the next owner finds it.
         """
-        arguments, is_repeat = _arguments(draft, fences), False
+        commit, is_repeat = commit_of(draft, fences), False
         while True:
             try:
                 await failpoints.reach("oms.commit.before", (event.kind for event in draft.events))
-                verdict = await self._commit_once(draft.events[-1], arguments, is_repeat=is_repeat)
+                verdict = await self._commit_once(draft.events[-1], commit, is_repeat=is_repeat)
                 await failpoints.reach("oms.commit.after", (event.kind for event in draft.events))
             except PASSING_FAULTS as e:
                 log.warning_throttled("commit.unanswered", account_id=self._lease.account_id, error=repr(e))
@@ -92,6 +100,7 @@ class Journal:
             guards = await connection.fetch(statements.LOAD_GUARDS, account_id)
             unknown = await connection.fetch(statements.LOAD_UNKNOWN, account_id)
             sent = await connection.fetch(statements.LOAD_SENT, account_id, sequence)
+        await self._connected()  # and planned: the first order does not wait for it
         return loaded_state(
             account_id,
             sequence=sequence,
@@ -115,11 +124,11 @@ class Journal:
         if connection is not None:
             await self._database.pool.release(connection)
 
-    async def _commit_once(self, last: OrderEventRecord, arguments: Sequence[Any], *, is_repeat: bool) -> Verdict:
+    async def _commit_once(self, last: OrderEventRecord, commit: Commit, *, is_repeat: bool) -> Verdict:
         if is_repeat and await self._is_committed(last):
             return Verdict()
         try:
-            verdict = await self._try_commit(arguments)
+            verdict = await self._try_commit(commit)
         except asyncpg.UniqueViolationError as e:
             if await self._is_committed(last):
                 return Verdict()
@@ -132,10 +141,11 @@ class Journal:
             return Verdict()
         return verdict
 
-    async def _try_commit(self, arguments: Sequence[Any]) -> Verdict:
-        connection = await self._connected()
-        lease = self._lease
-        row = await connection.fetchrow(statements.COMMIT, lease.account_id, lease.owner_id, lease.epoch, *arguments)
+    async def _try_commit(self, commit: Commit) -> Verdict:
+        connection, lease = await self._connected(), self._lease
+        row = await connection.fetchrow(
+            commit.statement, lease.account_id, lease.owner_id, lease.epoch, *commit.arguments
+        )
         if not row["leased"]:
             await self._explain_refusal()
             raise asyncpg.LockNotAvailableError("the account lease has lapsed and is being renewed")
@@ -163,23 +173,36 @@ class Journal:
     async def _connected(self) -> Any:
         if self._connection is None:
             connection = await self._database.pool.acquire(timeout=_ACQUIRE_SECONDS)
+            try:
+                await plan(connection)
+            except BaseException:
+                await self._cut(connection)
+                raise
             self._connection = connection
-            await connection.execute(statements.PLAN_BY_KEY)
         return self._connection
 
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
+        if connection is not None:
+            await self._cut(connection)
+
+    async def _cut(self, connection: Any) -> None:
         with contextlib.suppress(*PASSING_FAULTS):
             connection.terminate()
         with contextlib.suppress(*PASSING_FAULTS):
             await self._database.pool.release(connection)
 
 
+async def plan(connection: Any) -> None:
+    """Before the first order: the usual statements are planned by being run for nobody, who owns nothing."""
+    await connection.execute(statements.PLAN_BY_KEY)
+    for writes in statements.USUAL_WRITES:
+        await connection.fetchrow(statements.commit_of(writes), "", "", 0, [], [], *([] for _ in writes))
+
+
 def order_record(row: Mapping[str, Any]) -> OrderRecord:
     """An order from a row that has (at least) its columns."""
-    values = {name: row[name] for name in OrderRecord.__slots__}
+    values = {name: row[name] for name in OrderRecord.__struct_fields__}
     return OrderRecord(**{**values, "state": OrderState(row["state"])})
 
 
@@ -210,23 +233,27 @@ def _book(row: Mapping[str, Any]) -> tuple[BookKey, Book]:
     return key, Book(position, row["last_traded_at"])
 
 
-def _arguments(draft: Draft, fences: Iterable[Fence]) -> tuple[Any, ...]:
+def commit_of(draft: Draft, fences: Iterable[Fence]) -> Commit:
+    """What commits a draft."""
     new = [order for order_id, order in draft.orders.items() if order_id in draft.new_order_ids]
     changed = [order for order_id, order in draft.orders.items() if order_id not in draft.new_order_ids]
-    return (
-        [{"config_id": config_id, "epoch": epoch} for config_id, epoch in fences],
-        [order.request_key for order in new],
-        new,
-        changed,
-        [_log_line(event) for event in draft.events],
-        draft.trades,
-        [book.position for book in draft.books.values()],
-        draft.outbox,
-        draft.audit,
-        [hold for hold in draft.holds.values() if hold is not None],
-        [_hold_key(draft.state.account_id, key) for key, hold in draft.holds.items() if hold is None],
-        list(draft.guards.values()),
-        draft.attributed,
+    rows: dict[str, Sequence[Any]] = {
+        "new_orders": new,
+        "changed_orders": changed,
+        "log": [_log_line(event) for event in draft.events],
+        "fills": draft.trades,
+        "books": [book.position for book in draft.books.values()],
+        "told": draft.outbox,
+        "audited": draft.audit,
+        "held_back": [hold for hold in draft.holds.values() if hold is not None],
+        "let_go": [_hold_key(draft.state.account_id, key) for key, hold in draft.holds.items() if hold is None],
+        "guarded": list(draft.guards.values()),
+        "attributed": draft.attributed,
+    }
+    written = {name: some for name, some in rows.items() if some}
+    claims = [{"config_id": config_id, "epoch": epoch} for config_id, epoch in fences]
+    return Commit(
+        statements.commit_of(tuple(written)), (claims, [order.request_key for order in new], *written.values())
     )
 
 

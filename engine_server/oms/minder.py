@@ -48,7 +48,7 @@ class Minder:
             if not self._gate.is_open or not self._instruments.ready:
                 continue
             keys = {guard.instrument for guard in self._state.guards.values()}
-            chased = [order for order in self._state.working.values() if is_chased(order)]
+            chased = [order for order in self._state.working if is_chased(order)]
             keys |= {order.instrument for order in chased}
             keys |= {order.instrument for order in waiting(self._state)}
             self._chases = {order.order_id: self._chases.get(order.order_id) or Chase(0, 0.0) for order in chased}

@@ -7,9 +7,10 @@ what is reported after the answer, clear or unclear, and it is never sent twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from engine_server.broker.port import NotSent, OrderChange, OrderReport, Outcome, Refused
 from engine_server.oms.account_state import AccountState, ChangeWish
@@ -179,7 +180,7 @@ def _denial(order: OrderRecord, command: ModifyOrder, board: RiskBoard, draft: D
     line = draft.open_line(order.config_id, order.instrument, order.product, order.side, without={order.order_id})
     if order.is_exit:
         return exits.denial_of_exit(command.as_placed, line)
-    held = denial_of_entry(order.instrument, draft.every_hold(), draft.working())
+    held = denial_of_entry(order.instrument, draft.every_hold(), draft.working().unknown)
     grows = command.as_placed.request.quantity > order.remaining
     return (held if grows else None) or first_denial(
         command.as_placed, view_of(draft, command.as_placed, board, changes=order.order_id)
@@ -203,4 +204,6 @@ def found_at_start(draft: Draft, order: OrderRecord) -> None:
 def as_changed(order: OrderRecord, command: ModifyOrder) -> OrderRecord:
     """The order as it shall be, for rules that look at the whole book."""
     change = change_of(order, command)
-    return replace(order, quantity=change.quantity, price=change.price, trigger_price=change.trigger_price)
+    return msgspec.structs.replace(
+        order, quantity=change.quantity, price=change.price, trigger_price=change.trigger_price
+    )

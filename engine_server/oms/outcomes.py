@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from engine_server.broker.port import Accepted, NotSent, Outcome, Refused, Unknown
 from engine_server.oms.account_state import AccountState
@@ -31,7 +32,7 @@ def placement_answered(order_id: str, outcome: Outcome, read_books: Callable[[],
     order = draft.order(order_id)
     if order is None:
         raise AssertionError(f"{order_id} was sent and is not known")
-    order = replace(order, **_stages(draft, order_id))
+    order = msgspec.structs.replace(order, **_stages(draft, order_id))
     if isinstance(outcome, Accepted):
         _accepted(draft, order, outcome)
     elif order.state not in _UNANSWERED:

@@ -17,7 +17,7 @@ from engine_server.oms.records import GuardRecord, OrderRecord, PositionRecord, 
 from tradewinds.database.session import Database
 from tradewinds.errors import InvalidArgumentError, NotFoundError
 
-_ORDERS = ", ".join(f"o.{field.name}" for field in fields(OrderRecord))
+_ORDERS = ", ".join(f"o.{name}" for name in OrderRecord.__struct_fields__)
 _TRADES = ", ".join(f"t.{field.name}" for field in fields(TradeRecord))
 _POSITIONS = ", ".join(field.name for field in fields(PositionRecord))
 _WORKING = "o.state NOT IN ('FILLED', 'CANCELLED', 'REJECTED', 'EXPIRED', 'NOT_PLACED', 'DENIED')"

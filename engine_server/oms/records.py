@@ -11,14 +11,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from engine_server.oms.domain.states import OrderState
 
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRecord:
-    """One attempt at an intent and how far it got: a row of `orders`.
+class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt at an intent and how far it got: a row of `orders`. A struct: each step of an order is a new copy of all of it, and
+    every microsecond of that is in front of a commit.
 
     `origin` says who made it: a CALLER (strategy or person), a GUARD, somebody else at the broker (EXTERNAL), or a BOOKING that
     no broker has seen. `intent_id` is the order id of the first attempt.

@@ -305,7 +305,7 @@ class Recovery:
 
     def _count_working(self) -> None:
         counts: dict[str, int] = {}
-        for order in self._state.working.values():
+        for order in self._state.working:
             counts[order.state] = counts.get(order.state, 0) + 1
         for state in ("PENDING_SUBMIT", "SUBMITTING", "UNKNOWN", "OPEN", "PARTIALLY_FILLED"):
             metrics.WORKING.labels(self._state.account_id, state).set(counts.get(state, 0))

@@ -29,18 +29,22 @@ class StoredRiskBoard:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._limits: Mapping[tuple[str, str], Limits] = {}
+        self._in_force: dict[tuple[str, str | None], LimitsInForce] = {}  # of these limits, by who was asked about
         self._kills: Sequence[KillSwitch] = ()
         self._changed = asyncio.Condition()
         self._version = 0
 
     def limits(self, account_id: str, config_id: str | None) -> LimitsInForce:
         """What was set for a strategy, its account and everybody."""
-        nothing: Limits = {}
-        return LimitsInForce(
-            strategy=self._limits.get((Scope.STRATEGY, config_id), nothing) if config_id is not None else nothing,
-            account=self._limits.get((Scope.ACCOUNT, account_id), nothing),
-            everybody=self._limits.get((Scope.GLOBAL, ""), nothing),
-        )
+        key = (account_id, config_id)
+        if key not in self._in_force:
+            nothing: Limits = {}
+            self._in_force[key] = LimitsInForce(
+                strategy=self._limits.get((Scope.STRATEGY, config_id), nothing) if config_id is not None else nothing,
+                account=self._limits.get((Scope.ACCOUNT, account_id), nothing),
+                everybody=self._limits.get((Scope.GLOBAL, ""), nothing),
+            )
+        return self._in_force[key]
 
     def restriction(self, account_id: str, config_id: str | None) -> Restriction | None:
         """The worst kill switch that covers it."""
@@ -64,6 +68,7 @@ class StoredRiskBoard:
         if (limits, kills) == (self._limits, list(self._kills)):
             return
         self._limits, self._kills = limits, kills
+        self._in_force.clear()
         async with self._changed:
             self._version += 1
             self._changed.notify_all()

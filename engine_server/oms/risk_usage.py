@@ -9,7 +9,7 @@ from decimal import Decimal
 from engine_server.oms.domain.risk.exposure import Exposure, gross_exposure, net_exposure, open_order_value
 from engine_server.oms.domain.risk.limits import LimitName, Scope
 from engine_server.oms.domain.risk.losses import DayResult
-from engine_server.oms.domain.states import OrderState
+from engine_server.oms.domain.working_orders import WorkingOrders
 from engine_server.oms.profit_store import ProfitStore
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.risk_subjects import Subject
@@ -28,7 +28,7 @@ async def usage_of(
     else:
         _, working = await queries.snapshot(subject.account_id)
         positions = await queries.account_positions([subject.account_id])
-    exposure = Exposure(positions, working)
+    exposure = Exposure(positions, WorkingOrders(working))
     results = await profit.results(subject.account_id, today)
     result = results.get(subject.subject_id if subject.scope is Scope.STRATEGY else "", DayResult())
     is_strategy = subject.scope is Scope.STRATEGY
@@ -46,5 +46,5 @@ async def usage_of(
         LimitName.MAX_GROSS_EXPOSURE: gross_exposure(exposure),
         LimitName.MAX_NET_EXPOSURE: net_exposure(exposure),
         LimitName.MAX_OPEN_ORDERS: Decimal(len(working)),
-        LimitName.MAX_UNKNOWN_ORDERS: Decimal(sum(1 for order in working if order.state is OrderState.UNKNOWN)),
+        LimitName.MAX_UNKNOWN_ORDERS: Decimal(len(exposure.working.unknown)),
     }

@@ -10,6 +10,7 @@ from engine_server.oms.domain.risk.activity import RecentIntents
 from engine_server.oms.domain.risk.exposure import Exposure
 from engine_server.oms.domain.risk.limits import LimitsInForce
 from engine_server.oms.domain.risk.view import RiskView
+from engine_server.oms.domain.working_orders import WorkingOrders
 from engine_server.oms.draft import Draft
 
 
@@ -55,4 +56,5 @@ def view_of(
 def _without(order_id: str, exposure: Exposure) -> Exposure:
     if not order_id:
         return exposure
-    return Exposure(exposure.positions, [order for order in exposure.working if order.order_id != order_id])
+    others = WorkingOrders(order for order in exposure.working if order.order_id != order_id)
+    return Exposure(exposure.positions, others)

@@ -8,7 +8,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from engine_server.oms.domain.commands import Denial
-from engine_server.oms.domain.states import OrderState
 from engine_server.oms.records import OrderRecord
 
 
@@ -43,13 +42,13 @@ class Hold:
         return (self.instrument, self.kind, self.subject_id)
 
 
-def denial_of_entry(instrument: str, holds: Iterable[Hold], working: Iterable[OrderRecord]) -> Denial | None:
+def denial_of_entry(instrument: str, holds: Iterable[Hold], unknown: Iterable[OrderRecord]) -> Denial | None:
     """Why no entry of `instrument` may go now; None when nothing holds it.
 
-    An order of unknown fate may be there already: another entry beside it could be one too many (protocol §9 no. 3).
+    An order of `unknown` fate may be there already: another entry beside it could be one too many (protocol §9 no. 3).
     """
-    for order in working:
-        if order.state is OrderState.UNKNOWN and order.instrument == instrument and not order.is_exit:
+    for order in unknown:
+        if order.instrument == instrument and not order.is_exit:
             return Denial(
                 "ORDER_UNKNOWN",
                 f"nobody knows yet whether {order.order_id} reached the broker ({order.message}); entries of {instrument} "

@@ -56,5 +56,5 @@ class Tags:
 
 
 def _base32(digest: bytes, characters: int) -> str:
-    value = int.from_bytes(digest, "big") >> (len(digest) * 8 - characters * 5)
-    return "".join(_ALPHABET[(value >> 5 * n) & 31] for n in reversed(range(characters)))
+    value = int.from_bytes(digest[:8], "big") >> (64 - characters * 5)  # at most 12 characters
+    return "".join([_ALPHABET[value >> shift & 31] for shift in range(characters * 5 - 5, -1, -5)])

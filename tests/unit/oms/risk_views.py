@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,8 @@ from engine_server.oms.domain.risk.exposure import Exposure
 from engine_server.oms.domain.risk.limits import LimitName, LimitsInForce, Scope
 from engine_server.oms.domain.risk.rules import first_denial
 from engine_server.oms.domain.risk.view import RiskView
+from engine_server.oms.domain.working_orders import WorkingOrders
+from engine_server.oms.records import OrderRecord, PositionRecord
 from tests.unit.oms.orders import NOON
 
 FRESH = Quote(last=Decimal(1400), bid=Decimal("1399.95"), ask=Decimal(1400), age_seconds=0.2)
@@ -22,7 +25,7 @@ FRESH = Quote(last=Decimal(1400), bid=Decimal("1399.95"), ask=Decimal(1400), age
 
 def risk_view(book: Exposure | None = None, **changes: Any) -> RiskView:
     """A quiet market at noon; the account has what the book has unless it is given."""
-    exposure = book or Exposure((), ())
+    exposure = book or exposure_of()
     fields: dict[str, Any] = {
         "book": exposure,
         "account": exposure,
@@ -31,6 +34,11 @@ def risk_view(book: Exposure | None = None, **changes: Any) -> RiskView:
         "market_now": NOON,
     }
     return RiskView(**{**fields, **changes})
+
+
+def exposure_of(positions: Sequence[PositionRecord] = (), orders: Iterable[OrderRecord] = ()) -> Exposure:
+    """A book and its working orders."""
+    return Exposure(positions, WorkingOrders(orders))
 
 
 def denial_of(order: PlaceOrder, book: Exposure | None = None, **changes: Any) -> Denial | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,7 +58,7 @@ def test_trades_of_an_order_sum_to_its_cumulative_fill(fills: list[tuple[int, De
         assert new is not None
         trades.append(new)
         booked += new.price * new.quantity
-        order = replace(order, filled_quantity=quantity)
+        order = msgspec.structs.replace(order, filled_quantity=quantity)
     assert sum(one.quantity for one in trades) == quantity
     assert len({one.trade_id for one in trades}) == len(trades)
     # Half of the last average's resolution on every unit, and of the last price's on the last trade's.

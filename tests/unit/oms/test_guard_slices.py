@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine_server.oms.domain.guard_slices import first_part, next_slices
 from engine_server.oms.domain.guarding import Change, Place, Withdraw

@@ -225,7 +225,7 @@ class OrderLife(RuleBasedStateMachine):
     @precondition(lambda self: self.state.working)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        order_id = data.draw(st.sampled_from(sorted(self.state.working)))
+        order_id = data.draw(st.sampled_from(sorted(order.order_id for order in self.state.working)))
         self.decide(partial(request_cancel, CancelOrder(order_id=order_id, actor="asha")))
 
     @precondition(lambda self: self.wire.cancels)
@@ -245,7 +245,7 @@ class OrderLife(RuleBasedStateMachine):
     @precondition(lambda self: self.state.working)
     @rule(data=st.data(), quantity=st.integers(1, 9), price=st.sampled_from([1390, 1400, 1410]))
     def change(self, data: st.DataObject, quantity: int, price: int) -> None:
-        order_id = data.draw(st.sampled_from(sorted(self.state.working)))
+        order_id = data.draw(st.sampled_from(sorted(order.order_id for order in self.state.working)))
         side = self.state.orders[order_id].side
         command = ModifyOrder(
             order_id=order_id,

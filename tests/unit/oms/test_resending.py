@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from engine_server.oms.domain.resending import is_due, is_over, is_unsent_exit, key_of_next
 from engine_server.oms.domain.states import OrderState

@@ -9,10 +9,10 @@ import pytest
 from engine_server.oms.domain.commands import Denial
 from engine_server.oms.domain.risk.exposure import Exposure, gross_exposure, net_exposure, open_order_value
 from tests.unit.oms.orders import order_record, place_order, position_record
-from tests.unit.oms.risk_views import denial_of
+from tests.unit.oms.risk_views import denial_of, exposure_of
 
-FLAT = Exposure((), ())
-LONG_TEN = Exposure([position_record(10, "1400")], ())
+FLAT = exposure_of()
+LONG_TEN = exposure_of([position_record(10, "1400")], ())
 
 
 def working(side: str, quantity: int, price: str, filled: int = 0) -> Exposure:
@@ -24,7 +24,7 @@ def working(side: str, quantity: int, price: str, filled: int = 0) -> Exposure:
         config_id="momo",
         order_id=side + price,
     )
-    return Exposure((), [order])
+    return exposure_of((), [order])
 
 
 def test_an_entry_within_capital_is_allowed() -> None:
@@ -57,7 +57,7 @@ def test_an_exit_for_more_than_is_open_is_an_entry() -> None:
 
 
 def test_an_exit_of_a_short_is_a_buy() -> None:
-    short = Exposure([position_record(-10, "1400")], ())
+    short = exposure_of([position_record(-10, "1400")], ())
     assert denial_of(place_order(capital=Decimal(1), side="BUY"), short) is None
 
 
@@ -85,7 +85,7 @@ def test_exposure_is_the_worst_that_can_become_of_each_line(
         order_record(side=side, quantity=quantity, price=Decimal(price), order_id=str(n))
         for n, (side, quantity, price) in enumerate(orders)
     ]
-    assert gross_exposure(Exposure(positions, records)) == Decimal(expected)  # type: ignore[arg-type]
+    assert gross_exposure(exposure_of(positions, records)) == Decimal(expected)  # type: ignore[arg-type]
 
 
 def test_a_market_order_without_a_price_is_denied() -> None:
@@ -108,10 +108,10 @@ def test_an_exit_passes_a_closed_market() -> None:
 
 
 def test_net_exposure_is_the_worse_direction() -> None:
-    exposure = Exposure([position_record(10, "100")], [order_record(side="SELL", quantity=40, price=Decimal(120))])
+    exposure = exposure_of([position_record(10, "100")], [order_record(side="SELL", quantity=40, price=Decimal(120))])
     assert net_exposure(exposure) == Decimal(3800)  # 4,800 sold against 1,000 held
 
 
 def test_open_order_value_is_what_may_still_be_filled() -> None:
-    exposure = Exposure((), [order_record(quantity=10, filled_quantity=4, price=Decimal(100))])
+    exposure = exposure_of((), [order_record(quantity=10, filled_quantity=4, price=Decimal(100))])
     assert open_order_value(exposure) == Decimal(600)

@@ -19,12 +19,13 @@ from engine_server.oms.domain.risk.limits import LIMITS, LimitName, LimitsInForc
 from engine_server.oms.domain.risk.rules import ENTRY_RULES
 from engine_server.oms.domain.states import OrderState
 from tests.unit.oms.orders import NIFTY_FUTURE, NOON, RELIANCE, order_record, place_order, position_record
-from tests.unit.oms.risk_views import FRESH, denial_of, kill_switch, limits, risk_view
+from tests.unit.oms.risk_views import FRESH, denial_of, exposure_of, kill_switch, limits, risk_view
 
 MOMO: dict[str, Any] = {"config_id": "momo", "epoch": 1}
 STOCK_FUTURE = msgspec.structs.replace(
     NIFTY_FUTURE, key="NFO:RELIANCE24NOV26FUT", instrument_type="FUTSTK", expiry=date(2026, 11, 24)
 )
+UNKNOWN = [order_record(state=OrderState.UNKNOWN, instrument="NSE:TCS-EQ", order_id=f"ord-{n}") for n in range(3)]
 RESTING_SELL = order_record(side="SELL", quantity=5, price=Decimal(1400), order_id="ord-rest")
 
 
@@ -66,12 +67,17 @@ DENIED: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
         {"limits": limits(max_orders_per_trade=50), "orders_today": 100, "trades_today": 2},
         ["100", "50"],
     ),
-    ("SELF_TRADE", {}, {"account": Exposure((), [RESTING_SELL])}, ["ord-rest", "1400.00"]),
-    ("RISK_OPEN_ORDERS", {}, {"account": Exposure((), [order_record()] * 200)}, ["200", "account"]),
+    ("SELF_TRADE", {}, {"account": exposure_of((), [RESTING_SELL])}, ["ord-rest", "1400.00"]),
+    (
+        "RISK_OPEN_ORDERS",
+        {},
+        {"account": exposure_of(orders=[order_record(order_id=str(n)) for n in range(200)])},
+        ["200", "account"],
+    ),
     (
         "UNKNOWN_BUDGET",
         MOMO,
-        {"book": Exposure((), [order_record(state=OrderState.UNKNOWN, instrument="NSE:TCS-EQ")] * 3)},
+        {"book": exposure_of(orders=UNKNOWN)},
         ["3", "strategy"],
     ),
     (
@@ -103,8 +109,8 @@ def test_an_exit_passes_every_rule_meant_for_entries(
 ) -> None:
     side = order.get("side", "BUY")
     open_position = position_record(-10 if side == "BUY" else 10, "1400")
-    book = view.get("book", Exposure((), ()))
-    passing = {**view, "book": Exposure([open_position], book.working if side == "SELL" else ())}
+    book = view.get("book", exposure_of())
+    passing = {**view, "book": exposure_of([open_position], book.working if side == "SELL" else ())}
     assert denial_of(place_order(**order), **passing) is None
 
 
@@ -120,7 +126,7 @@ def test_an_exit_passes_every_rule_meant_for_entries(
         (MOMO, {"intents": recent(299, side="SELL")}),
         (MOMO, {"intents": recent(20, seconds_ago=601)}),
         ({}, {"intents": recent(20, config_id=None, seconds_ago=100)}),  # people repeat themselves with intent
-        ({"price": Decimal(1399)}, {"account": Exposure((), [RESTING_SELL])}),
+        ({"price": Decimal(1399)}, {"account": exposure_of((), [RESTING_SELL])}),
         ({}, {"limits": limits(max_orders_per_trade=50), "orders_today": 99}),
         ({}, {"unit_margin": Decimal(280), "available_margin": Decimal(2800)}),
         ({}, {"unit_margin": None, "available_margin": Decimal(0)}),
@@ -199,7 +205,7 @@ def test_a_kill_switch_covers_its_scope_and_the_worst_one_speaks() -> None:
 quantities, prices = st.integers(1, 500), st.integers(1, 4000).map(Decimal)
 sides = st.sampled_from(["BUY", "SELL"])
 books = st.builds(
-    lambda net, cost, orders: Exposure(
+    lambda net, cost, orders: exposure_of(
         [position_record(net, str(cost))],
         [order_record(side=s, quantity=q, price=p, order_id=str(n)) for n, (s, q, p) in enumerate(orders)],
     ),

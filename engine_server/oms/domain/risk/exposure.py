@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from engine_server.oms.domain.commands import PlaceOrder
-from engine_server.oms.records import ZERO, OrderRecord, PositionRecord
+from engine_server.oms.domain.working_orders import WorkingOrders
+from engine_server.oms.records import ZERO, PositionRecord
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Exposure:
     """Book and working orders, of a strategy or of the whole account, before the order in question."""
 
     positions: Sequence[PositionRecord]
-    working: Sequence[OrderRecord]
+    working: WorkingOrders
 
 
 def order_value(order: PlaceOrder) -> Decimal:

@@ -107,11 +107,14 @@ Limits = Mapping[LimitName, Decimal]
 
 @dataclass(frozen=True)
 class LimitsInForce:
-    """What was set for a strategy, its account and everybody; defaults stand where nothing was."""
+    """What was set for a strategy, its account and everybody; defaults stand where nothing was. Asked many times for each order: what
+    binds is worked out once."""
 
     strategy: Limits = field(default_factory=dict)
     account: Limits = field(default_factory=dict)
     everybody: Limits = field(default_factory=dict)
+    _of_account: dict[LimitName, Decimal | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _of_order: dict[LimitName, Decimal | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def of_strategy(self, name: LimitName) -> Decimal | None:
         """The strategy's own limit."""
@@ -119,11 +122,10 @@ class LimitsInForce:
 
     def of_account(self, name: LimitName) -> Decimal | None:
         """What binds the account: its own limit or the global one."""
-        return self._tightest(
-            name,
-            self._or_default(Scope.ACCOUNT, self.account, name),
-            self.of_everybody(name),
-        )
+        if name not in self._of_account:
+            own = self._or_default(Scope.ACCOUNT, self.account, name)
+            self._of_account[name] = self._tightest(name, own, self.of_everybody(name))
+        return self._of_account[name]
 
     def of_everybody(self, name: LimitName) -> Decimal | None:
         """The global limit alone."""
@@ -131,7 +133,9 @@ class LimitsInForce:
 
     def of_order(self, name: LimitName) -> Decimal | None:
         """What binds one order, whoever set it."""
-        return self._tightest(name, self.of_strategy(name), self.of_account(name))
+        if name not in self._of_order:
+            self._of_order[name] = self._tightest(name, self.of_strategy(name), self.of_account(name))
+        return self._of_order[name]
 
     @staticmethod
     def _or_default(scope: Scope, limits: Limits, name: LimitName) -> Decimal | None:

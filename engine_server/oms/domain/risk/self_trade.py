@@ -15,12 +15,9 @@ def no_self_trade(order: PlaceOrder, view: RiskView) -> Denial | None:
     price = order.price
     if price is None:
         return None
-    for other in view.account.working:
-        if (
-            other.side != order.request.side
-            and other.instrument == order.instrument.key
-            and _crosses(order, price, other)
-        ):
+    opposite = "SELL" if order.request.side == "BUY" else "BUY"
+    for other in view.account.working.on(order.instrument.key, opposite):
+        if _crosses(order, price, other):
             return Denial(
                 "SELF_TRADE",
                 f"{other.side} {other.remaining} at {format_rupees(other.price or price)} ({other.order_id}) works on the "

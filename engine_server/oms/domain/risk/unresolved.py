@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from engine_server.oms.domain.commands import Denial, PlaceOrder
 from engine_server.oms.domain.risk.limits import LimitName
 from engine_server.oms.domain.risk.view import RiskView
-from engine_server.oms.domain.states import OrderState
-from engine_server.oms.records import OrderRecord
+from engine_server.oms.domain.working_orders import WorkingOrders
 
-_Count = Callable[[Sequence[OrderRecord]], int]
+_Count = Callable[[WorkingOrders], int]
 
 
 def within_unknown_budget(order: PlaceOrder, view: RiskView) -> Denial | None:
@@ -24,8 +23,8 @@ def within_open_orders(order: PlaceOrder, view: RiskView) -> Denial | None:
     return _within_count(order, view, LimitName.MAX_OPEN_ORDERS, "RISK_OPEN_ORDERS", len)
 
 
-def _unknown(working: Sequence[OrderRecord]) -> int:
-    return len([None for order in working if order.state is OrderState.UNKNOWN])
+def _unknown(working: WorkingOrders) -> int:
+    return len(working.unknown)
 
 
 def _within_count(order: PlaceOrder, view: RiskView, name: LimitName, reason: str, count: _Count) -> Denial | None:

@@ -13,8 +13,9 @@ from engine_server.oms.domain.protection import Quote
 from engine_server.oms.domain.risk.activity import RecentIntents
 from engine_server.oms.domain.risk.exposure import Exposure
 from engine_server.oms.domain.risk.limits import LimitsInForce
+from engine_server.oms.domain.working_orders import WorkingOrders
 
-_EMPTY = Exposure((), ())
+_EMPTY = Exposure((), WorkingOrders())
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
