@@ -23,14 +23,15 @@ up: $(STAMP) ## Start everything on this machine: a strategy trades within secon
 test: $(STAMP) ## Run every test against real parts (ARGS="-k orders")
 	@PYTHONHASHSEED=$${PYTHONHASHSEED:-0} $(BIN)/python -m pytest -n auto --no-loadscope-reorder $(ARGS)
 
-chaos: export CHAOS_ROUNDS ?= 15
+chaos: export CHAOS_ORDERS ?= 1000
+chaos: export CHAOS_STRATEGIES ?= 20
 chaos: export FLEET_STRATEGIES ?= 30
 chaos: export FLEET_RUNNERS ?= 3
 chaos: export FLEET_ROUNDS ?= 15
 chaos: export FLEET_FAULTS ?= all
 chaos: export FLEET_LEASE_TTL ?= 6
 chaos: export FLEET_SOAK_SECONDS ?= 300
-chaos: $(STAMP) ## Orders and a fleet of 30 strategies under every fault, and a compressed night; a JSON line a run (CHAOS_SEED=7)
+chaos: $(STAMP) ## A thousand orders and a fleet of 30 strategies under every fault, and a compressed night; a line a run (CHAOS_SEED=7)
 	@$(BIN)/python -m pytest -q -s tests/robustness/test_orders_under_faults.py tests/robustness/test_fleet_under_faults.py $(ARGS)
 
 install: $(STAMP) ## Create the virtual environment and install the hash-pinned dependencies

@@ -77,6 +77,8 @@ def _compared(row: Row, order: Row | None) -> Iterator[str]:
 
 
 def _same_state(row: Row, order: Row) -> bool:
+    if order["filled"] == row["quantity"]:  # filled after its cancel: there it stays cancelled
+        return bool(row["state"] == "FILLED")
     if order["state"] in _BROKER_WORKING:
         return bool(row["state"] in ("OPEN", "PARTIALLY_FILLED"))
     return bool(_AT_BROKER.get(row["state"]) == order["state"])

@@ -1,7 +1,9 @@
-"""One stack with one strategy, short leases and a stream of manual orders, for all faults of a module."""
+"""What runs under faults: one stack with one strategy, short leases and a stream of manual orders, for all faults of a module; or a
+simulated broker and an egress alone, for engines that a test starts itself."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import sys
@@ -12,9 +14,11 @@ import pytest
 import pytest_asyncio
 
 from tests.robustness.faults import Faults
+from tests.robustness.forked_egress import ForkedEgress
 from tests.robustness.trading import Trading
 from tests.robustness.workload import ManualOrders
 from tests.support.datastores import temporary_state_dir
+from tests.support.sandbox_process import SandboxProcess
 from tests.support.stack import UpProcess
 
 LEASE_TTL_SECONDS = 1.5
@@ -61,3 +65,27 @@ async def trading(stack: UpProcess, faults: Faults) -> AsyncIterator[Trading]:
         trading = Trading(stack, faults, manual)
         await trading.begin()
         yield trading
+
+
+@pytest.fixture(scope="module")
+def sandbox_arguments() -> tuple[str, ...]:
+    """What the module's simulated broker is told beyond the usual; a module says its own."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def sandbox(session_runner: asyncio.Runner, sandbox_arguments: tuple[str, ...]) -> Iterator[SandboxProcess]:
+    """A simulated broker for the tests of a module: each has a database of its own, so that tags tell their orders apart."""
+    process = SandboxProcess(sandbox_arguments)
+    session_runner.run(process.__aenter__())
+    yield process
+    session_runner.run(process.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def egress(sandbox: SandboxProcess, tmp_path: Path) -> AsyncIterator[ForkedEgress]:
+    """The way there."""
+    egress = ForkedEgress(sandbox.https_url, tmp_path)
+    await egress.start()
+    yield egress
+    await egress.kill()

@@ -5,38 +5,28 @@ in the end every order was sent once or not at all, and everybody who asked agai
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
-from engine_server.broker.fence import EgressFence
-from engine_server.broker.port import Broker
-from engine_server.broker.scripted import ScriptedBroker
-from engine_server.oms.directory import Account
-from tests.integration.oms.engine import add_account, running_engine
+from tests.integration.oms.engine import Engine, add_account
 from tests.robustness import checker
+from tests.robustness.engine_process import EngineProcess, Say, Surroundings, engine_at, is_open
 from tests.robustness.evidence import Gatherer
-from tests.robustness.patience import PATIENT
-from tests.robustness.test_orders_under_faults import (  # noqa: F401 - fixtures
-    CROSSING_BUY,
-    SEAL_KEY,
-    all_known,
-    egress,
-    make_broker,
-    sandbox,
-    verdict_of,
-)
-from tests.support.angel_one import EgressForTests
+from tests.robustness.forked_egress import ForkedEgress
+from tests.robustness.shares import SHARES
+from tests.robustness.verdict import judge
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
 from tradewinds.database.session import Database
+from tradewinds.failpoints import Failpoint
+
+SHARE = SHARES[0]
 
 # Twelve at once are more than the rate lets go: some are sent with their intent, some wait for their turn.
 ORDERS = 12
@@ -61,59 +51,56 @@ PROMISES = (
 )
 
 
-async def killed_at(failpoint: str, database_url: str, facts: Mapping[str, object]) -> list[tuple[str, str]]:
+async def all_known(engine: Engine) -> bool:
+    rows = await engine.rows("SELECT 1 FROM orders WHERE state IN ('UNKNOWN', 'SUBMITTING', 'PENDING_SUBMIT') LIMIT 1")
+    return not rows
+
+
+async def order_all(requests: Sequence[str], engine: Engine, say: Say) -> None:
+    """At once; what the engine before left unclear holds entries until it is known."""
+    await eventually(partial(all_known, engine), timeout=60, interval=0.1, what="every fate is known")
+
+    async def ask(request_id: str) -> None:
+        order = await engine.place(
+            request_id=request_id, instrument=SHARE.instrument.symbol, quantity=1, price=SHARE.crossing_buy
+        )
+        say(request_id, order.order_id)
+
+    await asyncio.gather(*(ask(request_id) for request_id in requests))
+    await asyncio.sleep(20)
+
+
+async def killed_at(failpoint: str, around: Surroundings, requests: Sequence[str], log: Path) -> list[tuple[str, str]]:
     """Run an engine until it dies; what its callers were answered."""
-    environment = {**os.environ, "FAILPOINTS": failpoint, "FAILPOINTS_ALLOWED": "true"}
-    victim = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.robustness.failing_engine", database_url, json.dumps(facts)),
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    output, _ = await victim.communicate()
-    assert victim.returncode == -signal.SIGKILL, f"{failpoint} was not reached: {victim.returncode}"
-    answers = [line.split() for line in output.decode().splitlines() if line.startswith("r-")]
-    return [(answer[0], answer[1]) for answer in answers if len(answer) == 2]
+    armed = (Failpoint.parse(failpoint),)
+    victim = EngineProcess(around, f"victim-{requests[0]}", partial(order_all, requests), log, armed)
+    try:
+        await eventually(lambda: victim.is_over, timeout=90, what=f"{failpoint} is reached")
+        assert victim.exit_code == -signal.SIGKILL, f"{failpoint} was not reached"
+    finally:
+        await victim.kill()
+    return [(words[0], words[1]) for words in victim.said if len(words) == 2]
 
 
 async def test_whatever_edge_it_is_killed_at_nothing_is_sent_twice_or_forgotten(
-    database: Database,
-    database_url: str,
-    sandbox: SandboxProcess,  # noqa: F811 - a fixture's value
-    egress: EgressForTests,  # noqa: F811
-    make_broker: Callable[[Account, int], Broker],  # noqa: F811
+    database: Database, database_url: str, sandbox: SandboxProcess, egress: ForkedEgress, tmp_path: Path
 ) -> None:
     await add_account(database)
+    around = Surroundings.of(sandbox, database_url, egress.url)
     promised: defaultdict[str, set[str]] = defaultdict(set)
     requests = [[f"r-{kill}-{number}" for number in range(ORDERS)] for kill in range(len(KILLS))]
     for kill, failpoint in enumerate(KILLS):
-        facts = {
-            "owner": f"victim-{kill}",
-            "egress_url": egress.url,
-            "https_url": sandbox.https_url,
-            "ca_file": str(sandbox.ca_file),
-            "credentials": asdict(sandbox.credentials),
-            "seal_key": SEAL_KEY.hex(),
-            "price": str(CROSSING_BUY),
-            "requests": requests[kill],
-        }
-        for request_id, order_id in await killed_at(failpoint, database_url, facts):
+        for request_id, order_id in await killed_at(failpoint, around, requests[kill], tmp_path / "victims.log"):
             promised[request_id].add(order_id)
     healed = time.monotonic()
     gatherer = Gatherer(sandbox.http_url, database_url)
-    async with running_engine(
-        database,
-        ScriptedBroker(),
-        owner="engine-last",
-        make_broker=make_broker,
-        fence=EgressFence(egress.url, "engine-last"),
-        settings=PATIENT,
-        wait=False,
-    ) as engine:
-        await eventually(lambda: engine.management is not None and engine.management.gate.is_open, timeout=60)
+    async with engine_at(around, "engine-last", database) as engine:
+        await eventually(lambda: is_open(engine), timeout=60, what="the gate opens")
         await eventually(partial(all_known, engine), timeout=60, what="every fate is known")
         for request_id in chain.from_iterable(requests):  # a careful client asks again for all of it
-            order = await engine.place(request_id=request_id, quantity=1, price=CROSSING_BUY)
+            order = await engine.place(
+                request_id=request_id, instrument=SHARE.instrument.symbol, quantity=1, price=SHARE.crossing_buy
+            )
             promised[request_id].add(order.order_id)
 
         async def nothing_wrong() -> bool:
@@ -123,9 +110,7 @@ async def test_whatever_edge_it_is_killed_at_nothing_is_sent_twice_or_forgotten(
             return True
 
         await eventually(nothing_wrong, timeout=90, interval=0.5, what="no violations")
-        verdict = await verdict_of(engine, gatherer)  # what was asked for again is still on its way
-    sys.stdout.write(
-        f"faults={','.join(KILLS)} ops={verdict.ops} acked={verdict.acked} dup={verdict.dup} lost={verdict.lost} "
-        f"zombie={verdict.zombie} recovery_ms={(time.monotonic() - healed) * 1000:.0f}\n"
-    )
+        verdict = judge(await gatherer.gather({}))
+    sys.stdout.write(f"faults={','.join(KILLS)} {verdict} recovery_ms={(time.monotonic() - healed) * 1000:.0f}\n")
+    assert verdict.is_clean
     assert verdict.ops == ORDERS * len(KILLS)

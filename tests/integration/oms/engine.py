@@ -193,9 +193,10 @@ async def running_engine(
     wait: bool = True,
     make_broker: Callable[[Account, int], Broker] | None = None,
     fence: Fence | None = None,
+    instruments: FixedInstruments | None = None,
 ) -> AsyncIterator[Engine]:
     """An engine that runs until the block is left, then stops in order."""
-    instruments, quotes, market, wakes = FixedInstruments(), FixedQuotes(), FixedMarket(), list[None]()
+    instruments, quotes, market, wakes = instruments or FixedInstruments(), FixedQuotes(), FixedMarket(), list[None]()
     intraday = FixedIntraday()
     event_log, board = OrderEventLog(database), StoredRiskBoard(database)
     reconciled: list[dict[str, int]] = []
