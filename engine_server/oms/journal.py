@@ -119,10 +119,16 @@ class Journal:
         return [_booked_order(row) for row in rows]
 
     async def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back, as it was taken."""
+        if self._connection is None:
+            return
+        try:
+            await self._connection.execute(statements.PLAN_AS_USUAL)
+        except PASSING_FAULTS:
+            await self._drop_connection()
+            return
         connection, self._connection = self._connection, None
-        if connection is not None:
-            await self._database.pool.release(connection)
+        await self._database.pool.release(connection)
 
     async def _commit_once(self, last: OrderEventRecord, commit: Commit, *, is_repeat: bool) -> Verdict:
         if is_repeat and await self._is_committed(last):

@@ -156,6 +156,9 @@ PLAN_BY_KEY: Final = """
 SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
 """
 
+# … and gives the connection back as it found it: the pool itself undoes nothing.
+PLAN_AS_USUAL: Final = "RESET plan_cache_mode; RESET enable_seqscan; RESET enable_hashjoin; RESET enable_mergejoin"
+
 # Whether a batch whose COMMIT was not answered is there: its last line is, or it is not.
 FIND_LINE: Final = "SELECT order_id, kind FROM order_events WHERE account_id = $1 AND sequence = $2"
 

@@ -179,9 +179,9 @@ class Database:
 
 
 async def _leave_as_it_is(_connection: Any) -> None:
-    """What asyncpg would undo between two users of a connection (settings, advisory locks and cursors of a session) nobody here makes:
-    all of ours end with their transaction. It would cost each statement a second round trip. A transaction left open it ends all the
-    same."""
+    """What asyncpg would undo between two users of a connection (settings, advisory locks and cursors of a session) nobody here leaves
+    behind: all of ours end with their transaction, or are undone by who made them (a test reads every statement for it). It would cost
+    each statement a second round trip. A transaction left open it ends all the same."""
 
 
 async def _close_pool(pool: asyncpg.Pool[Any]) -> None:

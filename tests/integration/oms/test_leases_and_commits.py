@@ -97,6 +97,34 @@ async def test_what_the_engine_before_has_sent_counts_at_the_brokers_rates(
     assert len(broker.sent) == 1
 
 
+async def test_a_stopped_engine_gives_its_connection_back_as_it_was(database: Database, broker: ScriptedBroker) -> None:
+    """The pool undoes nothing between two users of a connection."""
+    await add_account(database)
+    before = await every_session(database)
+    async with running_engine(database, broker) as engine:
+        await engine.accepted(await engine.place())
+    assert await every_session(database) == before
+
+
+async def every_session(database: Database) -> set[tuple[str, ...]]:
+    """Settings other than the session began with, advisory locks, temporary tables and channels of every pooled connection."""
+    found = set()
+    connections = [await database.pool.acquire(timeout=5) for _ in range(database.pool.get_max_size())]
+    try:
+        for connection in connections:
+            settings = await connection.fetch("SELECT name FROM pg_settings WHERE source = 'session' ORDER BY name")
+            locks = await connection.fetchval(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+            )
+            tables = await connection.fetchval("SELECT count(*) FROM pg_class WHERE relpersistence = 't'")
+            channels = await connection.fetchval("SELECT count(*) FROM pg_listening_channels()")
+            found.add((*(row["name"] for row in settings), f"{locks} {tables} {channels}"))
+    finally:
+        for connection in connections:
+            await database.pool.release(connection)
+    return found
+
+
 async def test_a_lost_epoch_cannot_commit_or_send(database: Database, broker: ScriptedBroker) -> None:
     await add_account(database)
     async with running_engine(database, broker, ttl_seconds=6) as engine:
