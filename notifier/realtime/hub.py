@@ -44,6 +44,8 @@ class Hub:
         self._begun = asyncio.Event()
         self._nobody = asyncio.Event()
         self._nobody.set()
+        # Who has something to pour since the last `deliver`.
+        self._stirred: list[Subscription] = []
         self.epoch: bytes | None = None
 
     @property
@@ -66,7 +68,7 @@ class Hub:
             raise UnavailableError("the notifier is stopping; connect again")
         wide = user_id == EVERYBODY
         queue_bytes = self._wide_queue_bytes if wide else self._queue_bytes
-        subscription = Subscription(user_id, lambda: self.position(user_id), queue_bytes=queue_bytes)
+        subscription = Subscription(user_id, lambda: self.position(user_id), self._stir, queue_bytes=queue_bytes)
         (self._wide if wide else self._by_user[user_id]).add(subscription)
         self._nobody.clear()
         _FOLLOWERS.inc()
@@ -104,6 +106,17 @@ class Hub:
                     dropped += subscription.push(delivery)
                     delivered += 1
             _count(delivered, dropped)
+
+    def _stir(self, subscription: Subscription) -> None:
+        if not self._stirred:
+            asyncio.get_running_loop().call_soon(self.deliver)
+        self._stirred.append(subscription)
+
+    def deliver(self) -> None:
+        """Pour what has happened, to everybody whom it is for: once for all that was read together. Without this it happens soon."""
+        stirred, self._stirred = self._stirred, []
+        for subscription in stirred:
+            subscription.flush()
 
     def begin(self, epoch: bytes, positions: Sequence[int]) -> None:
         """The store has (again) a beginning: everybody who followed another life of it may have lost something."""

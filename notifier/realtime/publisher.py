@@ -1,4 +1,4 @@
-"""Writes what is told live: at once when idle; what comes while a write is under way goes with the next one.
+"""Writes what is told live: at once when idle, by whoever tells it; what comes while a write is under way goes with the next one.
 
 So the wait for company is never longer than one round trip, and under load one write carries many. A write that failed leaves a gap
 mark behind as soon as Redis answers again, so that followers in every replica learn of it.
@@ -43,14 +43,15 @@ class _Submission:
 
 
 class Publisher:
-    """One per process; `run` is its one writer."""
+    """One per process; there is one write at a time. `run` writes what could not be written at once."""
 
     def __init__(self, store: StreamStore, hub: Hub) -> None:
         self._store = store
         self._hub = hub
         self._pending: list[_Submission] = []
         self._pending_bytes = 0
-        self._submitted = asyncio.Event()
+        self._writing = False
+        self._left_over = asyncio.Event()
         self._gaps: set[tuple[int, bytes]] = set()
         self._gap_seen = asyncio.Event()
 
@@ -62,16 +63,19 @@ class Publisher:
             self._failed(told)
             raise UnavailableError("too many notifications wait to be told live; send more slowly", reason="OVERLOADED")
         submission = _Submission(told, newest_us, remember, size)
-        self._pending.append(submission)
-        self._pending_bytes += size
-        self._submitted.set()
+        if self._writing or self._pending:
+            # `run` takes it with all others when the write that is under way is over: nobody overtakes.
+            self._pending.append(submission)
+            self._pending_bytes += size
+        else:
+            await self._write([submission])
         await submission.written
 
     async def run(self) -> None:
         """Write for ever."""
         while True:
-            await self._submitted.wait()
-            self._submitted.clear()
+            await self._left_over.wait()
+            self._left_over.clear()
             submissions, self._pending, self._pending_bytes = self._pending, [], 0
             await self._write(submissions)
 
@@ -92,23 +96,24 @@ class Publisher:
                 await asyncio.sleep(backoff.next_delay())
 
     async def _write(self, submissions: Sequence[_Submission]) -> None:
-        by_shard: dict[int, list[Told]] = defaultdict(list)
-        remember: dict[str, str] = {}
-        for submission in submissions:
-            remember.update(submission.remember)
-            for one in submission.told:
-                by_shard[shard_of(one.user_id)].append(one)
-        newest_us = max(submission.newest_us for submission in submissions)
-        entries = [
-            (shard, *wire.encode(part, newest_us)) for shard, told in by_shard.items() for part in wire.split(told)
-        ]
+        self._writing = True
         error: BaseException | None = None
         try:
             async with asyncio.timeout(_WRITE_SECONDS):
-                await self._store.append(entries, remember)
+                await self._store.append(*_entries(submissions))
         except STREAM_ERRORS as e:
             error = e
-        self._answer(submissions, error)
+        except BaseException as e:
+            # Who tells it goes away: nobody knows whether it was written, and nobody waits for the answer.
+            for submission in submissions:
+                submission.written.cancel()
+            error = e
+            raise
+        finally:
+            self._writing = False
+            if self._pending:
+                self._left_over.set()
+            self._answer(submissions, error)
 
     def _answer(self, submissions: Sequence[_Submission], error: BaseException | None) -> None:
         _PER_WRITE.observe(sum(len(submission.told) for submission in submissions))
@@ -133,3 +138,16 @@ class Publisher:
         for shard in {shard_of(one.user_id) for one in told if one.frames}:  # nobody misses a canary
             self._gaps.add((shard, self._hub.epoch))
             self._gap_seen.set()
+
+
+def _entries(submissions: Sequence[_Submission]) -> tuple[list[tuple[int, bytes, bytes]], dict[str, str]]:
+    """What is to be appended, and the keys to be remembered."""
+    by_shard: dict[int, list[Told]] = defaultdict(list)
+    remember: dict[str, str] = {}
+    for submission in submissions:
+        remember.update(submission.remember)
+        for one in submission.told:
+            by_shard[shard_of(one.user_id)].append(one)
+    newest_us = max(submission.newest_us for submission in submissions)
+    entries = [(shard, *wire.encode(part, newest_us)) for shard, told in by_shard.items() for part in wire.split(told)]
+    return entries, remember

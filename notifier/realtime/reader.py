@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client import Histogram
@@ -33,6 +34,7 @@ class Reader:
     def __init__(self, store: StreamStore, hub: Hub) -> None:
         self._store = store
         self._hub = hub
+        self._is_same_life = True
 
     async def run(self) -> None:
         """Read for ever. While Redis does not answer, streams stay open and silent."""
@@ -41,8 +43,9 @@ class Reader:
             try:
                 await self._begin()
                 backoff.reset()
-                while await self._step():
-                    pass
+                while self._is_same_life:
+                    # What comes is routed in the moment in which it is there: woken tasks would take their turns first.
+                    await self._store.read(self._hub.positions, _BLOCK_MS, self._take)
             except STREAM_ERRORS as e:
                 log.warning_throttled("lost", error=describe(e))
                 await asyncio.sleep(backoff.next_delay())
@@ -50,6 +53,7 @@ class Reader:
     async def _begin(self) -> None:
         """After a start, a reconnect or a flush: go on where we were, or say what may be lost."""
         epoch, states = await self._store.begin()
+        self._is_same_life = True
         if self._hub.epoch is None:
             self._hub.begin(epoch, [state.last for state in states])
         elif epoch != self._hub.epoch:
@@ -62,14 +66,12 @@ class Reader:
                     log.warning("trimmed", shard=shard)
                     self._hub.lost(shard, state.last)
 
-    async def _step(self) -> bool:
-        """Read once; False when the store is not the one we began with."""
-        epoch, entries = await self._store.read(self._hub.positions, _BLOCK_MS)
-        if epoch != self._hub.epoch:
-            return False
-        for entry in entries:
-            self._route(entry)
-        return True
+    def _take(self, epoch: bytes | None, entries: Sequence[Entry]) -> None:
+        self._is_same_life = epoch == self._hub.epoch
+        if self._is_same_life:
+            for entry in entries:
+                self._route(entry)
+            self._hub.deliver()
 
     def _route(self, entry: Entry) -> None:
         if entry.number != self._hub.positions[entry.shard] + 1:

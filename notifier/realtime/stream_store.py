@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from notifier.realtime.room import Reading, Room
 from tradewinds import redis_keys
 from tradewinds.config import RedisSettings
 from tradewinds.database.redis_connection import NO_MAINTENANCE_NOTICES, telling_loss
-from tradewinds.database.redis_exchange import Command, Exchange
+from tradewinds.database.redis_exchange import Answers, Command, Exchange
 
 STREAM_ERRORS: Final = (RedisError, OSError, TimeoutError)
 _SOCKET_SECONDS: Final = 3.0
@@ -134,16 +134,27 @@ class StreamStore:
         name: Any = await self._client.get(redis_keys.NOTIFICATION_EPOCH)
         return bytes(name) if name is not None else None
 
-    async def read(self, positions: Sequence[int], block_ms: int) -> tuple[bytes | None, list[Entry]]:
-        """What came after `positions`, waiting up to `block_ms`; with the epoch as it is right after."""
+    async def read(
+        self, positions: Sequence[int], block_ms: int, take: Callable[[bytes | None, list[Entry]], None]
+    ) -> None:
+        """Give `take` what came after `positions`, with the epoch as it is right after, in the moment in which it is there; wait up to
+        `block_ms` for it."""
         places = (_id(position) for position in positions)
         count = self._count(_READ_BYTES // redis_keys.NOTIFICATION_SHARDS)
-        found, epoch = await self._reading.ask(
+
+        def came(answers: Answers) -> None:
+            found, epoch = answers
+            take(epoch, self._entries(found))
+
+        await self._reading.ask(
             [
                 ("XREAD", "COUNT", count, "BLOCK", block_ms, "STREAMS", *_STREAMS, *places),
                 ("GET", redis_keys.NOTIFICATION_EPOCH),
-            ]
+            ],
+            at_once=came,
         )
+
+    def _entries(self, found: Any) -> list[Entry]:
         # A list of pairs, or a map where the connection speaks RESP3.
         streams = found.items() if isinstance(found, dict) else found or ()
         entries = [
@@ -153,7 +164,7 @@ class StreamStore:
         ]
         for entry in entries:
             self._read_bytes = _usual(self._read_bytes, entry.size)
-        return epoch, entries
+        return entries
 
     async def history(self, shard: int, start: int, end: int) -> tuple[bytes | None, ShardState, list[Entry]]:
         """The first ones of the entries from number `start` to `end`, with epoch and state at the same instant."""

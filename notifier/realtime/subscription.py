@@ -75,9 +75,18 @@ class _Gap(msgspec.Struct):
 class Subscription:
     """Filled by the hub, drained by one stream."""
 
-    def __init__(self, user_id: str, position: Callable[[], Place | None], *, queue_bytes: int = QUEUE_BYTES) -> None:
+    def __init__(
+        self,
+        user_id: str,
+        position: Callable[[], Place | None],
+        stir: Callable[[Subscription], None],
+        *,
+        queue_bytes: int = QUEUE_BYTES,
+    ) -> None:
+        """`stir` is called when there is something to `flush`, which is to happen soon."""
         self.user_id = user_id
         self._position = position
+        self._stir = stir
         self._queue_bytes = queue_bytes
         self._queue: deque[Delivery | _Gap] = deque()
         self._bytes = 0
@@ -88,11 +97,12 @@ class Subscription:
         # One wake-up for each wait, set by hand: `Event` and `timeout` took more time than all that is told.
         self._waiting: asyncio.Future[None] | None = None
         # One timer for many waits: what is told meanwhile only moves the moment at which it does something.
-        self._beat: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._beat_at = 0.0
         # Where what happens goes without waking a task, once `pour` has begun.
         self._sink: Sink | None = None
-        self._flushing = False
+        self._stirred = False
+        self._failure: Exception | None = None
         self._heartbeat_seconds = 0.0
 
     @property
@@ -205,12 +215,22 @@ class Subscription:
         while self._sink is not None:
             if not sink.has_room:
                 await sink.drained()
-            self._flush()
+            self.flush()
+            if self._failure is not None:
+                raise self._failure
             if self._sink is not None and sink.has_room:
                 await self._wait()
 
-    def _flush(self) -> None:
-        self._flushing = False
+    def flush(self) -> None:
+        """Pour what waits, as far as it is taken. What is wrong with the sink is the matter of who pours."""
+        self._stirred = False
+        try:
+            self._pour_all()
+        except Exception as e:
+            self._failure = e
+            self._wake_waiting()
+
+    def _pour_all(self) -> None:
         while self._sink is not None and (self._queue or self._end is not None):
             if not self._sink.has_room:
                 self._wake_waiting()
@@ -218,15 +238,6 @@ class Subscription:
             self._pour_one(self._sink)
         if self._sink is not None:
             self._beat_after(self._heartbeat_seconds)
-
-    def _flush_in_passing(self) -> None:
-        """What is wrong with the sink is its stream's matter."""
-        try:
-            self._flush()
-        except Exception as e:
-            if self._waiting is None or self._waiting.done():
-                raise
-            self._waiting.set_exception(e)
 
     def _pour_one(self, sink: Sink) -> None:
         batch = self._drain()
@@ -244,16 +255,16 @@ class Subscription:
 
     def _beat_after(self, seconds: float) -> None:
         self._beat_at = asyncio.get_running_loop().time() + seconds
-        if self._beat is None or self._beat.when() > self._beat_at:
+        if self._timer is None or self._timer.when() > self._beat_at:
             self._beat_in(seconds)
 
     def _beat_in(self, seconds: float) -> None:
-        if self._beat is not None:
-            self._beat.cancel()
-        self._beat = asyncio.get_running_loop().call_later(seconds, self._beat_if_due)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._beat_if_due)
 
     def _beat_if_due(self) -> None:
-        self._beat = None
+        self._timer = None
         if self._waiting is None:
             return
         seconds = self._beat_at - asyncio.get_running_loop().time()
@@ -262,23 +273,25 @@ class Subscription:
         elif self._sink is None:
             self._wake()
         else:
-            self._beat_after(self._heartbeat_seconds)
-            if self._sink.has_room:
-                self._pour_one(self._sink)
+            self._beat()
+
+    def _beat(self) -> None:
+        self._beat_after(self._heartbeat_seconds)
+        if self._sink is not None and self._sink.has_room:
+            self._pour_one(self._sink)
 
     def close(self) -> None:
         """Nobody takes from it any more."""
         self._sink = None
-        if self._beat is not None:
-            self._beat.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _wake(self) -> None:
         if self._sink is None:
             self._wake_waiting()
-        elif not self._flushing:
-            # Once for all that is routed together.
-            self._flushing = True
-            asyncio.get_running_loop().call_soon(self._flush_in_passing)
+        elif not self._stirred:
+            self._stirred = True
+            self._stir(self)
 
     def _wake_waiting(self) -> None:
         if self._waiting is not None and not self._waiting.done():

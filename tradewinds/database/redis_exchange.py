@@ -8,7 +8,7 @@ After anything that went wrong the connection is thrown away: what it might stil
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import hiredis
@@ -19,6 +19,7 @@ from redis.exceptions import InvalidResponse
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 Command = tuple[str | bytes | int, ...]
+Answers = list[Any]
 
 _INCOMPLETE: Final = object()
 
@@ -32,23 +33,22 @@ class Exchange:
         self._seconds = seconds
         self._line: _Line | None = None
 
-    async def ask(self, commands: Sequence[Command]) -> list[Any]:
-        """The answers in order. Raises what the client library raises, also for the first answer that is an error."""
+    async def ask(self, commands: Sequence[Command], at_once: Callable[[Answers], None] | None = None) -> Answers:
+        """The answers in order. Raises what the client library raises, also for the first answer that is an error.
+
+        `at_once` is called with good answers in the moment in which they arrive, before any task is woken; what it raises is raised.
+        """
         # The stubs know one kind of argument.
         packed = b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
         if self._line is not None and self._line.is_lost:
             await self.close()
         line, self._line = self._line or await self._connected(), None
         try:
-            answers = await line.ask(packed, len(commands))
+            answers = await line.ask(packed, len(commands), at_once)
         except BaseException:
             await line.cut()
             raise
         self._line = line
-        for answer in answers:
-            if isinstance(answer, Exception):
-                await self.close()
-                raise answer
         return answers
 
     async def _connected(self) -> _Line:
@@ -75,9 +75,10 @@ class _Line(asyncio.Protocol):
             replyError=BaseParser.parse_error,
             notEnoughData=_INCOMPLETE,
         )
-        self._answers: list[Any] = []
+        self._answers: Answers = []
         self._awaited = 0
-        self._answered: asyncio.Future[list[Any]] | None = None
+        self._at_once: Callable[[Answers], None] | None = None
+        self._answered: asyncio.Future[Answers] | None = None
         self.is_lost = False
         self._transport.set_protocol(self)
 
@@ -92,12 +93,12 @@ class _Line(asyncio.Protocol):
             raise
         return cls(connection, seconds)
 
-    async def ask(self, packed: bytes, count: int) -> list[Any]:
-        """So many answers, those that are errors among them. Raises redis' `ConnectionError` and `TimeoutError`."""
+    async def ask(self, packed: bytes, count: int, at_once: Callable[[Answers], None] | None) -> Answers:
+        """So many answers. Raises the first that is an error, and redis' `ConnectionError` and `TimeoutError`."""
         loop = asyncio.get_running_loop()
-        answered: asyncio.Future[list[Any]] = loop.create_future()
+        answered: asyncio.Future[Answers] = loop.create_future()
         self._answered = answered
-        self._answers, self._awaited = [], count
+        self._answers, self._awaited, self._at_once = [], count, at_once
         try:
             self._transport.write(packed)
         except RuntimeError as e:  # uvloop's word for a connection that has just been cut
@@ -125,7 +126,19 @@ class _Line(asyncio.Protocol):
             self._fail(e)
             return
         if self._answered is not None and not self._answered.done() and len(self._answers) >= self._awaited:
-            self._answered.set_result(self._answers)
+            self._finish(self._answered)
+
+    def _finish(self, answered: asyncio.Future[Answers]) -> None:
+        try:
+            for answer in self._answers:
+                if isinstance(answer, Exception):
+                    raise answer
+            if self._at_once is not None:
+                self._at_once(self._answers)
+        except Exception as e:
+            answered.set_exception(e)
+        else:
+            answered.set_result(self._answers)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: it is over."""

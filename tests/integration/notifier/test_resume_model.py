@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -51,9 +51,11 @@ class LateStore(StreamStore):
         super().__init__(client)
         self._chance = chance
 
-    async def read(self, positions: Sequence[int], block_ms: int) -> tuple[bytes | None, list[Entry]]:
+    async def read(
+        self, positions: Sequence[int], block_ms: int, take: Callable[[bytes | None, list[Entry]], None]
+    ) -> None:
         await asyncio.sleep(self._chance.random() * 0.02)
-        return await super().read(positions, block_ms)
+        await super().read(positions, block_ms, take)
 
     async def history(self, shard: int, start: int, end: int) -> tuple[bytes | None, ShardState, list[Entry]]:
         answer = await super().history(shard, start, end)

@@ -26,7 +26,10 @@ def a_delivery(number: int, *, message: str = "", type_: str = KEPT) -> Delivery
 
 
 def a_subscription(queue_bytes: int = 100_000, position: Cursor | None = None) -> Subscription:
-    return Subscription("alice", lambda: position or Cursor(EPOCH, 0, START), queue_bytes=queue_bytes)
+    def stir(subscription: Subscription) -> None:
+        asyncio.get_running_loop().call_soon(subscription.flush)
+
+    return Subscription("alice", lambda: position or Cursor(EPOCH, 0, START), stir, queue_bytes=queue_bytes)
 
 
 async def ids(subscription: Subscription) -> list[str]:
