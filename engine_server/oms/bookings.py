@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
+from engine_server.oms.excess_exits import ask_back
 from engine_server.oms.records import ZERO, OrderRecord, TradeRecord
 
 
@@ -46,7 +47,9 @@ def book(draft: Draft, booking: Booking, audit: AuditRow | None = None) -> Order
         price=booking.price,
         traded_at=draft.market_now,
     )
-    return draft.book_trade(order, trade, audit)
+    booked = draft.book_trade(order, trade, audit)
+    ask_back(draft, order.instrument, order.product)
+    return booked
 
 
 def _order(draft: Draft, booking: Booking, request_key: str) -> OrderRecord:

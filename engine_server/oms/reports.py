@@ -18,6 +18,7 @@ from engine_server.oms.domain.resolution import ResolutionBounds, Unresolved
 from engine_server.oms.domain.states import OrderState, Progress
 from engine_server.oms.draft import Draft
 from engine_server.oms.events import EventKind
+from engine_server.oms.excess_exits import ask_back
 from engine_server.oms.external import Adoption, adopt, attributed
 from engine_server.oms.modifying import settle_change
 from engine_server.oms.records import OrderRecord
@@ -149,7 +150,10 @@ def _move(draft: Draft, order: OrderRecord, report: OrderReport, step: states.Ad
         )
         _hold(draft, order, HoldKind.OVERFILL, words)
     changes["average_price"] = average_price(booked + trade.price * trade.quantity, step.after.filled)
-    return draft.fill(order, kind, trade, **changes)
+    order = draft.fill(order, kind, trade, **changes)
+    if order.origin == "EXTERNAL":
+        ask_back(draft, order.instrument, order.product)
+    return order
 
 
 def _as_they_changed_it(draft: Draft, order: OrderRecord, report: OrderReport) -> OrderRecord:

@@ -122,6 +122,26 @@ async def test_an_external_close_of_one_strategys_position_is_that_strategys_and
     assert denied.reason == "EXIT_EXCEEDS_OPEN"  # six of its ten are gone
 
 
+async def test_an_exit_that_rests_for_what_somebody_else_has_closed_is_asked_back(
+    engine: Engine, broker: ScriptedBroker
+) -> None:
+    """Filled after all, it would open a position the other way round."""
+    await add_strategy(engine.database)
+    await opened(engine, broker)
+    exits = [
+        await engine.place_for("momo", 1, side="SELL", quantity=quantity, price=Decimal(1500 + quantity))
+        for quantity in (3, 7)
+    ]
+    ids = [await engine.accepted(order) for order in exits]
+    await external(engine, broker, by_hand("SELL", 5, 1410), 5)
+    await engine.wait_for(exits[1].order_id, "CANCELLED")
+    assert broker.cancels_sent == [ids[1]]
+    assert (await engine.order(exits[0].order_id)).state == "OPEN"  # three of the five that are left
+    (told,) = [e for e in await engine.event_log.read_after("momo", 0, 100) if e.kind == "CANCEL_REQUESTED"]
+    assert told.order is not None
+    assert "closed by somebody else" in told.order.message
+
+
 async def test_a_close_of_what_several_hold_is_held_until_a_person_attributes_it(
     engine: Engine, broker: ScriptedBroker, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import aiohttp
 import pytest
 import uvloop
 
@@ -117,6 +118,49 @@ async def test_an_order_fills_into_books_that_agree_with_the_broker(
     assert (book.net_quantity, book.average_price, book.realised_pnl) == (0, None, cash)
     assert await net_at_broker(sandbox, make_broker) == before
     assert [await placements(sandbox, one.tag) for one in (order, sold)] == [1, 1]
+
+
+async def test_a_square_off_in_the_brokers_app_while_the_strategy_exits(
+    engine: Engine, sandbox: SandboxProcess, make_broker: Callable[[Account, int], Broker]
+) -> None:
+    """What rests to exit goes; the position is flat, the close is the strategy's, and a further exit is refused."""
+    before = await net_at_broker(sandbox, make_broker)
+    await add_strategy(engine.database, capital=Decimal(100_000))
+    entry = await engine.place_for("momo", 1, price=ABOVE)
+    await engine.wait_for(entry.order_id, "FILLED")
+    resting = await engine.place_for("momo", 1, side="SELL", price=ABOVE + 20, reduce_only=True)
+    await engine.accepted(resting)
+    assert await sell_by_hand(sandbox, 10) == 200
+    await engine.wait_for(resting.order_id, "CANCELLED", filled_quantity=0)
+    (closing,) = await engine.rows(
+        "SELECT config_id, state FROM orders WHERE origin = 'EXTERNAL' AND config_id = 'momo'"
+    )
+    assert closing == {"config_id": "momo", "state": "FILLED"}
+    (book,) = await engine.queries.strategy_positions("momo")
+    assert book.net_quantity == 0
+    assert await net_at_broker(sandbox, make_broker) == before
+    told = await engine.event_log.read_after("momo", 0, 100)
+    assert any(e.trade is not None and e.order is not None and e.order.origin == "EXTERNAL" for e in told)
+    late = await engine.place_for("momo", 1, side="SELL", price=BELOW, reduce_only=True)
+    assert (late.state, late.reason) == ("DENIED", "EXIT_EXCEEDS_OPEN")
+
+
+async def sell_by_hand(sandbox: SandboxProcess, quantity: int) -> int:
+    """In the broker's own app; the HTTP status."""
+    body = {
+        "variety": "NORMAL",
+        "exchange": "NSE",
+        "tradingsymbol": "RELIANCE-EQ",
+        "symboltoken": "2885",
+        "transactiontype": "SELL",
+        "ordertype": "LIMIT",
+        "producttype": "INTRADAY",
+        "duration": "DAY",
+        "price": str(BELOW),
+        "quantity": str(quantity),
+    }
+    async with aiohttp.ClientSession() as http, http.post(f"{sandbox.http_url}/sandbox/orders", json=body) as answer:
+        return answer.status
 
 
 async def test_a_resting_order_is_cancelled(engine: Engine) -> None:
