@@ -31,8 +31,10 @@ chaos: export FLEET_ROUNDS ?= 15
 chaos: export FLEET_FAULTS ?= all
 chaos: export FLEET_LEASE_TTL ?= 6
 chaos: export FLEET_SOAK_SECONDS ?= 300
-chaos: $(STAMP) ## A thousand orders and a fleet of 30 strategies under every fault, and a compressed night; a line a run (CHAOS_SEED=7)
-	@$(BIN)/python -m pytest -q -s tests/robustness/test_orders_under_faults.py tests/robustness/test_fleet_under_faults.py $(ARGS)
+chaos: export NOTIFIER_LOAD ?= 20000
+chaos: export NOTIFIER_SECONDS ?= 60
+chaos: $(STAMP) ## A thousand orders, a fleet of 30 strategies and notifiers at 20,000/s under every fault, and a compressed night; a line a run (CHAOS_SEED=7)
+	@$(BIN)/python -m pytest -q -s tests/robustness/test_orders_under_faults.py tests/robustness/test_fleet_under_faults.py tests/robustness/test_notifiers_under_faults.py $(ARGS)
 
 install: $(STAMP) ## Create the virtual environment and install the hash-pinned dependencies
 

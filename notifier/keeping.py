@@ -8,6 +8,7 @@ from notifier.notification import Notification
 from notifier.planning import Planner
 from notifier.ports import Stored
 from notifier.store import NotificationStore
+from tradewinds import failpoints
 
 
 class PlannedKeeper:
@@ -21,7 +22,9 @@ class PlannedKeeper:
     async def insert(self, notifications: Sequence[Notification], dedupe_keys: Sequence[str]) -> list[Stored]:
         """Decide, then store all in one statement; durable when this returns."""
         plans = await self._planner.plan(notifications)
+        await failpoints.reach("notifier.keep.before", (one.type for one in notifications))
         stored = await self._store.insert(notifications, dedupe_keys, plans)
+        await failpoints.reach("notifier.keep.after", (one.type for one in notifications))
         if any(plan.deliveries for plan in plans):
             self._on_deliveries()
         return stored

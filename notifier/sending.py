@@ -23,6 +23,7 @@ from notifier.realtime.frames import frame, stamp
 from notifier.realtime.wire import Told, is_over
 from notifier.resolver import is_told_live
 from notifier.types import NotificationType, type_of
+from tradewinds import failpoints
 from tradewinds.clock import Clock
 from tradewinds.errors import InvalidArgumentError, UnavailableError
 from tradewinds.ids import IdsFactory
@@ -194,6 +195,7 @@ class Sender:
             return
         try:
             await self._telling.publish(told, remember, drafts[-1].created_us)
+            await failpoints.reach("notifier.tell.after", (draft.new.type for draft in drafts))
         except UnavailableError as e:
             if not all(draft.kind.persisted for draft in drafts):
                 raise

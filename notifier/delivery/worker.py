@@ -15,6 +15,7 @@ from notifier.delivery.claims import Claimed, Claims, Finished
 from notifier.delivery.endpoints import Endpoint
 from notifier.delivery.message import Attempt, Fate
 from notifier.delivery.routes import Routes
+from tradewinds import failpoints
 from tradewinds.clock import Clock
 from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.reconnecting import describe
@@ -101,6 +102,7 @@ class ChannelWorker:
         if not finished:
             return False
         await self._claims.finish(finished)
+        await failpoints.reach("notifier.deliver.after", (self._routes.channel,))
         del self._finished[: len(finished)]
         return True
 
@@ -134,8 +136,10 @@ class ChannelWorker:
 
     async def _attempt(self, claimed: Claimed, endpoint: Endpoint) -> Finished:
         message = claimed.message
+        await failpoints.reach("notifier.deliver.before", (self._routes.channel,))
         part = await self._parts.of(message.told_user_id, message.data, self._routes.channel)
         attempt = await self._routes.send(replace(message, part=part), endpoint)
+        await failpoints.reach("notifier.deliver.sent", (self._routes.channel,))
         if attempt.fate is Fate.GONE:
             await self._disable(endpoint, attempt)
         return self._judged_after(claimed, attempt)

@@ -60,6 +60,11 @@ class ServiceProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Not after it has ended, by whatever."""
+        return self._process is not None and self._process.returncode is None
+
     def log(self) -> str:
         """All that it has logged, over restarts."""
         return self._log_file.read_text(errors="replace")

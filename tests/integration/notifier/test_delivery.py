@@ -241,26 +241,6 @@ async def email_of(alice: Caller) -> None:
     await alice("CreateNotificationEndpoint", request)
 
 
-async def test_a_mail_comes_although_the_notifier_dies_between_the_answer_and_the_sending(
-    database_url: str, redis_url: str, signing: Signing, tmp_path: Path
-) -> None:
-    async with Mailbox() as mailbox:
-        mailbox.delay_seconds = 30.0  # it dies while the first mail is under way
-        settings = {"EMAIL_PROVIDERS": mailbox.url}
-        async with notifier(database_url, redis_url, signing, tmp_path, **settings) as process:
-            async with Caller(process.facts["grpc"], signing, "alice") as alice:
-                await email_of(alice)
-                request = pb.SendNotificationRequest(type="ORDER_REJECTED", title="SELL 10 TCS rejected")
-                sent = await alice("SendNotification", request)
-            await process.kill()
-            mailbox.delay_seconds = 0.0
-            await _let_leases_end(database_url)
-            await process.start()
-            await eventually(lambda: len(mailbox.mails) == 1, timeout=20)
-            assert mailbox.mails[0]["Subject"] == "SELL 10 TCS rejected"
-            assert mailbox.mails[0]["X-Tradewinds-Notification"] == sent.notification_id
-
-
 async def _let_leases_end(database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute("UPDATE notification_deliveries SET due_at = now() WHERE state = 'SENDING'")
