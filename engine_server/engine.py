@@ -164,9 +164,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     board, policy = StoredRiskBoard(parts.database), DecisionPolicy(risk.approvals, risk.cool_off_seconds)
     desk = _kill_desk(service, parts, policy)
     registry = _registry(service, parts, event_log, catalog, quotes, entries, intraday, board, desk)
-    hours = CalendarHours(
-        calendar, parts.market_clock, catalog, master.problem, parts.configuration.engine.broker_cut_off_minutes
-    )
+    hours = CalendarHours(calendar, parts.market_clock, catalog, master.problem)
     fleet = _fleet(service, parts, event_log, catalog, queries, registry, hours)
     follower = EventFollower(parts.database, parts.redis.client, event_log, service.settings.instance_id)
     peers = Peers(service.settings.instance_id)

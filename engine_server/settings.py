@@ -31,14 +31,6 @@ class EngineSettings(Settings):
         default=600.0, gt=0, le=86_400, validation_alias="QUARANTINE_WINDOW_SECONDS"
     )
 
-    broker_cut_off_minutes: int = Field(
-        default=15,
-        ge=0,
-        le=360,
-        validation_alias="BROKER_CUT_OFF_MINUTES",
-        description="so long before continuous trading ends the broker squares intraday positions off by itself",
-    )
-
     mis_square_off_minutes: float = Field(
         default=5.0,
         ge=0,

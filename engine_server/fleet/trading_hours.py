@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from engine_server.calendar.domain.days import Phase
+from engine_server.calendar.domain.intraday import segment_cut_off
 from engine_server.calendar.domain.segments import class_of, segment_of
 from engine_server.calendar.trading_calendar import TradingCalendar
 from engine_server.fleet.domain.schedule import Day, Schedule
@@ -22,13 +23,11 @@ class CalendarHours:
         market_clock: MarketClock,
         instruments: Instruments,
         not_in_because: Callable[[], str],
-        cut_off_minutes: int,
     ) -> None:
         self._calendar = calendar
         self._market_clock = market_clock
         self._instruments = instruments
         self.not_in_because = not_in_because
-        self._cut_off_minutes = cut_off_minutes
 
     def now(self) -> datetime:
         """See `TradingHours`."""
@@ -36,9 +35,10 @@ class CalendarHours:
 
     def day(self, schedule: Schedule) -> Day:
         """See `TradingHours`."""
-        day = self._calendar.current.day(schedule.segment, ist(self.now()).date())
+        calendar, now = self._calendar.current, self.now()
+        day = calendar.day(schedule.segment, ist(now).date())
         running = day.intervals([Phase(name) for name in schedule.phases])
-        return Day(day.known, running, day.intervals(), self._cut_off_minutes)
+        return Day(day.known, running, segment_cut_off(calendar, schedule.segment, now))
 
     def is_open(self, instrument: str) -> bool:
         """See `TradingHours`."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from engine_server.calendar.domain.calendar import Calendar
-from engine_server.calendar.domain.days import moment
+from engine_server.calendar.domain.days import CLOSING_AUCTION_CLASS, GENERAL, moment
 from engine_server.calendar.domain.segments import class_of, segment_of
 from tradewinds.clock import ist
 from tradewinds.instruments import Instrument
@@ -21,8 +21,18 @@ _BY_THE_END: Final = frozenset({"MCX", "CDS", "NCDEX"})
 
 def broker_cut_off(calendar: Calendar, instrument: Instrument, market_time: datetime) -> datetime | None:
     """When the broker begins; None on a day without continuous trading, or an unknown one."""
-    segment, day = segment_of(instrument), ist(market_time).date()
-    continuous = calendar.intervals(segment, class_of(instrument), day)
+    return _cut_off(calendar, segment_of(instrument), class_of(instrument), ist(market_time).date())
+
+
+def segment_cut_off(calendar: Calendar, segment: str, market_time: datetime) -> datetime | None:
+    """When the broker begins with the first of a segment's instruments: those that close in an auction. None as above."""
+    day = ist(market_time).date()
+    ends = [_cut_off(calendar, segment, name, day) for name in (GENERAL, CLOSING_AUCTION_CLASS)]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _cut_off(calendar: Calendar, segment: str, instrument_class: str, day: date) -> datetime | None:
+    continuous = calendar.intervals(segment, instrument_class, day)
     if not continuous:
         return None
     end, usual = continuous[-1].end, moment(day, _USUAL_MINUTE)

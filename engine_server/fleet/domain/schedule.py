@@ -38,13 +38,12 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Day:
-    """A segment's day. `running`: the stretches in the schedule's phases; `continuous`: those of continuous trading. The broker squares
-    intraday positions off `cut_off_minutes` before the last of these ends."""
+    """A segment's day. `running`: the stretches in the schedule's phases; `broker_cut_off`: when the broker begins to square intraday
+    positions off, which is before continuous trading ends; None where there is none."""
 
     is_known: bool
     running: Sequence[Stretch] = ()
-    continuous: Sequence[Stretch] = ()
-    cut_off_minutes: int = 15  # Angel One's
+    broker_cut_off: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,10 @@ def timing(schedule: Schedule, day: Day, market_time: datetime, not_in_because: 
 
 
 def square_off_time(schedule: Schedule, day: Day) -> datetime | None:
-    """So many minutes before the earlier of the end of continuous trading and the broker's cut-off; None when it is not asked for."""
-    if schedule.square_off_minutes is None or not day.continuous:
+    """So many minutes before the broker's cut-off; None when it is not asked for."""
+    if schedule.square_off_minutes is None or day.broker_cut_off is None:
         return None
-    cut_off = day.continuous[-1].end - timedelta(minutes=day.cut_off_minutes)
-    return cut_off - timedelta(minutes=schedule.square_off_minutes)
+    return day.broker_cut_off - timedelta(minutes=schedule.square_off_minutes)
 
 
 def parse(text: Mapping[str, object], segments: Sequence[str], phases: Sequence[str]) -> Schedule:

@@ -84,7 +84,7 @@ class TestHours:
 
     def day(self, schedule: Schedule) -> Day:
         hours = [Interval(NOON.replace(hour=9, minute=15), NOON.replace(hour=15, minute=30))]
-        return Day(True, hours, hours)
+        return Day(True, hours, NOON.replace(hour=15, minute=15))
 
     def is_open(self, instrument: str) -> bool:
         return True

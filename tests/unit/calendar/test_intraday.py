@@ -11,7 +11,7 @@ import pytest
 
 from engine_server.calendar.domain.calendar import Calendar
 from engine_server.calendar.domain.days import Phase, PhaseSpan, SegmentDay
-from engine_server.calendar.domain.intraday import broker_cut_off, square_off_at
+from engine_server.calendar.domain.intraday import broker_cut_off, segment_cut_off, square_off_at
 from engine_server.calendar.domain.seed import seeded_days
 from engine_server.market.intraday import IntradayDay
 from tests.unit.feed.instruments import instrument
@@ -36,6 +36,15 @@ def test_shares_and_their_derivatives_end_at_a_quarter_past_three_or_before_thei
     assert cut_off <= at(15, 15)
     assert not end or cut_off < end[-1].end
     assert square_off_at(CALENDAR, of, at(10, 0), 5) == cut_off.replace(minute=cut_off.minute - 5)
+
+
+def test_a_segment_ends_with_the_first_of_its_classes() -> None:
+    cut_offs = [broker_cut_off(CALENDAR, of, at(10, 0)) for of in (PLAIN, AUCTIONED)]
+    assert (
+        segment_cut_off(CALENDAR, "NSE_CM", at(10, 0)) == min(cut for cut in cut_offs if cut is not None) == at(15, 10)
+    )
+    assert segment_cut_off(CALENDAR, "MCX", at(10, 0)) == broker_cut_off(CALENDAR, GOLD, at(10, 0))
+    assert segment_cut_off(CALENDAR, "NSE_CM", at(10, 0, 8)) is None  # a Saturday
 
 
 def test_commodities_end_a_quarter_of_an_hour_before_their_market() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ def at(clock: str) -> datetime:
 
 
 HOURS = [Interval(at("09:15"), at("15:30"))]
-TODAY = Day(True, HOURS, HOURS)
+TODAY = Day(True, HOURS, at("15:15"))
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,7 @@ def test_a_schedule_is_read_back_as_it_was_stored() -> None:
     assert parse(stored(SCHEDULE), ["NSE_CM"], ["CONTINUOUS"]) == SCHEDULE
 
 
-def test_the_brokers_cut_off_is_what_the_installation_says() -> None:
-    early, late = (replace(TODAY, cut_off_minutes=minutes) for minutes in (60, 0))
-    schedule = Schedule("NSE_CM", ("CONTINUOUS",), 10)
-    times = [square_off_time(schedule, day) for day in (early, late)]
-    assert times == [HOURS[-1].end - timedelta(minutes=minutes) for minutes in (70, 10)]
+def test_it_is_squared_off_before_the_broker_wherever_that_begins() -> None:
+    auctions, short = (replace(TODAY, broker_cut_off=at(clock)) for clock in ("15:10", "11:45"))
+    assert [square_off_time(SCHEDULE, day) for day in (auctions, short)] == [at("15:00"), at("11:35")]
+    assert square_off_time(SCHEDULE, replace(TODAY, broker_cut_off=None)) is None
