@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -31,6 +31,7 @@ log = get_logger("feed.bars")
 LATE = Gauge("tradewinds_feed_bar_ticks_late", "Ticks that came after their bar was over, since the start")
 
 _CYCLE_SECONDS: Final = 0.25
+_STEP_SECONDS: Final = 0.001
 # Real seconds: a bar waits so long for the last ticks of its minute.
 GRACE_SECONDS: Final = 1.0
 _MAX_WAITING_TICKS: Final = 200_000
@@ -88,6 +89,7 @@ class BarFeed:
         self._waiting: list[TickArray] = []
         self._waiting_ticks = 0
         self._has_lost = False
+        self._life = 0
         self._growing = GrowingBars()
         self._now_ms = 0
         self._told_ms = 0
@@ -95,6 +97,7 @@ class BarFeed:
     def begin(self) -> None:
         """This feed streams from now on: what waits here is of an earlier time, and others have published since."""
         self._waiting, self._waiting_ticks = [], 0
+        self._life += 1
         self._publisher.begin()
         self._keeper.begin()
 
@@ -117,7 +120,11 @@ class BarFeed:
         lag = 0.0
         while True:
             if self._is_known():
-                self.round(lag)
+                life = self._life
+                for _ in self._steps(lag):
+                    await asyncio.sleep(_STEP_SECONDS)  # long enough for a batch of ticks to pass on its whole way
+                    if self._life != life:
+                        break  # what was being built is of an earlier time
                 if self._may_write():
                     await self._publisher.flush()
             due = loop.time() + _CYCLE_SECONDS
@@ -134,6 +141,11 @@ class BarFeed:
         """Take what has come, close what is over, follow what is streamed now. A process that was held up has not read yet what came
         meanwhile: bars wait so much longer.
         """
+        for _ in self._steps(lag_seconds):
+            pass
+
+    def _steps(self, lag_seconds: float) -> Iterator[None]:
+        """A round in pieces of a millisecond or two: ticks may pass between them, and wait for the next round here."""
         now_ms = self._market_clock.now_ms()
         closed: list[ClosedBars] = []
         if now_ms < self._now_ms - _JUMP_BACK_MS:
@@ -147,13 +159,17 @@ class BarFeed:
             self._interrupt(list(self._followed), now_ms)
         self._refresh_hours(now_ms)
         ticks = self._collect()
+        yield
         closed += self._builder.take(ticks)
+        yield
         grace_ms = (GRACE_SECONDS + lag_seconds) * 1000 * max(1.0, self._market_clock.rate)
         closed_until_ms = int(now_ms - grace_ms) // MINUTE_MS * MINUTE_MS
         closed += self._builder.advance(closed_until_ms)
         LATE.set(self._builder.late)
         self._correct_late(now_ms)
+        yield
         self._tell(closed, ticks)
+        yield
         self._store(closed, closed_until_ms)
         self._follow(self._streamed(), now_ms)
 

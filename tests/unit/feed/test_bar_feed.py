@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -38,6 +39,8 @@ class Publisher:
 
     def close(self, bars: Sequence[Bar]) -> None:
         self.closed += bars
+
+    async def flush(self) -> None: ...
 
     def grow(self, bars: Iterable[Bar]) -> None:
         self.growing.update((bar.instrument, bar) for bar in bars)
@@ -249,3 +252,24 @@ def test_a_market_clock_that_was_set_back_closes_all_as_incomplete_and_begins_an
     stage.tick("09:22:10", 100, 9)
     stage.now_is("09:23:02")
     assert stage.minutes()[-1] == ("09:22", 4, True)
+
+
+async def test_what_is_being_built_when_another_time_begins_is_given_up(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.tick("09:15:10", 100, 5)
+    stage.clock.ms = at("09:16:05")
+    pauses = 0
+
+    async def pause(seconds: float) -> None:
+        nonlocal pauses
+        pauses += 1
+        if pauses == 2:
+            stage.feed.begin()
+        if seconds > 0.1:  # the round is over
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    with pytest.raises(asyncio.CancelledError):
+        await stage.feed.run()
+    assert stage.minutes() == [], "another feed has published since"
