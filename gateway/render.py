@@ -16,6 +16,8 @@ from tradewinds import auth
 _TEMPLATE: Final = Path(__file__).with_name("envoy.template.yaml")
 SSE_PATH: Final = "/v1/notifications/stream"
 WEBSOCKET_PATH: Final = "/v1/ws"
+# Its token is in the link of a mail, which the notifier sealed.
+UNSUBSCRIBE_PATH: Final = "/v1/unsubscribe"
 _WATCH_NOTIFICATIONS: Final = "/tradewinds.v1.Notifier/WatchNotifications"
 _TRANSCODER: Final = "envoy.filters.http.grpc_json_transcoder"
 
@@ -34,8 +36,14 @@ def render(settings: GatewaySettings) -> str:
         "services": contract.transcoded_services,
         "strict_body": strict_body.lua_source(contract.rpcs, contract.messages),
         "local_replies": local_replies.mappers(),
-        "policies": access.policies(_reachable(contract.rpcs)),
-        "routes": [_native_route(SSE_PATH), _websocket_route(), *routing.routes(contract.rpcs)],
+        "policies": access.policies(_reachable(contract.rpcs), [UNSUBSCRIBE_PATH]),
+        "unsubscribe": UNSUBSCRIBE_PATH,
+        "routes": [
+            _native_route(SSE_PATH),
+            _websocket_route(),
+            _native_route(UNSUBSCRIBE_PATH),
+            *routing.routes(contract.rpcs),
+        ],
         "clusters": clusters(settings),
     }
     # JSON is YAML.

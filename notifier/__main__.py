@@ -115,7 +115,15 @@ async def _assemble(
     running.spawn("canary", canary.run())
     _call_outside(running, canary, database, clock)
     return _Parts(
-        settings, hub, streams, database, grpc_server, HttpServer(following, verifier, canary), alerts, engines, phone
+        settings,
+        hub,
+        streams,
+        database,
+        grpc_server,
+        HttpServer(following, verifier, canary, outside.unsubscribing),
+        alerts,
+        engines,
+        phone,
     )
 
 

@@ -15,9 +15,11 @@ from aiohttp import web
 from google.protobuf import json_format
 
 from notifier import sse, websocket
+from notifier.delivery import unsubscribe
 from notifier.following import Following, Stream
 from notifier.realtime.canary import Canary
 from notifier.realtime.subscription import Batch
+from notifier.unsubscribing import ONE_CLICK, Unsubscribing
 from tradewinds import auth
 from tradewinds.errors import ConfigurationError, InvalidArgumentError, TradewindsError, to_status
 
@@ -37,6 +39,13 @@ _HEADERS: Final = {
     "X-Accel-Buffering": "no",
 }
 
+_MAXIMUM_FORM_BYTES: Final = 8 * 1024
+_PAGE_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
 # A client that has not read so much is waited for. (It is where uvloop begins to tell writers to wait.)
 _UNREAD_BYTES: Final = 64 * 1024
 
@@ -47,13 +56,22 @@ Carry = Callable[[web.Request, Stream], Awaitable[web.StreamResponse]]
 class HttpServer:
     """Serves until `stop`; tokens are verified here again, whatever the gateway did."""
 
-    def __init__(self, following: Following, verifier: auth.TokenVerifier, canary: Canary) -> None:
+    def __init__(
+        self,
+        following: Following,
+        verifier: auth.TokenVerifier,
+        canary: Canary,
+        unsubscribing: Unsubscribing | None = None,
+    ) -> None:
         self._following = following
         self._canary = canary
         self._verifier = verifier
-        application = web.Application()
+        self._unsubscribing = unsubscribing
+        application = web.Application(client_max_size=_MAXIMUM_FORM_BYTES)
         application.router.add_get(STREAM_PATH, self._stream)
         application.router.add_get(WEBSOCKET_PATH, self._websocket)
+        application.router.add_get(unsubscribe.PATH, self._unsubscribe)
+        application.router.add_post(unsubscribe.PATH, self._unsubscribe)
         application.router.add_get("/healthz", self._health)
         # A client that goes cancels its handler, which is how its subscription ends.
         self._runner = web.AppRunner(application, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
@@ -78,6 +96,22 @@ class HttpServer:
         well = self._canary.is_well
         status = {"status": "SERVING" if well else "LIVE_PATH_BROKEN", "canary_age_seconds": self._canary.age_seconds}
         return web.json_response(status, status=200 if well else 503)
+
+    async def _unsubscribe(self, request: web.Request) -> web.StreamResponse:
+        """Without a token of the caller's: the link is one. Only a POST that says so changes something (RFC 8058 §3.2)."""
+        if self._unsubscribing is None:
+            return web.Response(status=404, text="this installation's mails have no such link\n")
+        token = request.query.get("token", "")
+        try:
+            if request.method != "POST":
+                page = self._unsubscribing.question(token)
+            elif (await request.post()).get(ONE_CLICK[0]) == ONE_CLICK[1]:
+                page = await self._unsubscribing.stop(token)
+            else:
+                raise InvalidArgumentError.field(ONE_CLICK[0], f"is not {ONE_CLICK[1]}; nothing was changed")
+        except TradewindsError as e:
+            return _error(e)
+        return web.Response(text=page, content_type="text/html", headers=_PAGE_HEADERS)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, request.headers.get("Authorization", ""), _write)

@@ -17,6 +17,7 @@ from notifier.delivery.gathering import Gatherer
 from notifier.delivery.receipts import AnswersLater, ReceiptAsker
 from notifier.delivery.records import DeliveryRecords
 from notifier.delivery.routes import Routes
+from notifier.delivery.unsubscribe import UnsubscribeLinks
 from notifier.delivery.verification import EndpointVerifier
 from notifier.delivery.worker import ChannelWorker
 from notifier.escalation import Escalator
@@ -30,6 +31,7 @@ from notifier.settings import OutsideSettings
 from notifier.store import NotificationStore
 from notifier.templates.reference import Parts
 from notifier.templates.store import TemplateStore
+from notifier.unsubscribing import Unsubscribing
 from notifier.usage import UsageCounters
 from tradewinds import ids, service
 from tradewinds.clock import Clock
@@ -50,6 +52,7 @@ class Outside:
     templates: TemplateStore
     reachable: frozenset[Channel]
     verifier: EndpointVerifier | None
+    unsubscribing: Unsubscribing | None
     wake: Callable[[], None]
 
 
@@ -67,8 +70,10 @@ async def start_outside(
     templates = TemplateStore(database)
     await templates.start()
     planner = Planner(preferences, UsageCounters(redis), clock, ids.new_id)
-    guard, sealing = AddressGuard(settings.networks()), Sealing(_seal_key())
-    outward = routes(providers, guard, clock)
+    guard, key = AddressGuard(settings.networks()), _seal_key()
+    sealing = Sealing(key)
+    links = UnsubscribeLinks(key, settings.public_url) if key is not None and settings.public_url else None
+    outward = routes(providers, guard, clock, links)
     wake = _start_workers(running, database, sealing, clock, outward, Parts(templates), providers.concurrency)
     return Outside(
         keeper=PlannedKeeper(planner, NotificationStore(database), wake),
@@ -80,6 +85,7 @@ async def start_outside(
         templates=templates,
         reachable=frozenset(channel for channel, some in outward.items() if some.lead_somewhere),
         verifier=EndpointVerifier(outward, clock) if settings.endpoint_verification else None,
+        unsubscribing=Unsubscribing(links, preferences) if links is not None else None,
         wake=wake,
     )
 

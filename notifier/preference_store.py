@@ -4,7 +4,7 @@ caches the moment they change.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,8 +43,10 @@ _SELECT_ENDPOINTS: Final = """
 SELECT user_id, endpoint_id, channel FROM notification_endpoints
 WHERE user_id = ANY($1) AND disabled_reason = '' AND verified_at IS NOT NULL ORDER BY created_at, endpoint_id
 """
-_LOCK: Final = text(
-    "SELECT muted_types, minimum_severity, preferences FROM notification_settings WHERE user_id = :user_id FOR UPDATE"
+# There may be no row to lock.
+_ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('notification_settings ' || :user_id, 0))")
+_READ: Final = text(
+    "SELECT muted_types, minimum_severity, preferences FROM notification_settings WHERE user_id = :user_id"
 )
 _UPSERT: Final = text(
     """
@@ -105,12 +107,19 @@ class PreferenceStore:
 
     async def write(self, user_id: str, preferences: Preferences, *, actor: str) -> None:
         """Replace one user's, with the audit record of it."""
-        after = _columns(preferences)
-        values = after | {"user_id": user_id, "preferences": msgspec.json.encode(after["preferences"]).decode()}
+        await self.change(user_id, lambda _: preferences, actor=actor)
+
+    async def change(
+        self, user_id: str, decide: Callable[[Preferences], Preferences], *, actor: str, source: str = ""
+    ) -> None:
+        """The same, with what `decide` makes of those that are there; nothing comes between."""
         try:
             async with self._database.session() as session:
-                row = (await session.execute(_LOCK, {"user_id": user_id})).one_or_none()
+                await session.execute(_ONE_AT_A_TIME, {"user_id": user_id})
+                row = (await session.execute(_READ, {"user_id": user_id})).one_or_none()
                 before = row._asdict() if row is not None else None
+                after = _columns(decide(_preferences(before) if before is not None else DEFAULTS))
+                values = after | {"user_id": user_id, "preferences": msgspec.json.encode(after["preferences"]).decode()}
                 await session.execute(_UPSERT, values)
                 subject = ("notification_settings", user_id)
                 await audit.record(
@@ -120,6 +129,7 @@ class PreferenceStore:
                     subject=subject,
                     before=before,
                     after=after,
+                    source=source,
                 )
                 await session.execute(_TELL, {"channel": CHANNEL, "user_id": user_id})
                 await session.commit()

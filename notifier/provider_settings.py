@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -24,6 +25,7 @@ from notifier.delivery.email import MailServer, Smtp
 from notifier.delivery.routes import Route, Routes
 from notifier.delivery.sms import SmsAccount, TwilioSms
 from notifier.delivery.telegram import TelegramBot
+from notifier.delivery.unsubscribe import UnsubscribeLinks
 from notifier.delivery.webhook import SignedWebhook
 from notifier.phone.bot_api import BotApi
 from tradewinds.clock import Clock
@@ -108,10 +110,12 @@ class _Url:
             raise self.wrong(f"rate={self.query['rate']} is not a number") from e
 
 
-def routes(settings: ProviderSettings, guard: AddressGuard, clock: Clock) -> dict[Channel, Routes]:
+def routes(
+    settings: ProviderSettings, guard: AddressGuard, clock: Clock, links: UnsubscribeLinks | None
+) -> dict[Channel, Routes]:
     """Every external channel's; one without a provider leads nowhere. Raises `ConfigurationError` naming the variable."""
     found: dict[Channel, list[Route]] = {
-        Channel.EMAIL: list(_each("EMAIL_PROVIDERS", settings.email, _smtp)),
+        Channel.EMAIL: list(_each("EMAIL_PROVIDERS", settings.email, partial(_smtp, links))),
         Channel.SMS: list(_each("SMS_PROVIDERS", settings.sms, _twilio)),
         Channel.TELEGRAM: list(_each("TELEGRAM_PROVIDERS", settings.telegram, _telegram)),
         Channel.WEB_PUSH: list(_web_push(settings, guard, clock)),
@@ -143,7 +147,7 @@ def _urls(variable: str, value: SecretStr) -> Iterator[_Url]:
         yield _Url(variable, f"{parts.hostname or 'provider'}-{number}", parts, query)
 
 
-def _smtp(url: _Url) -> Smtp:
+def _smtp(links: UnsubscribeLinks | None, url: _Url) -> Smtp:
     scheme = url.parts.scheme
     if scheme not in _SMTP_PORTS:
         raise url.wrong("does not begin with smtp:// or smtps://")
@@ -159,7 +163,7 @@ def _smtp(url: _Url) -> Smtp:
         tls,
         url.query.get("ca_file", ""),
     )
-    return Smtp(url.name, server)
+    return Smtp(url.name, server, links)
 
 
 def _twilio(url: _Url) -> TwilioSms:

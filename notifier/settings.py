@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
@@ -40,11 +41,25 @@ class OutsideSettings(Settings):
         description="whether an endpoint has to say the code that was sent there before it is used",
     )
 
+    public_url: str = Field(
+        default="",
+        validation_alias="PUBLIC_URL",
+        description="the gateway as it is reached from outside (https://…): mails then have a link that stops them",
+    )
+
     webhook_networks: str = Field(
         default="",
         validation_alias="WEBHOOK_NETWORKS",
         description="private networks that webhooks may reach, such as 10.1.0.0/16, separated by blanks; none by default",
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_url(cls, value: str) -> str:
+        # RFC 8058 wants https; http is for a gateway on this machine.
+        if value and (urlsplit(value).scheme not in ("https", "http") or not urlsplit(value).hostname):
+            raise ValueError("is no URL; write it like https://tradewinds.example.com, or leave it out")
+        return value
 
     @field_validator("webhook_networks")
     @classmethod

@@ -141,4 +141,5 @@ def _message(row: Mapping[str, Any]) -> Message:
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         told_user_id=row["told_user_id"],
+        stops=content.get("stops", "") if content else row["type"],
     )

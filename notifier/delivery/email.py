@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.header import Header
 from email.mime.multipart import MIMEMultipart
@@ -14,6 +15,7 @@ import aiosmtplib
 
 from notifier.delivery.endpoints import Endpoint
 from notifier.delivery.message import Attempt, Fate, Message
+from notifier.delivery.unsubscribe import UnsubscribeLinks
 from notifier.delivery.wording import email_text
 
 _SMTP_SECONDS: Final = 10.0
@@ -37,14 +39,16 @@ class MailServer:
 class Smtp:
     """A `Provider`. One message at a time on each connection; a connection that stumbled is not used again."""
 
-    def __init__(self, name: str, server: MailServer) -> None:
+    def __init__(self, name: str, server: MailServer, links: UnsubscribeLinks | None = None) -> None:
         self.name = name
         self._server = server
+        self._links = links
         self._idle: list[aiosmtplib.SMTP] = []
 
     async def send(self, message: Message, endpoint: Endpoint) -> Attempt:
         """SENT is the server's 250: from then on it is the server's."""
-        mail = _mail(message, endpoint.address, self._server.sender)
+        headers = self._links.headers(message, endpoint) if self._links is not None else {}
+        mail = _mail(message, endpoint.address, self._server.sender, headers)
         envelope = (parseaddr(self._server.sender)[1], endpoint.address, mail)
         client: aiosmtplib.SMTP | None = None
         try:
@@ -118,7 +122,7 @@ def _message_id(message: Message, sender: str) -> str:
     return f"<{message.delivery_id}@{sender.rpartition('@')[2].rstrip('>')}>"
 
 
-def _mail(message: Message, to: str, sender: str) -> bytes:
+def _mail(message: Message, to: str, sender: str, more_headers: Mapping[str, str]) -> bytes:
     """With the old classes of `email`: the new ones take ten times as long to look at each header.
 
     None of the headers can hold a line break: titles with one were refused, and templates' subjects are made one line.
@@ -134,6 +138,8 @@ def _mail(message: Message, to: str, sender: str) -> bytes:
     mail["Message-ID"] = _message_id(message, sender)
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Tradewinds-Notification"] = message.notification_id
+    for name, value in more_headers.items():
+        mail[name] = value
     return mail.as_bytes()
 
 

@@ -97,6 +97,7 @@ def digest(members: Sequence[Member]) -> dict[str, Any]:
         "title": f"{len(members)} × {what}, {began:%d %b %H:%M}–{ended:%H:%M} IST",
         "message": "\n".join(lines),
         "count": len(members),
+        "stops": kinds[0] if len(kinds) == 1 else "*",
     }
 
 

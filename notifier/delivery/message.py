@@ -15,7 +15,8 @@ from notifier.types import Severity
 @dataclass(frozen=True)
 class Message:
     """One delivery's content. `part` is what its template says on this channel, such as html or a DLT template id; `told_user_id` is whom
-    the notification is for, which on an escalation is another than the endpoint's.
+    the notification is for, which on an escalation is another than the endpoint's; `stops` names what a receiver would want no more of: a
+    type, or * for all.
     """
 
     delivery_id: str
@@ -28,6 +29,7 @@ class Message:
     created_at: datetime
     expires_at: datetime
     told_user_id: str = ""
+    stops: str = ""
     part: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from gateway.contract import Rpc, read_contract
 from gateway.launch import validate
-from gateway.render import SSE_PATH, WEBSOCKET_PATH, render
+from gateway.render import SSE_PATH, UNSUBSCRIBE_PATH, WEBSOCKET_PATH, render
 from gateway.settings import DESCRIPTOR, GatewaySettings
 from tests.support.signing import Signing
 from tradewinds.auth import METHOD_ROLES
@@ -73,7 +73,7 @@ def test_a_verb_and_path_mean_one_rpc() -> None:
 def test_there_is_a_route_for_every_rpc_but_the_session(rendered: Any) -> None:
     matches = [route["match"] for route in connection_manager(rendered)["route_config"]["virtual_hosts"][0]["routes"]]
     paths = {match["path"] for match in matches if "path" in match}
-    assert paths == {rpc.path for rpc in RPCS} - NOT_REACHABLE | {SSE_PATH, WEBSOCKET_PATH}
+    assert paths == {rpc.path for rpc in RPCS} - NOT_REACHABLE | {SSE_PATH, WEBSOCKET_PATH, UNSUBSCRIBE_PATH}
     assert {match["prefix"] for match in matches if "prefix" in match} == {
         "/grpc.health.v1.Health/",
         "/grpc.reflection.",
@@ -94,7 +94,7 @@ def test_every_reachable_method_has_exactly_the_roles_of_the_method_table(render
     expected = {path: set(roles) for path, roles in METHOD_ROLES.items() if path not in NOT_REACHABLE}
     assert opened == expected | dict.fromkeys(
         (SSE_PATH, WEBSOCKET_PATH), expected["/tradewinds.v1.Notifier/WatchNotifications"]
-    )
+    ) | {UNSUBSCRIBE_PATH: {"*"}}
 
 
 def test_a_watch_has_no_timeout_but_is_given_up_when_it_is_silent(rendered: Any) -> None:
