@@ -108,6 +108,66 @@ def test_the_notifier_reaches_providers_and_nothing_private(documents: list[dict
     assert any(_reaches(block, ip_address("149.154.167.220")) for block in blocks)
 
 
+# The architecture's edges, and everybody's stores (the names are ours: PostgreSQL and Redis have no pods here).
+EDGES = {
+    ("gateway", "engine"): {50051},
+    ("gateway", "notifier"): {50051, 8000},
+    ("engine", "engine"): {50051},
+    ("engine", "egress"): {3128},
+    ("engine", "notifier"): {50051},
+    ("notifier", "engine"): {50051},
+    ("strategy-runner", "engine"): {50051},
+}
+STORES = {
+    "engine": {5432, 6379},
+    "feed": {5432, 6379},
+    "notifier": {5432, 6379},
+    "strategy-runner": {6379},
+    "migrations": {5432},
+    "egress": set[int](),
+    "gateway": set[int](),
+}
+ANYWHERE = {"feed": {443}, "egress": {443}, "notifier": {443, 465, 587}}
+
+
+def test_the_network_has_the_edges_of_the_architecture_and_no_others(documents: list[dict[str, Any]]) -> None:
+    policies = {d["metadata"]["name"]: d["spec"] for d in documents if d["kind"] == "NetworkPolicy"}
+    names = set(pods(documents))
+    assert policies.keys() == names | {"nothing-else"}
+    assert policies["nothing-else"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for name in names:
+        assert policies[name]["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": name}
+        assert policies[name]["policyTypes"] == ["Ingress", "Egress"]
+    leaving = {
+        (a, b): ports for a in names for b in names if (ports := _ports_to(policies[a].get("egress", []), "to", b))
+    }
+    arriving = {
+        (a, b): ports for a in names for b in names if (ports := _ports_to(policies[b].get("ingress", []), "from", a))
+    }
+    assert leaving == EDGES
+    assert arriving == EDGES
+    assert {name: _unnamed(policies[name].get("egress", [])) - {53} for name in names} == STORES
+    doors = {name: _unnamed(policies[name].get("ingress", [])) for name in names}
+    assert doors == {name: {9090} for name in names} | {"gateway": {8080}, "migrations": set()}
+    outside = {name: _ports_to(policies[name].get("egress", []), "to", "") for name in names}
+    assert {name: ports for name, ports in outside.items() if ports} == ANYWHERE
+
+
+def _ports_to(rules: list[dict[str, Any]], side: str, name: str) -> set[int]:
+    """The ports of the rules that name a pod, or of those for addresses ("")."""
+    found: set[int] = set()
+    for rule in rules:
+        for peer in rule.get(side, ()):
+            labels = peer.get("podSelector", {}).get("matchLabels", {})
+            if labels.get("app.kubernetes.io/name", "") == name:
+                found |= {port["port"] for port in rule["ports"]}
+    return found
+
+
+def _unnamed(rules: list[dict[str, Any]]) -> set[int]:
+    return {port["port"] for rule in rules if not ("to" in rule or "from" in rule) for port in rule["ports"]}
+
+
 def _reaches(block: dict[str, Any], address: IPv4Address | IPv6Address) -> bool:
     return address in ip_network(block["cidr"]) and not any(address in ip_network(one) for one in block["except"])
 
