@@ -69,7 +69,7 @@ _STARTING = text(
     RETURNING c.config_id, c.config
     """
 )
-# Where it ran last, and why it runs there no more. A start after a stop is no move.
+# Where it ran last, and why it runs there no more.
 _MOVED = text(
     """
     SELECT c.config_id, c.user_id, a.epoch, a.runner_id, r.runner_id AS left_runner_id, r.detail
@@ -79,7 +79,7 @@ _MOVED = text(
         SELECT runner_id, outcome, detail FROM strategy_runs WHERE config_id = a.config_id ORDER BY epoch DESC, started_at DESC LIMIT 1
     ) r
     WHERE a.config_id = ANY(CAST(:config_ids AS text[])) AND r.runner_id <> a.runner_id
-      AND (r.outcome = 'LOST' OR r.detail LIKE 'runner % has left: %' OR r.detail LIKE 'MOVE: %')
+      AND r.outcome IN ('LOST', 'MOVED')
     """
 )
 _PENDING = text(

@@ -44,8 +44,10 @@ _STILL_LOST = text(
 )
 _END_RUNS = text(
     """
-    UPDATE strategy_runs r SET outcome = :outcome, ended_at = now(), detail = :detail
+    UPDATE strategy_runs r SET ended_at = now(), detail = :detail,
+        outcome = CASE WHEN :outcome = 'MOVED' AND c.desired_state = 'STOPPED' THEN 'STOPPED' ELSE CAST(:outcome AS text) END
     FROM unnest(CAST(:config_ids AS text[]), CAST(:epochs AS bigint[])) AS e (config_id, epoch)
+    JOIN strategy_configs c ON c.config_id = e.config_id
     WHERE r.config_id = e.config_id AND r.epoch = e.epoch AND r.outcome = 'RUNNING'
     """
 )

@@ -15,11 +15,11 @@ from engine_server.fleet import commands, market_wishes, notices
 from engine_server.fleet.domain.command import QUARANTINED, RUNNING, Wish
 from engine_server.fleet.domain.crashes import CrashBudget, CrashRecord
 from engine_server.fleet.domain.lifecycle import (
-    RUN_OUTCOME,
     Consequence,
     Event,
     StrategyReport,
     consequence,
+    run_outcome,
     summary_line,
 )
 from engine_server.fleet.leases import RunnerIdentity
@@ -124,7 +124,7 @@ class ReportDesk:
                 row.desired_state, row.state, row.state_reason, row.generation, is_held=True,
                 is_off_schedule=row.is_off_schedule,
             )  # fmt: skip
-            is_news = await _note_run(session, reporter, report)
+            is_news = await _note_run(session, reporter, report, run_outcome(report, wish))
             result = consequence(report, wish, await self._crashes(session, report, row.on_crash))
             await _carry_out(session, reporter, report, result)
             if result.state == QUARANTINED and row.on_crash == "SQUARE_OFF":
@@ -158,8 +158,10 @@ class ReportDesk:
         return row if (await session.execute(_HOLDS, key)).one_or_none() else None
 
 
-async def _note_run(session: AsyncSession, reporter: RunnerIdentity, report: StrategyReport) -> bool:
-    """Open or end the run of the process; whether that was news (a runner repeats itself after a reconnect)."""
+async def _note_run(
+    session: AsyncSession, reporter: RunnerIdentity, report: StrategyReport, outcome: str | None
+) -> bool:
+    """Open the run of the process, or end it with an outcome; whether that was news (a runner repeats itself after a reconnect)."""
     key = {"config_id": report.config_id, "epoch": report.epoch, "pid": report.process_id}
     run = (await session.execute(_RUN, key)).one_or_none()
     is_open = run is not None and run.outcome == "RUNNING"
@@ -169,7 +171,6 @@ async def _note_run(session: AsyncSession, reporter: RunnerIdentity, report: Str
         "instance_id": reporter.instance_id,
         "code_hash": report.code_hash,
     }
-    outcome = RUN_OUTCOME.get(report.event)
     if outcome is None:
         if not is_open:
             await session.execute(_END_OTHER_RUNS, {"config_id": report.config_id})

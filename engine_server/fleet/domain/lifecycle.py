@@ -61,8 +61,16 @@ class Consequence:
     notification: str | None = None
 
 
-# How a report ends the run of its process; STARTING and RUNNING open it.
-RUN_OUTCOME = {Event.STOPPED: "STOPPED", Event.CRASHED: "CRASHED", Event.FAILED: "CRASHED"}
+_RUN_OUTCOME = {Event.STOPPED: "STOPPED", Event.CRASHED: "CRASHED", Event.FAILED: "CRASHED"}
+
+
+def run_outcome(report: StrategyReport, wish: Wish) -> str | None:
+    """How a report ends the run of its process; None for STARTING and RUNNING, which open it. A stop that nobody wants is a move: its
+    runner is going."""
+    is_wanted = wish.desired_state == RUNNING and not wish.is_off_schedule and report.revision >= wish.generation
+    if report.event is Event.STOPPED and is_wanted:
+        return "MOVED"
+    return _RUN_OUTCOME.get(report.event)
 
 
 def consequence(report: StrategyReport, wish: Wish, crashes: CrashRecord) -> Consequence:

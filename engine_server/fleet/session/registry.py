@@ -146,7 +146,7 @@ class SessionRegistry:
                     released = await releases.release_instances(
                         session,
                         [identity.instance_id],
-                        run_outcome="STOPPED",
+                        run_outcome="MOVED",
                         reason=f"runner {identity.runner_id} has left: {reason}",
                     )
                     await session.commit()

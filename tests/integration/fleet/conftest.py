@@ -296,3 +296,9 @@ async def rows(database: Database) -> Rows:
         " VALUES ('A1', 'asha', 'C1', ''), ('B1', 'bela', 'C2', ''), ('B2', 'bela', 'C3', '')"
     )
     return rows
+
+
+async def started(rows: Rows, config_id: str = "a") -> None:
+    """A configuration that runs."""
+    await rows.add_config(config_id)
+    await rows.outcome(await rows.command(config_id, "START"))

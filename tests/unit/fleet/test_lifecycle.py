@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from engine_server.fleet.domain.command import Wish
 from engine_server.fleet.domain.crashes import CrashBudget, CrashRecord
-from engine_server.fleet.domain.lifecycle import Consequence, Event, StrategyReport, summary_line
+from engine_server.fleet.domain.lifecycle import Consequence, Event, StrategyReport, run_outcome, summary_line
 from engine_server.fleet.domain.lifecycle import consequence as consequence_of
 
 TRACEBACK = "Traceback (most recent call last):\n  File ...\nZeroDivisionError: division by zero\n"
@@ -45,6 +46,21 @@ def test_stopped_as_asked_releases_it() -> None:
 def test_stopped_with_its_runner_is_not_a_stop() -> None:
     result = consequence(report(Event.STOPPED), wish(state="RUNNING"))
     assert (result.state, result.is_released, result.notification) == ("PENDING", False, None)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "outcome"),
+    [
+        (wish(state="RUNNING"), "MOVED"),
+        (wish("STOPPED", "STOPPING"), "STOPPED"),
+        (wish(generation=4), "STOPPED"),  # a newer wish replaces the process
+        (replace(wish(), is_off_schedule=True), "STOPPED"),
+    ],
+)
+def test_a_stop_that_nobody_wants_is_a_move(wanted: Wish, outcome: str) -> None:
+    assert run_outcome(report(Event.STOPPED), wanted) == outcome
+    assert run_outcome(report(Event.CRASHED), wanted) == "CRASHED"
+    assert run_outcome(report(Event.RUNNING), wanted) is None
 
 
 def test_a_crash_says_what_happened_and_when_it_starts_again() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tradewinds.database.models.base import Base, BigInt, CreatedAt, UpdatedAt, one_of
 
-RUN_OUTCOMES = ("RUNNING", "STOPPED", "CRASHED", "LOST")
+RUN_OUTCOMES = ("RUNNING", "STOPPED", "MOVED", "CRASHED", "LOST")
 
 
 class StrategyRun(Base):
