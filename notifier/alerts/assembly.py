@@ -14,7 +14,7 @@ from notifier.alerts.fire_store import FireStore
 from notifier.alerts.teller import Teller
 from notifier.alerts.templated import TemplatedFires
 from notifier.notification import NewNotification
-from notifier.sending import Sender
+from notifier.sending import Accepted, Sender
 from notifier.settings import NotifierSettings
 from tradewinds import ids, service
 from tradewinds.clock import Clock
@@ -32,6 +32,20 @@ class Alerts:
     templated: TemplatedFires
 
 
+class _TemplatedSending:
+    """The notifier's sending, of fires in their templates' words."""
+
+    def __init__(self, sender: Sender, templated: TemplatedFires) -> None:
+        self._sender = sender
+        self._templated = templated
+
+    async def accept(self, news: Sequence[NewNotification]) -> Accepted:
+        return await self._sender.accept(await self._templated.worded(news), lambda index: f"[{index}].")
+
+    async def tell(self, accepted: Accepted) -> object:
+        return await self._sender.tell(accepted)
+
+
 def start_alerts(
     running: service.Service,
     database: Database,
@@ -42,12 +56,8 @@ def start_alerts(
     templated: TemplatedFires,
 ) -> Alerts:
     """Run what judges and what tells."""
-
-    async def send(news: Sequence[NewNotification]) -> object:
-        return await sender.send(await templated.worded(news), lambda index: f"[{index}].")
-
     fires = FireStore(database)
-    teller = Teller(fires, send, clock, timedelta(days=settings.retention_days))
+    teller = Teller(fires, _TemplatedSending(sender, templated), clock, timedelta(days=settings.retention_days))
     # Another life of this process is another holder: it must not go on with a lease whose memory is gone.
     evaluator = Evaluator(database, redis, teller, clock, ids.new_id("judge"))
     running.spawn("price alerts", evaluator.run())

@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from prometheus_client import Counter, Histogram
 
 from notifier.alerts.domain.vocabulary import Measure
 from notifier.alerts.fire_store import Fired, FireStore
+from notifier.alerts.handing_on import HandingOn, Sending
 from notifier.alerts.together import first_to_end
 from notifier.alerts.wording import amount, message, storm_message, storm_title, title
 from notifier.notification import MAXIMUM_MESSAGE, NewNotification
 from tradewinds.clock import Clock
 from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.reconnecting import Backoff, describe
-from tradewinds.errors import InvalidArgumentError, UnavailableError
+from tradewinds.errors import UnavailableError
 from tradewinds.telemetry import get_logger
 
 log = get_logger("notifier.alerts.telling")
-
-Send = Callable[[Sequence[NewNotification]], Awaitable[object]]
 
 TYPE: Final = "PRICE_ALERT"
 BLIND_TYPE: Final = "PRICE_ALERT_BLIND"
@@ -38,6 +36,7 @@ _LOST_AFTER: Final = timedelta(seconds=3)
 _NOTED_AFTER_SECONDS: Final = 0.25
 _AT_ONCE: Final = 200
 _WAITING: Final = 5_000  # beyond this the table is the queue
+_LOTS_AHEAD: Final = 4
 _NAMED_IDS: Final = 50
 _NAMED_INSTRUMENTS: Final = 10
 
@@ -54,16 +53,26 @@ class _Waiting(NamedTuple):
     fire: Fired | None
 
 
+class _Ahead(NamedTuple):
+    lot: Sequence[_Waiting]
+    accepting: asyncio.Task[Any]
+
+    @property
+    def notifications(self) -> list[NewNotification]:
+        return [one.notification for one in self.lot]
+
+
 class Teller:
     """`run` hands on what `tell` was given; `sweep` what was not told in time, and storms. Both run in every replica."""
 
-    def __init__(self, store: FireStore, send: Send, clock: Clock, kept_for: timedelta) -> None:
+    def __init__(self, store: FireStore, sending: Sending, clock: Clock, kept_for: timedelta) -> None:
         self._store = store
-        self._send = send
+        self._handing = HandingOn(sending)
         self._clock = clock
         self._kept_for = kept_for
         self._waiting: deque[_Waiting] = deque()
         self._given = asyncio.Event()
+        self._ahead: asyncio.Queue[_Ahead] = asyncio.Queue(_LOTS_AHEAD)
         self._told: list[Fired] = []
         self._has_told = asyncio.Event()
 
@@ -86,26 +95,46 @@ class Teller:
 
     async def run(self) -> None:
         """Hand on, for ever, in order; and write down what has been told, which nobody waits for."""
-        await first_to_end(self._tell(), self._note_told())
+        try:
+            await first_to_end(self._accept(), self._tell(), self._note_told())
+        finally:
+            while not self._ahead.empty():
+                self._ahead.get_nowait().accepting.cancel()
 
-    async def _tell(self) -> None:
-        backoff = Backoff(cap_seconds=1.0)
+    async def _accept(self) -> None:
         while True:
             await self._given.wait()
-            some = list(islice(self._waiting, _AT_ONCE))
-            if not some:
+            lot = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
+            if not lot:
                 self._given.clear()
                 continue
+            accepting = self._handing.begin([one.notification for one in lot])
+            await self._ahead.put(_Ahead(lot, accepting))
+
+    async def _tell(self) -> None:
+        while True:
+            ahead = await self._ahead.get()
+            await self._finish(ahead)
+            self._count([one.fire for one in ahead.lot if one.fire is not None])
+
+    async def _finish(self, ahead: _Ahead) -> None:
+        """However long it takes: those behind it are told later."""
+        try:
+            await self._handing.finish(ahead.notifications, ahead.accepting)
+        except _PASSING as e:
+            error: Exception = e
+        else:
+            return
+        backoff = Backoff(cap_seconds=1.0)
+        while True:
+            log.warning_throttled("waits", error=describe(error), waiting=len(self._waiting) + len(ahead.lot))
+            await asyncio.sleep(backoff.next_delay())
             try:
-                await self._hand_on([one.notification for one in some])
+                await self._handing.hand_on(ahead.notifications)
             except _PASSING as e:
-                log.warning_throttled("waits", error=describe(e), waiting=len(self._waiting))
-                await asyncio.sleep(backoff.next_delay())
-                continue
-            backoff.reset()
-            self._count([one.fire for one in some if one.fire is not None])
-            for _ in some:
-                self._waiting.popleft()
+                error = e
+            else:
+                return
 
     async def _note_told(self) -> None:
         """A little later, together. What a crash leaves unwritten is handed on again, under its key, and makes nothing new."""
@@ -129,7 +158,7 @@ class Teller:
         while True:
             try:
                 while fires := await self._store.untold(_LOST_AFTER):
-                    await self._hand_on([_notification(fire) for fire in fires])
+                    await self._handing.hand_on([_notification(fire) for fire in fires])
                     self._observe(fires)
                     await self._store.told(fires)
                 for group in await self._store.groups():
@@ -138,19 +167,6 @@ class Teller:
             except _PASSING as e:
                 log.warning_throttled("sweep.failed", error=describe(e))
             await asyncio.sleep(_SWEEP_SECONDS)
-
-    async def _hand_on(self, notifications: Sequence[NewNotification]) -> None:
-        """One that is refused for good must not hold up the others: it is logged and dropped."""
-        try:
-            await self._send(notifications)
-        except InvalidArgumentError as e:
-            if len(notifications) == 1:
-                log.error(  # noqa: TRY400 - the refusal says it all
-                    "refused", user_id=notifications[0].user_id, title=notifications[0].title, error=e.message
-                )
-                return
-            for one in notifications:
-                await self._hand_on([one])
 
     def _count(self, fires: Sequence[Fired]) -> None:
         self._observe(fires)
@@ -164,7 +180,7 @@ class Teller:
         _TOLD.labels("alone").inc(len(fires))
 
     async def _hand_on_together(self, fires: Sequence[Fired]) -> None:
-        await self._hand_on([_storm(fires)])
+        await self._handing.hand_on([_storm(fires)])
         _TOLD.labels("together").inc(len(fires))
         await self._store.told(fires)
 

@@ -27,9 +27,12 @@ class Told:
         self.times = 0
         self.failure: Exception | None = None
 
-    async def __call__(self, news: Sequence[NewNotification]) -> object:
+    async def accept(self, news: Sequence[NewNotification]) -> Sequence[NewNotification]:
         if self.failure is not None:
             raise self.failure
+        return news
+
+    async def tell(self, news: Sequence[NewNotification]) -> object:
         self.times += len(news)
         for new in news:
             self.by_key.setdefault((new.user_id, new.dedupe_key), new)
