@@ -211,6 +211,7 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
     service.spawn("calendar", calendar.follow(parts.database))
     service.spawn("unknown day", UnknownDayAlarm(parts.database, calendar, parts.market_clock).run())
     service.spawn("quote watch", quote_watch.run())
+    service.spawn("quotes of orders", quotes.run())
     service.spawn("market clock", follow_market_clock(parts.redis.client, parts.market_clock))
     service.spawn("outbox relay", relay.run())
     service.spawn("risk board", board.follow())

@@ -269,6 +269,10 @@ class Broker(Protocol):
         """
         ...
 
+    def prepare(self, ticket: OrderTicket) -> None:
+        """Make what `place` will send of this very ticket, while its commit is on the way. Sends nothing; need not be called."""
+        ...
+
     async def place(self, ticket: OrderTicket) -> Outcome:
         """Send one order, once."""
         ...

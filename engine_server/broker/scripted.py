@@ -80,6 +80,9 @@ class ScriptedBroker:
             raise self.login_errors.popleft()
         self._session_valid = True
 
+    def prepare(self, ticket: OrderTicket) -> None:
+        """There is nothing to make."""
+
     async def place(self, ticket: OrderTicket) -> Outcome:
         """The next scripted answer; accepted without one."""
         self.sent.append(ticket)

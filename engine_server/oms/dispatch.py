@@ -24,6 +24,10 @@ from tradewinds.clock import Clock
 class Sending(Protocol):
     """The way out: each call is one message, begun at once and answered later."""
 
+    def prepare(self, ticket: OrderTicket) -> None:
+        """It will be sent when its commit has come back."""
+        ...
+
     def place(self, order: OrderRecord, ticket: OrderTicket) -> None:
         """Send a committed order, once."""
         ...
@@ -85,7 +89,7 @@ class Dispatcher:
             draft.then(partial(self._state.pending.__setitem__, order.order_id, waiting))
             return order
         draft.permits -= 1
-        draft.then(partial(self._send, order.order_id, ticket))
+        self._send_after_commit(draft, order, ticket)
         return msgspec.structs.replace(order, state=OrderState.SUBMITTING, submitted_at=draft.market_now)
 
     def next_due_at(self, now: float) -> float | None:
@@ -131,7 +135,7 @@ class Dispatcher:
         draft.permits -= 1
         changes = {"state": OrderState.SUBMITTING, "submitted_at": draft.market_now, "quantity": ticket.quantity}
         draft.update(order, EventKind.SUBMITTED, **changes)
-        draft.then(partial(self._send, order.order_id, ticket))
+        self._send_after_commit(draft, order, ticket)
 
     @staticmethod
     def _left_to_exit(draft: Draft, order: OrderRecord) -> int:
@@ -157,6 +161,10 @@ class Dispatcher:
         """A cancel needs the broker's id; an unanswered placement has none yet."""
         order = self._state.orders.get(order_id)
         return order is not None and not wish.in_flight and bool(order.broker_order_id)
+
+    def _send_after_commit(self, draft: Draft, order: OrderRecord, ticket: OrderTicket) -> None:
+        draft.meanwhile(partial(self._sending.prepare, ticket))
+        draft.then(partial(self._send, order.order_id, ticket))
 
     def _send(self, order_id: str, ticket: OrderTicket) -> None:
         self._state.pending.pop(order_id, None)

@@ -75,6 +75,7 @@ class Draft:
         self._working: WorkingOrders | None = None  # made when somebody asks after the first change
         self._config_sequences: dict[str, int] = {}
         self._request_keys: dict[str, str] = {}
+        self._preparations: list[Callable[[], None]] = []
         self._effects: list[Callable[[], None]] = []
 
     @property
@@ -227,6 +228,15 @@ class Draft:
     def then(self, effect: Callable[[], None]) -> None:
         """Do this after the commit, in order."""
         self._effects.append(effect)
+
+    def meanwhile(self, preparation: Callable[[], None]) -> None:
+        """Do this while the commit is on its way: nothing that anybody could see."""
+        self._preparations.append(preparation)
+
+    def run_preparations(self) -> None:
+        """Use the time of the commit."""
+        for preparation in self._preparations:
+            preparation()
 
     def apply(self) -> None:
         """It is committed: bring the state up to it."""

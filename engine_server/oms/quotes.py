@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 
 import asyncpg
@@ -22,10 +22,15 @@ log = get_logger("oms.quotes")
 _ANSWER_SECONDS = 0.5
 _FOLLOW_AGAIN_SECONDS = 10.0
 _REMEMBERED = 1_000
+# What orders go on in is read again so often, and believed so long.
+_LOOK_SECONDS = 0.05
+_KEPT_SECONDS = 0.2
+_KEEP_SECONDS = 60.0
+_KEPT = 100
 
 
 class QuoteReader:
-    """Reads `md:quotes`. A Redis that is away means that there is no quote, never an error."""
+    """Reads `md:quotes`; `run` is a watched task. A Redis that is away means that there is no quote, never an error."""
 
     def __init__(self, redis: Redis, clock: Clock, follow: Callable[[str], Awaitable[object]] | None = None) -> None:
         """`follow` has an instrument followed that nobody follows yet, and waits a moment for its first quote."""
@@ -33,9 +38,32 @@ class QuoteReader:
         self._clock = clock
         self._follow = follow
         self._asked_at: dict[str, float] = {}
+        self._wanted_at: dict[str, float] = {}
+        self._woken = asyncio.Event()
+        self._kept: Mapping[str, bytes] = {}
+        self._kept_at = 0.0
+
+    async def run(self) -> None:
+        """Keep in memory what orders were lately placed in, so that the next one does not wait for Redis; for ever."""
+        while True:
+            await self._woken.wait()
+            now = self._clock.monotonic()
+            self._wanted_at = {key: at for key, at in self._wanted_at.items() if now - at < _KEEP_SECONDS}
+            wanted = sorted(self._wanted_at, key=self._wanted_at.__getitem__)[-_KEPT:]
+            if not wanted:
+                self._woken.clear()
+                continue
+            packed = await self._read(wanted)
+            self._kept = {key: one for key, one in zip(wanted, packed, strict=True) if one}
+            self._kept_at = now
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def quote(self, instrument: str) -> Quote | None:
         """The last quote of one instrument, with its real age; a person's first MARKET order must not fail for want of one."""
+        self._wanted_at[instrument] = self._clock.monotonic()
+        if (kept := self._kept_quote(instrument)) is not None:
+            return kept
+        self._woken.set()
         found = (await self.quotes([instrument]))[0]
         is_fresh = found is not None and found.age_seconds <= MAXIMUM_QUOTE_AGE_SECONDS
         if is_fresh or self._follow is None or not self._is_due(instrument):
@@ -59,15 +87,24 @@ class QuoteReader:
 
     async def quotes(self, instruments: Sequence[str]) -> list[Quote | None]:
         """The last quotes, in the order asked for."""
+        return [self._quote(one) for one in await self._read(instruments)]
+
+    async def _read(self, instruments: Sequence[str]) -> Sequence[bytes | None]:
         if not instruments:
             return []
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                packed = await self._redis.hmget(redis_keys.QUOTES, list(instruments))
+                return await self._redis.hmget(redis_keys.QUOTES, list(instruments))  # type: ignore[return-value] # bytes: it decodes nothing
         except (RedisError, OSError, TimeoutError) as e:
             log.warning_throttled("unreachable", error=repr(e))
             return [None] * len(instruments)
-        return [self._quote(one) for one in packed]  # type: ignore[arg-type] # bytes: the connection decodes nothing
+
+    def _kept_quote(self, instrument: str) -> Quote | None:
+        """What was read moments ago, if it is fresh enough for everybody; its age is its real one."""
+        if self._clock.monotonic() - self._kept_at > _KEPT_SECONDS:
+            return None
+        quote = self._quote(self._kept.get(instrument))
+        return quote if quote is not None and quote.age_seconds <= MAXIMUM_QUOTE_AGE_SECONDS else None
 
     def _quote(self, packed: bytes | None) -> Quote | None:
         if not packed:

@@ -68,6 +68,10 @@ class Sender:
         self._tasks: set[asyncio.Task[None]] = set()
         self.sink: OutcomeSink | None = None
 
+    def prepare(self, ticket: OrderTicket) -> None:
+        """Its commit is on the way."""
+        self._broker.prepare(ticket)
+
     def place(self, order: OrderRecord, ticket: OrderTicket) -> None:
         """Send a committed order."""
         self._spawn(f"place {order.order_id}", self._place(order, ticket))

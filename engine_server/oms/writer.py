@@ -132,6 +132,8 @@ class Writer:
             draft, answers = self._decide(requests)
             if draft.is_empty:
                 break
+            # When the statement has left, and before its answer can be there.
+            asyncio.get_running_loop().call_soon(draft.run_preparations)
             verdict = await self._journal.commit(draft, _fences(answers))
             if verdict.committed:
                 break
@@ -139,10 +141,13 @@ class Writer:
         draft.apply()
         # It is durable: messages first, every microsecond of theirs is exposed to the market; then callers and followers.
         draft.run_effects()
-        for request, answer in answers.items():
-            if not request.answer.done():
-                request.answer.set_result(answer)
-        self._publish(draft)
+        try:
+            await asyncio.sleep(0)  # the messages' own tasks go before the answers
+        finally:
+            for request, answer in answers.items():
+                if not request.answer.done():
+                    request.answer.set_result(answer)
+            self._publish(draft)
 
     def _decide(self, requests: Sequence[_Request[Any]]) -> tuple[Draft, dict[_Request[Any], Any]]:
         draft = Draft(

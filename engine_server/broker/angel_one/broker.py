@@ -41,7 +41,7 @@ from engine_server.broker.angel_one.problems import KnownProblems
 from engine_server.broker.angel_one.rates import Category
 from engine_server.broker.angel_one.relogin import LoginTimes
 from engine_server.broker.angel_one.reports import order_report, order_reports, position_reports
-from engine_server.broker.angel_one.requester import Requester
+from engine_server.broker.angel_one.requester import PreparedRequest, Requester
 from engine_server.broker.angel_one.sessions import CurrentSession, SessionStore
 from engine_server.broker.connection_report import ConnectionReport
 from engine_server.broker.port import (
@@ -73,6 +73,7 @@ T = TypeVar("T")
 _DEADLINE_SECONDS = 7.0  # the official client's own time-out
 _ORDER_THREADS = 4
 _READ_THREADS = 2
+_MAX_PREPARED = 1_000
 
 
 class AngelOneBroker:
@@ -129,6 +130,7 @@ class AngelOneBroker:
         publish = partial(session_store.record_failure, epoch, credentials.client_code)
         self._keeper = Keeper(account_id, self._owner, self._problems, self._warm_up, publish)
         self._keeping: asyncio.Task[None] | None = None
+        self._prepared: dict[str, tuple[OrderTicket, PreparedRequest | None]] = {}  # by tag
 
     async def login(self, one_time_password: str = "") -> None:
         """Take over today's stored session, or open one and store it; then warm connections up. See `LoginOwner.login`."""
@@ -139,17 +141,28 @@ class AngelOneBroker:
             self._keeping = asyncio.create_task(self._keeper.run(), name=f"broker.keeper.{self._account_id}")
             self._keeping.add_done_callback(_say_if_it_died)
 
+    def prepare(self, ticket: OrderTicket) -> None:
+        """Make the request that `place` will send of this very ticket, if nothing of the session changes meanwhile."""
+        try:
+            made = self._orders.prepare(_placement(ticket))
+        except ValueError:
+            return  # `place` says why
+        if len(self._prepared) >= _MAX_PREPARED:
+            self._prepared.clear()  # of commits that came to nothing
+        self._prepared[ticket.tag] = (ticket, made)
+
     async def place(self, ticket: OrderTicket) -> Outcome:
         """Send one order, once. A ticket that must not be sent is `NotSent`, and says why.
 
         Cancelled while it waits for its turn, it is never sent; cancelled later, its outcome is unknown to the caller.
         """
+        begun, made = self._prepared.pop(ticket.tag, (None, None))
         try:
-            parameters = placement_parameters(ticket)
+            method = _placement(ticket)
         except ValueError as e:
             return NotSent(str(e))
         started = time.perf_counter()
-        evidence = await self._orders.send(Category.PLACE, lambda client: client.placeOrderFullResponse(parameters))
+        evidence = await self._orders.send(Category.PLACE, method, made if begun is ticket else None)
         outcome = placement_outcome(evidence)
         self._log_outcome("order.placed", outcome, started, tag=ticket.tag, instrument=ticket.instrument.key)
         return outcome
@@ -303,6 +316,11 @@ def _parsed(parse: Callable[[Any], T], data: Any, what: str) -> T:
         return parse(data)
     except ValueError as e:
         raise BrokerError(f"{what} could not be read: {e}") from e
+
+
+def _placement(ticket: OrderTicket) -> AskClient:
+    parameters = placement_parameters(ticket)
+    return lambda client: client.placeOrderFullResponse(parameters)
 
 
 def _one_order(data: Any) -> OrderReport:

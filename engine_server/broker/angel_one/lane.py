@@ -49,18 +49,26 @@ class Lane:
         self._waiting = 0
         self._closed = False
 
+    def content_of(self, api_key: str, access_token: str, method: AskClient) -> bytes:
+        """The request as it goes over the wire; nothing is sent here."""
+        return content_of(request_of(api_key, access_token, method), self._connections.host)
+
     async def ask(self, api_key: str, access_token: str, method: AskClient) -> Evidence:
         """One request, once. Cancelling it gives it up: what has not begun by then is never sent."""
-        if self._closed or self._waiting >= _MAX_WAITING:
-            why = "the broker connection is closed" if self._closed else f"{_MAX_WAITING} requests wait for the broker"
-            return Evidence(begun=False, failure=why)
-        started = time.perf_counter()
-        call = Call(self._deadline_seconds * _BEGIN_SHARE, self._deadline_seconds)
         try:
-            content = content_of(request_of(api_key, access_token, method), self._connections.host)
+            content = self.content_of(api_key, access_token, method)
         except Exception as e:
             log.error("request.not_made", error=repr(e), exc_info=True)
             return Evidence(begun=False, failure=describe_error(e))
+        return await self.send(content)
+
+    async def send(self, content: bytes) -> Evidence:
+        """As `ask`, of a request that is made already."""
+        if self._closed or self._waiting >= _MAX_WAITING:
+            why = "is closed" if self._closed else f"has {_MAX_WAITING} requests waiting"
+            return Evidence(begun=False, failure=f"the broker connection {why}")
+        started = time.perf_counter()
+        call = Call(self._deadline_seconds * _BEGIN_SHARE, self._deadline_seconds)
         evidence = await self._run(call, content)
         known = "answered" if evidence.http_status else "unanswered" if evidence.begun else "not_sent"
         _SECONDS.labels(self._name, known).observe(time.perf_counter() - started)

@@ -6,6 +6,7 @@ An order message goes out once and never again. A read that was refused as one t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from engine_server.broker.angel_one.budgets import Budgets
@@ -50,6 +51,14 @@ class SessionInForce(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class PreparedRequest:
+    """The bytes of a request, and the token in them."""
+
+    jwt: str = field(repr=False)
+    content: bytes = field(repr=False)
+
+
 class Requester:
     """`send` for what changes something, `ask` and `read` for what does not. `seen` hears of every evidence."""
 
@@ -65,8 +74,15 @@ class Requester:
         self._session = session
         self._seen = seen
 
-    async def send(self, category: Category, method: AskClient) -> Evidence:
-        """One request, once. Without a session, or without room in the rate within two seconds, it is not begun."""
+    def prepare(self, method: AskClient) -> PreparedRequest | None:
+        """A request that will be sent soon, made in the session in force; None without one."""
+        if (tokens := self._session.usable()) is None:
+            return None
+        return PreparedRequest(tokens.jwt, self._lane.content_of(tokens.api_key, tokens.jwt, method))
+
+    async def send(self, category: Category, method: AskClient, prepared: PreparedRequest | None = None) -> Evidence:
+        """One request, once. Without a session, or without room in the rate within two seconds, it is not begun. `prepared` is the
+        same request, made beforehand: it goes if it was made in the session that is in force now."""
         if (tokens := self._session.usable()) is None:
             return Evidence(begun=False, failure=_NO_SESSION)
         if not self._budgets.take(category):
@@ -74,7 +90,11 @@ class Requester:
                 await self._budgets.turn(category, ORDER_WAIT_SECONDS)
             except ThrottledError as e:
                 return Evidence(begun=False, failure=e.message)
-        return self._noted(category, tokens.jwt, await self._lane.ask(tokens.api_key, tokens.jwt, method))
+        if prepared is not None and prepared.jwt == tokens.jwt:
+            evidence = await self._lane.send(prepared.content)
+        else:
+            evidence = await self._lane.ask(tokens.api_key, tokens.jwt, method)
+        return self._noted(category, tokens.jwt, evidence)
 
     async def ask(self, category: Category, method: AskClient) -> Evidence:
         """One read, twice where the broker said that the first was one too many. Raises `SessionExpiredError` without a

@@ -86,6 +86,9 @@ class Wire:
     cancels: list[OrderRecord]
     changes: list[tuple[OrderRecord, OrderChange]]
 
+    def prepare(self, ticket: OrderTicket) -> None:
+        """Nothing to see of it."""
+
     def place(self, order: OrderRecord, ticket: OrderTicket) -> None:
         self.placements.append((order, ticket))
 
