@@ -62,6 +62,7 @@ class Surroundings:
     ca_file: Path
     credentials: SandboxCredentials
     pace: int = 1
+    ttl_seconds: float = 1.2
 
     @classmethod
     def of(cls, sandbox: SandboxProcess, database_url: str, egress_url: str, pace: int = 1) -> Surroundings:
@@ -109,6 +110,7 @@ async def engine_at(around: Surroundings, owner: str, database: Database) -> Any
         fence=EgressFence(around.egress_url, owner),
         settings=around.settings(),
         instruments=ListedShares(),
+        ttl_seconds=around.ttl_seconds,
         wait=False,
     ) as engine:
         yield engine
