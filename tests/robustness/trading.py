@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -46,6 +47,7 @@ class Trading:
         self._faults = faults
         self._gatherer = Gatherer(stack.facts["sandbox"], stack.facts["database_url"])
         self.manual = manual
+        self._reported: set[str] = set()  # each violation fails one test, so that those after it still tell something
 
     async def begin(self) -> None:
         """Create and start the strategy, wait until it trades, and let the manual orders flow."""
@@ -85,11 +87,15 @@ class Trading:
 
         async def nothing_wrong() -> bool:
             evidence = await self._gather()
-            wrong = [*self.manual.refused, *violations(evidence, _too_young(evidence))]
-            assert not wrong, "\n".join(wrong[:20])
+            assert not (wrong := self._new(violations(evidence, _too_young(evidence)))), "\n".join(wrong[:20])
             return True
 
-        await eventually(nothing_wrong, timeout=AGREE_SECONDS, interval=0.3, what="no violations")
+        try:
+            await eventually(nothing_wrong, timeout=AGREE_SECONDS, interval=0.3, what="no violations")
+        except AssertionError:
+            evidence = await self._gather()
+            self._reported.update(self._new(violations(evidence, _too_young(evidence))))
+            raise
         died = self._faults.bystanders_died()
         assert not died, f"{died} died of it; see the end of the log:\n{self._stack.logs(3)}"
 
@@ -100,11 +106,14 @@ class Trading:
 
         async def quiet() -> Evidence:
             evidence = await self._gather()
-            wrong = [*self.manual.refused, *violations(evidence)]
-            assert not wrong, "\n".join(wrong[:20])
+            assert not (wrong := self._new(violations(evidence))), "\n".join(wrong[:20])
             return evidence
 
         return await eventually(quiet, timeout=FATE_KNOWN_SECONDS, interval=0.5, what="no violations")
+
+    def _new(self, found: Sequence[str]) -> list[str]:
+        """What no test before has failed for."""
+        return [words for words in (*self.manual.refused, *found) if words not in self._reported]
 
     async def _gather(self) -> Evidence:
         return await self._gatherer.gather(self.manual.promised)
