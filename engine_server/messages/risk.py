@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -44,10 +44,15 @@ def wanted_changes(request: pb.UpdateRiskLimitRequest) -> dict[str, str]:
     return {name: getattr(limit, name) for name in LimitName if getattr(limit, name)}
 
 
-def limit_message(limits: LimitsOf, usage: Mapping[LimitName, Decimal]) -> pb.RiskLimit:
-    """One scope's limits."""
+_CAPITAL: Final = "capital_allocated"
+
+
+def limit_message(
+    limits: LimitsOf, usage: Mapping[LimitName, Decimal], capital: tuple[Decimal, Decimal] | None = None
+) -> pb.RiskLimit:
+    """One scope's limits; `capital` is what a strategy was allocated and what it uses of it."""
     subject = limits.subject
-    return pb.RiskLimit(
+    message = pb.RiskLimit(
         limit_id=subject.limit_id,
         scope=f"RISK_SCOPE_{subject.scope}",
         subject_id=subject.subject_id,
@@ -56,6 +61,9 @@ def limit_message(limits: LimitsOf, usage: Mapping[LimitName, Decimal]) -> pb.Ri
         pending=[decision_message(decision) for decision in limits.pending],
         **{name.value: _figure(value) for name, value in limits.set_values.items()},
     )
+    if capital is not None:
+        message.in_force[_CAPITAL], message.usage[_CAPITAL] = map(_figure, capital)
+    return message
 
 
 def decision_message(decision: Decision) -> pb.RiskDecision:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
 from engine_server.oms.directory import Caller
 from engine_server.oms.domain.holds import Hold, HoldKind
+from engine_server.oms.domain.risk.activity import REMEMBERED, Intent, intent_of
 from engine_server.oms.domain.story import AuditLine, LogLine, StoryLine, tell
 from engine_server.oms.journal import guard_record, order_record
 from engine_server.oms.records import GuardRecord, OrderRecord, PositionRecord, TradeRecord
@@ -51,6 +54,12 @@ FROM orders o
 WHERE o.account_id = $1 AND ($2 = '' OR o.config_id = $2) AND o.created_at >= $3 AND o.state <> 'DENIED' AND o.origin = 'CALLER'
   AND o.attempt = 1
 """
+_CAPITAL = "SELECT config->>'capital_allocated' FROM strategy_configs WHERE config_id = $1"
+_RECENT_OF_STRATEGY = f"""
+SELECT {_ORDERS} FROM orders o
+WHERE o.config_id = $1 AND o.created_at > clock_timestamp() - $2::interval AND o.state <> 'DENIED' AND o.origin = 'CALLER'
+ORDER BY o.created_at DESC, o.order_id DESC
+"""  # noqa: S608 - constant columns
 _WORKING_OF_STRATEGY = f"SELECT {_ORDERS} FROM orders o WHERE o.config_id = $1 AND {_WORKING} ORDER BY o.order_id"  # noqa: S608
 _BOOK_OF_STRATEGY = f"SELECT {_POSITIONS} FROM positions WHERE config_id = $1 ORDER BY instrument, product"  # noqa: S608
 _ACCOUNT_TOTALS = f"""
@@ -126,6 +135,18 @@ class OrderQueries:
         """Orders of the last minute, orders and trades since `day_start`; of a strategy, or ('') of the account."""
         (row,) = await self._database.pool.fetch(_ACTIVITY, account_id, config_id, day_start)
         return row["last_minute"], row["orders"], row["trades"]
+
+    async def capital_allocated(self, config_id: str) -> Decimal | None:
+        """Of a strategy's configuration; None where it says none, or no number."""
+        found = await self._database.pool.fetchval(_CAPITAL, config_id)
+        with contextlib.suppress(InvalidOperation):
+            return None if found is None else Decimal(found)
+        return None
+
+    async def recent_intents(self, config_id: str) -> list[Intent]:
+        """What a strategy asked for in the last ten minutes, and got in; newest first."""
+        rows = await self._database.pool.fetch(_RECENT_OF_STRATEGY, config_id, REMEMBERED)
+        return [intent_of(order_record(row)) for row in rows]
 
     async def guards(self, account_ids: Sequence[str], config_id: str, *, ended: bool) -> list[GuardRecord]:
         """Guards of accounts, newest first."""

@@ -19,7 +19,7 @@ from engine_server.oms.profit_store import ProfitStore
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.risk_decisions import Actor, DecisionPolicy
 from engine_server.oms.risk_subjects import Subject, find_subject, parse_limit_id
-from engine_server.oms.risk_usage import usage_of
+from engine_server.oms.risk_usage import capital_of, usage_of
 from tradewinds import audit, auth
 from tradewinds.clock import MarketClock, ist
 from tradewinds.database.session import Database
@@ -177,7 +177,7 @@ class RiskRpcs:
     async def _limit(self, session: AsyncSession, subject: Subject) -> pb.RiskLimit:
         limits = await risk_limits.read(session, subject)
         usage = await usage_of(self._risk.queries, ProfitStore(self._risk.database), subject, self._risk.today())
-        return messages.limit_message(limits, usage)
+        return messages.limit_message(limits, usage, await capital_of(self._risk.queries, subject))
 
     async def _once(
         self,

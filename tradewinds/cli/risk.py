@@ -268,12 +268,17 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _print_limits(listed: list[pb.RiskLimit]) -> None:
     rows = [
-        (limit.limit_id, name, value, getattr(limit, name) or "default", limit.usage.get(name, ""))
+        (limit.limit_id, name, value, _set_here(limit, name), limit.usage.get(name, ""))
         for limit in listed
         for name, value in sorted(limit.in_force.items())
     ]
     columns = ("whose", "limit", ">in force", ">set here", ">used")
     print_table("Risk limits (rupees unless the name says otherwise)", columns, rows, empty="No limits.")
+
+
+def _set_here(limit: pb.RiskLimit, name: str) -> str:
+    """`capital_allocated` is the configuration's."""
+    return getattr(limit, name) or "default" if name in _LIMITS else "configuration"
 
 
 def _print_decisions(listed: list[pb.RiskDecision]) -> None:

@@ -135,7 +135,7 @@ async def test_what_is_no_limit_is_refused_by_name(
 
 
 async def test_everybody_sees_their_own_limits_with_what_is_used(engine: Engine, operations: Operations) -> None:
-    await add_strategy(engine.database)
+    await add_strategy(engine.database, capital=Decimal(50_000))
     await engine.place_for("momo", 1, price=Decimal(1400))
     listed = await operations.stub.ListRiskLimits(pb.ListRiskLimitsRequest(), metadata=operations.as_("asha"))
     by_id = {limit.limit_id: limit for limit in listed.risk_limits}
@@ -144,6 +144,9 @@ async def test_everybody_sees_their_own_limits_with_what_is_used(engine: Engine,
     assert by_id["account-ACC1"].usage["max_open_orders"] == "1"
     assert by_id["strategy-momo"].usage["max_orders_per_minute"] == "1"
     assert by_id["account-ACC1"].usage["max_orders_per_trade"] == "1"
+    assert by_id["strategy-momo"].usage["max_repeated_entries"] == "1"
+    momo = by_id["strategy-momo"]
+    assert (momo.in_force["capital_allocated"], momo.usage["capital_allocated"]) == ("50000", "14000")
     assert by_id["strategy-momo"].in_force["max_unknown_orders"] == "3"
     ravi = operations.as_("ravi")
     request = pb.GetRiskLimitRequest(limit_id="account-ACC1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from engine_server.oms.domain.commands import Denial, PlaceOrder
@@ -47,13 +48,8 @@ def not_runaway(order: PlaceOrder, view: RiskView) -> Denial | None:
     config_id, limit = order.request.config_id, view.limits.of_strategy(LimitName.MAX_REPEATED_ENTRIES)
     if config_id is None or limit is None:
         return None
-    count = 0
-    for intent in view.intents.within(REMEMBERED.total_seconds(), view.now):
-        if (intent.config_id, intent.instrument) != (config_id, order.instrument.key):
-            continue
-        if intent.is_exit:
-            break
-        count += intent.side == order.request.side
+    own = (i for i in view.intents.within(REMEMBERED.total_seconds(), view.now) if i.config_id == config_id)
+    count = entries_without_exit(own).get((order.instrument.key, order.request.side), 0)
     if count < limit:
         return None
     return Denial(
@@ -61,6 +57,18 @@ def not_runaway(order: PlaceOrder, view: RiskView) -> Denial | None:
         f"the strategy entered {order.request.side} {order.instrument.key} {count} times in ten minutes without an exit, "
         f"max_repeated_entries is {limit:f}; look at it before it goes on",
     )
+
+
+def entries_without_exit(intents: Iterable[Intent]) -> Mapping[tuple[str, str], int]:
+    """By instrument and side, of one strategy; `intents` come newest first."""
+    counts: dict[tuple[str, str], int] = {}
+    left: set[str] = set()
+    for intent in intents:
+        if intent.is_exit:
+            left.add(intent.instrument)
+        elif intent.instrument not in left:
+            counts[intent.instrument, intent.side] = counts.get((intent.instrument, intent.side), 0) + 1
+    return counts
 
 
 def within_order_to_trade_ratio(order: PlaceOrder, view: RiskView) -> Denial | None:
