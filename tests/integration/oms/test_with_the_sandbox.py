@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from engine_server.broker.port import Broker
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms.directory import Account
 from engine_server.oms.domain.protection import Quote
-from tests.integration.oms.engine import ACCOUNT, Engine, add_account, add_strategy, running_engine
+from tests.integration.oms.engine import ACCOUNT, FAST, Engine, add_account, add_strategy, running_engine
 from tests.integration.oms.risk_server import serving_operations
+from tests.robustness.shares import SHARES, ListedShares
 from tests.support.angel_one import EgressForTests, broker_settings, credentials_of, running_egress
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
@@ -29,6 +31,7 @@ from tradewinds.v1 import risk_pb2 as pb
 
 ABOVE = Decimal("1490.00")  # beyond generated prices of RELIANCE (1420), inside its band: fills at once
 BELOW = Decimal("1350.00")
+SBIN = next(share for share in SHARES if share.instrument.name == "SBIN")
 SEAL_KEY = b"s" * 32
 
 
@@ -143,6 +146,39 @@ async def test_a_square_off_in_the_brokers_app_while_the_strategy_exits(
     assert any(e.trade is not None and e.order is not None and e.order.origin == "EXTERNAL" for e in told)
     late = await engine.place_for("momo", 1, side="SELL", price=BELOW, reduce_only=True)
     assert (late.state, late.reason) == ("DENIED", "EXIT_EXCEEDS_OPEN")
+
+
+async def test_a_split_at_the_broker_is_booked_and_raises_no_alarm(
+    database: Database, sandbox: SandboxProcess, make_broker: Callable[[Account, int], Broker], egress: EgressForTests
+) -> None:
+    settings = replace(FAST, recovery=replace(FAST.recovery, positions_seconds=0.3))
+    await add_account(database)
+    await add_strategy(database, capital=Decimal(100_000))
+    async with running_engine(
+        database,
+        ScriptedBroker(),
+        make_broker=make_broker,
+        fence=EgressFence(egress.url, "engine-0"),
+        settings=settings,
+        instruments=ListedShares(),
+    ) as engine:
+        order = await engine.place_for("momo", 1, instrument="SBIN", product="CNC", price=SBIN.crossing_buy)
+        filled = await engine.wait_for(order.order_id, "FILLED")
+        await sandbox.fault("corporate_action", route="NSE:3045", details={"kind": "SPLIT", "ratio": "2:1"})
+
+        async def doubled() -> bool:
+            (book,) = await engine.queries.strategy_positions("momo")
+            assert (book.net_quantity, book.average_price) == (20, (filled.average_price or 0) / 2)
+            return True
+
+        await eventually(doubled, timeout=20, what="the split is booked")
+        assert await engine.rows("SELECT kind, message FROM account_holds") == []
+        (booked,) = await engine.rows(
+            "SELECT reason, quantity FROM orders WHERE origin = 'BOOKING' AND config_id = 'momo'"
+        )
+        assert booked == {"reason": "CORPORATE_ACTION", "quantity": 10}
+        told = [row["topic"] for row in await engine.rows("SELECT topic FROM outbox")]
+        assert ("POSITION_SETTLED" in told, "POSITION_DIFFERENCE" in told) == (True, False)
 
 
 async def sell_by_hand(sandbox: SandboxProcess, quantity: int) -> int:
