@@ -18,7 +18,7 @@ MAXIMUM_USER_ID: Final = 128
 MAXIMUM_TTL_SECONDS: Final = 30 * 24 * 3600
 MAXIMUM_BATCH: Final = 1_000
 # JSON takes at most six bytes where protobuf takes one (an escaped control character).
-_SURELY_SMALL: Final = MAXIMUM_DATA_BYTES // 6
+SURELY_SMALL: Final = MAXIMUM_DATA_BYTES // 6
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ def is_plainly_good(new: NewNotification) -> bool:
     """Whether `check` would find nothing, found out cheaply; False where that takes a closer look."""
     title, message, user_id, dedupe_key = new.title, new.message, new.user_id, new.dedupe_key
     return (
-        0 < len(new.content) <= _SURELY_SMALL
+        0 < len(new.content) <= SURELY_SMALL
         and new.type in TYPES
         and 0 < len(title) <= MAXIMUM_TITLE
         and title.isprintable()

@@ -60,6 +60,10 @@ class Contents(Protocol):
         """Its facts, decoded if need be."""
         ...
 
+    def new_of(self, user_id: str, content: bytes) -> NewNotification:
+        """What the contract's Notification says to a user."""
+        ...
+
 
 class PreferenceSource(Protocol):
     """Knows what users want to be told live."""

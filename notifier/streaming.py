@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from notifier.notification import NewNotification
-from notifier.sending import Accepted, Outcome, Sender
+from notifier.arrival import Arrival
+from notifier.drafts import Accepted, Outcomes
+from notifier.sending import Sender
 from tradewinds.errors import TradewindsError
 from tradewinds.telemetry import get_logger
 
@@ -75,7 +76,7 @@ def _is_ready(accepting: _Accepting) -> bool:
     return accepting.done() and not accepting.cancelled() and accepting.exception() is None
 
 
-async def stream(sender: Sender, batches: AsyncIterator[Sequence[NewNotification]]) -> AsyncIterator[Progress]:
+async def stream(sender: Sender, batches: AsyncIterator[Arrival]) -> AsyncIterator[Progress]:
     """Send every batch; one `Progress` for each. What `Sender.send` raises ends it, after the batches before."""
     ahead = _Ahead()
     reading = asyncio.create_task(_read(sender, batches, ahead), name="stream of notifications")
@@ -86,7 +87,7 @@ async def stream(sender: Sender, batches: AsyncIterator[Sequence[NewNotification
                 progress = Progress(
                     progress.requests + 1,
                     progress.notifications + len(outcomes),
-                    progress.duplicates + sum([outcome.duplicate for outcome in outcomes]),
+                    progress.duplicates + outcomes.duplicates,
                 )
                 yield progress
         await reading
@@ -98,10 +99,10 @@ async def stream(sender: Sender, batches: AsyncIterator[Sequence[NewNotification
             _finish(sender, left)
 
 
-async def _read(sender: Sender, batches: AsyncIterator[Sequence[NewNotification]], ahead: _Ahead) -> None:
+async def _read(sender: Sender, batches: AsyncIterator[Arrival], ahead: _Ahead) -> None:
     try:
-        async for news in batches:
-            accepting = asyncio.create_task(sender.accept(news, lambda index: f"requests[{index}]."))
+        async for arrival in batches:
+            accepting = asyncio.create_task(sender.accept(arrival, lambda index: f"requests[{index}]."))
             try:
                 await ahead.put(accepting)
             except asyncio.CancelledError:
@@ -111,7 +112,7 @@ async def _read(sender: Sender, batches: AsyncIterator[Sequence[NewNotification]
         await ahead.put(None)
 
 
-async def _tell(sender: Sender, together: Sequence[_Accepting]) -> list[list[Outcome]]:
+async def _tell(sender: Sender, together: Sequence[_Accepting]) -> list[Outcomes]:
     return await sender.tell_together([await accepting for accepting in together])
 
 

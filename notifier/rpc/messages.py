@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from google.protobuf import struct_pb2, timestamp_pb2
 
 from notifier.access import ME, recipient, tells_others
+from notifier.arrival import NO_PLAIN, Plain
+from notifier.drafts import Outcome
 from notifier.moments import timestamp
 from notifier.notification import NOT_DECODED, NewNotification, Notification
 from notifier.realtime import frames as frame_bytes
 from notifier.realtime.subscription import Batch
-from notifier.sending import Outcome
+from notifier.rpc.scanning import WORTH_SCANNING, plain_of
 from notifier.streaming import Progress
 from tradewinds.auth import Principal
 from tradewinds.errors import InvalidArgumentError
 from tradewinds.v1 import notifier_pb2
 
 Requests = notifier_pb2.BatchSendNotificationsRequest | notifier_pb2.StreamNotificationsRequest
-# As they begin on the wire.
-_RARE: Final = tuple(
-    frame_bytes.tag_of_bytes(notifier_pb2.SendNotificationRequest.DESCRIPTOR.fields_by_name[name].number)
-    for name in ("template_id", "request_id")
-)
 _SEVERITIES: Final = {value: name for name, value in notifier_pb2.Severity.items()}
 
 
@@ -53,9 +50,28 @@ def new_notification(request: notifier_pb2.SendNotificationRequest, user_id: str
     )
 
 
-def new_notifications(batch: Requests, caller: Principal) -> list[NewNotification]:
-    """What a batch without templates and request ids, which this consumes, asks for. Raises `PermissionDeniedError`."""
-    batch.DiscardUnknownFields()
+def plain_in(batch: Requests, caller: Principal) -> Plain:
+    """What can be told of a batch as it came. Whoever calls must have discarded unknown fields: their bytes would travel on, and might
+    mean something in a Notification."""
+    if len(batch.requests) < WORTH_SCANNING or not tells_others(caller):
+        return NO_PLAIN
+    return plain_of(batch.SerializeToString())
+
+
+def others_than(plain: Plain, batch: Requests) -> dict[int, notifier_pb2.SendNotificationRequest]:
+    """All other requests of a batch, by their positions."""
+    requests = batch.requests
+    if not plain:
+        return dict(enumerate(requests))
+    found = set(plain.positions)
+    return {position: requests[position] for position in range(len(requests)) if position not in found}
+
+
+def new_notifications(
+    requests: Mapping[int, notifier_pb2.SendNotificationRequest], caller: Principal
+) -> list[NewNotification]:
+    """What requests of a batch, by their positions, without templates and request ids, which this consumes, ask for. Raises
+    `PermissionDeniedError`."""
     # Asked once for a thousand: only what is wrong takes the long way.
     me, may_tell_others = caller.subject, tells_others(caller)
     return [
@@ -63,22 +79,15 @@ def new_notifications(batch: Requests, caller: Principal) -> list[NewNotificatio
             one,
             user_id
             if (user_id := one.user_id) == me or (may_tell_others and user_id not in ("", ME))
-            else recipient(caller, user_id, f"{path_in_batch(index)}user_id"),
+            else recipient(caller, user_id, f"{path_in_batch(position)}user_id"),
         )
-        for index, one in enumerate(batch.requests)
+        for position, one in requests.items()
     ]
 
 
-def is_plain(batch: Requests) -> bool:
-    """Whether no request of a batch has a field that only few have: asked once for a thousand, of their bytes. (A number that looks like
-    such a field costs a closer look, no more.)"""
-    raw = batch.SerializeToString()
-    return not any(tag in raw for tag in _RARE)
-
-
-def refuse_request_ids(requests: Iterable[notifier_pb2.SendNotificationRequest]) -> None:
+def refuse_request_ids(requests: Mapping[int, notifier_pb2.SendNotificationRequest]) -> None:
     """A batch has none."""
-    for index, one in enumerate(requests):
+    for index, one in requests.items():
         if one.request_id:
             raise InvalidArgumentError.field(
                 f"{path_in_batch(index)}request_id", "is for a call with one notification; give a dedupe_key instead"
@@ -95,6 +104,12 @@ def once_under(request: notifier_pb2.SendNotificationRequest, caller: Principal,
     if not request.dedupe_key:
         digest = hashlib.sha256(f"{caller.subject}/{request_id}".encode()).hexdigest()
         request.dedupe_key = f"request:{digest}"
+
+
+def new_of(user_id: str, content: bytes) -> NewNotification:
+    """What a Notification's bytes say."""
+    message = notifier_pb2.Notification.FromString(content)
+    return NewNotification(user_id, message.type, message.title, message.message, NOT_DECODED, content=content)
 
 
 def content_of(new: NewNotification) -> bytes:
@@ -199,7 +214,7 @@ def send_response(outcome: Outcome) -> notifier_pb2.SendNotificationResponse:
     )
 
 
-def batch_response(outcomes: Sequence[Outcome]) -> bytes:
+def batch_response(outcomes: Iterable[Outcome]) -> bytes:
     """A `BatchSendNotificationsResponse`."""
     return b"".join([frame_bytes.outcome(one.notification_id, one.duplicate, one.persisted) for one in outcomes])
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from notifier.access import everybody, recipient
 from notifier.alerts.assembly import Alerts
+from notifier.arrival import Arrival
 from notifier.following import Following
-from notifier.notification import NewNotification
 from notifier.outside import Outside
 from notifier.phone.desk import PhoneDesk
 from notifier.rpc import messages
@@ -82,15 +82,15 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
     # The two busiest answers are bytes already.
     async def BatchSendNotifications(self, request: notifier_pb2.BatchSendNotificationsRequest, context: Any) -> bytes:
         caller = auth.principal()
-        news = await self._news(request, caller)
-        outcomes = await to_the_end(self._sender.send(news, messages.path_in_batch))
+        arrival = await self._arrival(request, caller)
+        outcomes = await to_the_end(self._sender.send_all(arrival, messages.path_in_batch))
         return messages.batch_response(outcomes)
 
     async def StreamNotifications(
         self, request_iterator: AsyncIterator[notifier_pb2.StreamNotificationsRequest], context: Any
     ) -> AsyncIterator[notifier_pb2.StreamNotificationsResponse]:
         caller = auth.principal()
-        batches = self._all_news(request_iterator, caller)
+        batches = self._arrivals(request_iterator, caller)
         async for progress in stream(self._sender, batches):
             yield messages.stream_response(progress)
 
@@ -104,14 +104,16 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
             async for batch in opened:
                 yield messages.watch_response(batch)
 
-    async def _all_news(
+    async def _arrivals(
         self, batches: AsyncIterator[notifier_pb2.StreamNotificationsRequest], caller: auth.Principal
-    ) -> AsyncIterator[list[NewNotification]]:
+    ) -> AsyncIterator[Arrival]:
         async for batch in batches:
-            yield await self._news(batch, caller)
+            yield await self._arrival(batch, caller)
 
-    async def _news(self, batch: messages.Requests, caller: auth.Principal) -> list[NewNotification]:
-        if not messages.is_plain(batch):
-            messages.refuse_request_ids(batch.requests)
-            await self._fill_in_all(batch.requests, caller)
-        return messages.new_notifications(batch, caller)
+    async def _arrival(self, batch: messages.Requests, caller: auth.Principal) -> Arrival:
+        batch.DiscardUnknownFields()
+        plain = messages.plain_in(batch, caller)
+        others = messages.others_than(plain, batch)
+        messages.refuse_request_ids(others)
+        await self._fill_in_all(others, caller)
+        return Arrival(messages.new_notifications(others, caller), list(others), plain)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from google.protobuf import json_format
@@ -82,8 +82,8 @@ class TemplateRpcs(notifier_pb2_grpc.NotifierServicer):
         _check_locale(request.locale)
         return _preview(fill(template, json_format.MessageToDict(request.template_parameters), request.locale))
 
-    async def _fill_in_all(self, requests: Sequence[pb.SendNotificationRequest], caller: Principal) -> None:
-        for index, one in enumerate(requests):
+    async def _fill_in_all(self, requests: Mapping[int, pb.SendNotificationRequest], caller: Principal) -> None:
+        for index, one in requests.items():
             if one.template_id:
                 prefix = f"requests[{index}]."
                 await self._fill_in(one, recipient(caller, one.user_id, f"{prefix}user_id"), prefix)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifier.drafts import Outcome
 from notifier.notification import NewNotification
 from notifier.realtime import frames
 from notifier.realtime.cursor import Cursor
 from notifier.realtime.deliveries import Delivery
 from notifier.realtime.subscription import Batch, End
 from notifier.rpc import messages
-from notifier.sending import Outcome
 from notifier.types import TYPES, type_of
 from tests.unit.notifier.builders import a_notification, notification_of, told
 from tradewinds.auth import Principal
@@ -82,17 +82,10 @@ def test_what_a_caller_says_travels_on_and_no_more() -> None:
     batch = pb.BatchSendNotificationsRequest()
     batch.requests.add().MergeFromString(forged.SerializeToString())
     batch.requests[0].dedupe_key, batch.requests[0].ttl_seconds = "k", 9
-    (new,) = messages.new_notifications(batch, Principal("alice", frozenset({"trader"})))
+    batch.DiscardUnknownFields()
+    (new,) = messages.new_notifications({0: batch.requests[0]}, Principal("alice", frozenset({"trader"})))
     assert pb.Notification.FromString(new.content) == pb.Notification(user_id="alice", type="T", title="t", data={})
     assert (new.dedupe_key, new.ttl_seconds) == ("k", 9)
-
-
-def test_a_batch_is_plain_unless_a_request_has_a_rare_field() -> None:
-    usual = pb.SendNotificationRequest(user_id="u", type="T", title="t", dedupe_key="k", ttl_seconds=9, locale="en")
-    usual.data.update({"a": "ü²±", "b": 1.5})
-    assert messages.is_plain(pb.StreamNotificationsRequest(requests=[usual, usual]))
-    for rare in (pb.SendNotificationRequest(template_id="x"), pb.SendNotificationRequest(request_id="x")):
-        assert not messages.is_plain(pb.StreamNotificationsRequest(requests=[usual, rare]))
 
 
 def test_nothing_of_a_request_travels_on_that_a_notification_does_not_have() -> None:

@@ -8,12 +8,13 @@ from itertools import count
 
 import pytest
 
+from notifier.drafts import Outcome
 from notifier.notification import NewNotification, Notification
 from notifier.ports import Stored
 from notifier.preferences import DEFAULTS, Preferences
 from notifier.realtime.wire import Told
 from notifier.rpc import messages
-from notifier.sending import Outcome, Sender
+from notifier.sending import Sender
 from tests.unit.notifier.builders import id_of
 from tradewinds.clock import SystemClock
 from tradewinds.errors import InvalidArgumentError, UnavailableError

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from notifier.arrival import Arrival, one_by_one
+from notifier.drafts import Accepted, Outcomes
 from notifier.notification import NewNotification
-from notifier.sending import Accepted, Outcome
 from notifier.streaming import Progress, stream
 from tests.support.waiting import eventually
 from tradewinds.errors import InvalidArgumentError
@@ -22,20 +23,20 @@ class NotingSender:
         self.told: list[list[str]] = []
         self.answer = asyncio.Event()
 
-    async def accept(self, news: Sequence[NewNotification], field_of: Callable[[int], str]) -> Any:
-        if news[0].title == "bad":
+    async def accept(self, arrival: Arrival, field_of: Callable[[int], str]) -> Any:
+        if arrival.news[0].title == "bad":
             raise InvalidArgumentError.field(field_of(0), "is bad")
-        return Accepted(list(news), (), {}, None, {})  # type: ignore[arg-type] # drafts are nothing to a stream
+        return Accepted(list(arrival.news), (), {}, None, {})  # type: ignore[arg-type] # drafts are nothing to a stream
 
-    async def tell_together(self, many: Sequence[Any]) -> list[list[Outcome]]:
+    async def tell_together(self, many: Sequence[Any]) -> list[Outcomes]:
         self.told.append([new.title for accepted in many for new in accepted.drafts])
         await self.answer.wait()
-        return [[Outcome("ntf-1", duplicate=False, persisted=False) for _ in accepted.drafts] for accepted in many]
+        return [Outcomes(["ntf-1"] * len(accepted.drafts), {}) for accepted in many]
 
 
-async def single(*titles: str) -> AsyncIterator[list[NewNotification]]:
+async def single(*titles: str) -> AsyncIterator[Arrival]:
     for title in titles:
-        yield [NewNotification("alice", "ORDER_EXECUTED", title)]
+        yield one_by_one([NewNotification("alice", "ORDER_EXECUTED", title)])
 
 
 async def consume(sender: NotingSender, *titles: str) -> list[Progress]:

@@ -1,0 +1,178 @@
+"""What is found plain in the bytes of a batch is what a look at each of its requests would have found, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier.access import ME
+from notifier.arrival import Arrival, one_by_one
+from notifier.notification import NewNotification, Notification, is_plainly_good
+from notifier.ports import Stored
+from notifier.preferences import DEFAULTS, Preferences
+from notifier.realtime.wire import Told
+from notifier.rpc import messages
+from notifier.rpc.scanning import WORTH_SCANNING, plain_of
+from notifier.sending import Sender
+from notifier.types import TYPES, Severity
+from tradewinds.auth import SERVICE, Principal
+from tradewinds.v1 import notifier_pb2 as pb
+
+LIVE, KEPT = "ORDER_PARTIALLY_FILLED", "ORDER_EXECUTED"
+CALLER = Principal("engine", frozenset({SERVICE}))
+
+texts = st.one_of(
+    st.text(alphabet="abc XYZ019~", max_size=12),
+    st.text(max_size=6),
+    st.sampled_from(
+        ["₹1,400.05", "two\nlines", "\x00", " ", " in front", "x" * 127, "x" * 128, "x" * 201, "y" * 4_001]
+    ),
+)
+facts = st.one_of(
+    st.none(),
+    st.dictionaries(
+        st.text(max_size=3), st.one_of(st.text(max_size=5), st.floats(allow_nan=False), st.none()), max_size=2
+    ),
+    st.just({"large": "z" * 1_400}),
+    st.just({"larger": "z" * 17_000}),
+)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> pb.SendNotificationRequest:
+    request = pb.SendNotificationRequest(
+        user_id=draw(st.one_of(st.sampled_from(["alice", "bob", ME, "", CALLER.subject]), texts)),
+        type=draw(st.sampled_from([LIVE, LIVE, LIVE, KEPT, "CUSTOM_X", "NOTHING", ""])),
+        title=draw(st.one_of(st.just("a title"), texts)),
+        message=draw(texts),
+    )
+    if (said := draw(facts)) is not None:
+        request.data.update(said)
+    for name, value in draw(
+        st.dictionaries(st.sampled_from(["dedupe_key", "locale"]), st.text(min_size=1, max_size=3), max_size=1)
+    ).items():
+        setattr(request, name, value)
+    request.ttl_seconds = draw(st.sampled_from([0, 0, 0, 5, -1]))
+    return request
+
+
+def copy_of(request: pb.SendNotificationRequest) -> pb.SendNotificationRequest:
+    return pb.SendNotificationRequest.FromString(request.SerializeToString())
+
+
+def is_plain(request: pb.SendNotificationRequest, new: NewNotification) -> bool:
+    """By the words of the definition, one by one."""
+    kind = TYPES.get(new.type)
+    return (
+        is_plainly_good(new)
+        and kind is not None
+        and not kind.persisted
+        and not (request.dedupe_key or request.ttl_seconds or request.locale)
+        and request.user_id not in ("", ME)
+    )
+
+
+@given(st.lists(requests(), max_size=12))
+def test_a_scan_finds_what_a_close_look_finds(batch: list[pb.SendNotificationRequest]) -> None:
+    plain = plain_of(pb.StreamNotificationsRequest(requests=batch).SerializeToString())
+    assert list(plain.positions) == sorted(set(plain.positions))
+    found = dict(zip(plain.positions, zip(plain.user_ids, plain.types, plain.contents, strict=True), strict=True))
+    for position, request in enumerate(batch):
+        new = messages.new_notification(copy_of(request), request.user_id)
+        if position in found:
+            assert is_plain(request, new)
+            user_id, type_, content = found[position]
+            assert (user_id, type_, len(content)) == (new.user_id, new.type, len(new.content))
+            # Facts have no order.
+            assert pb.Notification.FromString(content) == pb.Notification.FromString(new.content)
+        elif is_plain(request, new):
+            # Only a text that a scan does not judge is left to a closer look.
+            assert not (request.title + request.user_id).isascii() or request.title.startswith(" ")
+
+
+class Noon:
+    """A clock that stands."""
+
+    def now(self) -> datetime:
+        return datetime(2099, 11, 27, 12, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+class Followers:
+    """Everything that sending needs; keeps what is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+        self.rows: list[Notification] = []
+
+    async def insert(self, notifications: Sequence[Notification], dedupe_keys: Sequence[str]) -> list[Stored]:
+        self.rows += notifications
+        return [Stored(one.notification_id, one.created_us, duplicate=False) for one in notifications]
+
+    async def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> None:
+        self.told += told
+
+    async def take(self, claims: Mapping[str, str]) -> dict[str, str]:
+        return {}
+
+    async def release(self, keys: Sequence[str]) -> None:
+        raise AssertionError(keys)
+
+    async def of_users(self, user_ids: Collection[str]) -> dict[str, Preferences]:
+        choosy = Preferences(minimum_severity=Severity.CRITICAL)
+        return {user_id: choosy if user_id == "bob" else DEFAULTS for user_id in user_ids}
+
+
+async def sent(arrival: Arrival) -> tuple[list[tuple[Any, ...]], list[Notification], list[Any]]:
+    """What is told and kept of a batch, and what its sender is answered."""
+    followers, numbers = Followers(), count(1)
+    sender = Sender(followers, followers, followers, followers, Noon(), _ids(numbers), messages)
+    outcomes = await sender.send_all(arrival, messages.path_in_batch)
+    told = [
+        (one.user_id, pb.WatchNotificationsResponse.FromString(one.frames), one.delivery_class, one.expires_us)
+        for one in followers.told
+    ]
+    return told, followers.rows, list(outcomes)
+
+
+def _ids(numbers: Any) -> Any:
+    return lambda prefix, how_many: [f"{prefix}-{next(numbers)}" for _ in range(how_many)]
+
+
+def arrival_of(batch: pb.StreamNotificationsRequest, caller: Principal) -> Arrival:
+    plain = messages.plain_in(batch, caller)
+    others = messages.others_than(plain, batch)
+    return Arrival(messages.new_notifications(others, caller), list(others), plain)
+
+
+async def test_a_batch_is_sent_the_same_way_whether_it_is_scanned_or_looked_at_one_by_one() -> None:
+    requests = [
+        pb.SendNotificationRequest(
+            user_id=("alice", "bob", "carol")[number % 3],
+            type=KEPT if number % 5 == 0 else LIVE,
+            title="₹ 5" if number % 7 == 0 else f"number {number}",
+            message="m" * number,
+            dedupe_key=f"k{number % 9}" if number % 4 == 0 else "",
+            ttl_seconds=60 if number % 11 == 0 else 0,
+        )
+        for number in range(5 * WORTH_SCANNING)
+    ]
+    batch = pb.StreamNotificationsRequest(requests=requests)
+    scanned = arrival_of(batch, CALLER)
+    assert len(scanned.plain) > WORTH_SCANNING < len(scanned.news)
+    closely = one_by_one([messages.new_notification(copy_of(one), one.user_id) for one in requests])
+    assert await sent(scanned) == await sent(closely)
+
+
+async def test_who_may_not_tell_others_is_looked_at_one_by_one() -> None:
+    requests = [pb.SendNotificationRequest(user_id="alice", type=LIVE, title="t")] * (2 * WORTH_SCANNING)
+    batch = pb.StreamNotificationsRequest(requests=requests)
+    arrival = arrival_of(batch, Principal("alice", frozenset({"trader"})))
+    assert (len(arrival.plain), len(arrival.news)) == (0, len(requests))
