@@ -69,7 +69,8 @@ async def start_outside(
     await preferences.start()
     templates = TemplateStore(database)
     await templates.start()
-    planner = Planner(preferences, UsageCounters(redis), clock, ids.new_id)
+    usage = UsageCounters(redis)
+    planner = Planner(preferences, usage, clock, ids.new_id)
     guard, key = AddressGuard(settings.networks()), _seal_key()
     sealing = Sealing(key)
     links = UnsubscribeLinks(key, settings.public_url) if key is not None and settings.public_url else None
@@ -84,7 +85,7 @@ async def start_outside(
         records=DeliveryRecords(database),
         templates=templates,
         reachable=frozenset(channel for channel, some in outward.items() if some.lead_somewhere),
-        verifier=EndpointVerifier(outward, clock) if settings.endpoint_verification else None,
+        verifier=EndpointVerifier(outward, usage, clock) if settings.endpoint_verification else None,
         unsubscribing=Unsubscribing(links, preferences) if links is not None else None,
         wake=wake,
     )

@@ -40,6 +40,11 @@ _FORGET: Final = (
     DELETE FROM notification_escalations WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM notification_escalations WHERE created_at < $1 AND state <> 'ACTIVE' LIMIT 5000 FOR UPDATE SKIP LOCKED))
     """,
+    # What was taken and never finished stays for whoever finds it. The audit log keeps what was done.
+    """
+    DELETE FROM phone_commands WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM phone_commands WHERE created_at < $1 AND state <> 'ACCEPTED' LIMIT 5000 FOR UPDATE SKIP LOCKED))
+    """,
 )
 
 

@@ -25,6 +25,9 @@ log = get_logger("notifier.usage")
 
 _ERRORS: Final = (RedisError, OSError, TimeoutError)
 _LOCAL_LIMIT: Final = 100_000
+# In an hour. A code costs money, and annoys whoever did not ask for it: an address gets few, whoever names it.
+CODES_OF_A_USER: Final = 10
+CODES_TO_AN_ADDRESS: Final = 3
 _COUNT: Final = """
 local answers = {}
 for i, key in ipairs(KEYS) do
@@ -73,6 +76,16 @@ class UsageCounters:
             {channel: _usage([(one, next(counted)) for one in some], now) for channel, some in channels}
             for channels in counters
         ]
+
+    async def code(self, user_id: str, address: str) -> float:
+        """One more code for an address; 0 where it may be sent, else the seconds until one may."""
+        hour = 3_600_000
+        limits = (
+            Counter(redis_keys.notification_codes("user", user_id), CODES_OF_A_USER, hour),
+            Counter(redis_keys.notification_codes("address", address), CODES_TO_AN_ADDRESS, hour),
+        )
+        counted = zip(limits, await self._count(limits), strict=True)
+        return max((left_ms / 1000 for one, (count, left_ms) in counted if count > one.allowed), default=0.0)
 
     async def _count(self, counters: Sequence[Counter]) -> list[tuple[int, int]]:
         """The count, and the milliseconds that are left of the window."""

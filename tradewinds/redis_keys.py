@@ -22,6 +22,7 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `nt:dedupe:{n}:{user}:{key}` | string | 5 to 300 s | notifier | id of the first send; `~id`, 3 s: being sent |
 | `nt:group:{user}:{channel}:{type}` | string | the user's grouping window | notifier | messages of this type in this window |
 | `nt:limit:{user}:{channel}:{n}` | string | the user's n-th rate limit | notifier | messages in this window |
+| `nt:codes:user|address:{digest}` | string | 1 hour | notifier | verification codes of this user, or to this address |
 | `od:committed` | channel | - | engine | the engine that has just committed order events |
 | `od:reconciled` | hash | none | engine | account -> JSON: `at_ms` of the last reconciliation, `sequences` of its strategies' events |
 | `fl:log:{config}` | stream, MAXLEN ~ | 7 days | engine | newest lines of a strategy: `t` real epoch ms, `s` PRINTED or RUNNER, `x` text |
@@ -93,6 +94,11 @@ def notification_group(user_id: str, channel: str, type_: str) -> str:
 def notification_limit(user_id: str, channel: str, index: int) -> str:
     """The counter of a user's rate limit on one channel."""
     return f"nt:limit:{user_id}:{channel}:{index}"
+
+
+def notification_codes(of: str, whom: str) -> str:
+    """The counter of codes of a user or to an address, which is nobody's business here."""
+    return f"nt:codes:{of}:{hashlib.sha256(whom.encode()).hexdigest()[:32]}"
 
 
 def strategy_log(config_id: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from notifier.channels import Channel
 from notifier.delivery.endpoints import Endpoint
@@ -21,15 +22,31 @@ MOST_GUESSES: Final = 5
 CODE_LIFE: Final = timedelta(hours=24)
 
 
+class CodeLimits(Protocol):
+    """Counts codes."""
+
+    async def code(self, user_id: str, address: str) -> float:
+        """One more; 0 where it may be sent, else the seconds until one may."""
+        ...
+
+
 class EndpointVerifier:
     """Sends codes through the providers that everything goes through."""
 
-    def __init__(self, routes: Mapping[Channel, Routes], clock: Clock) -> None:
+    def __init__(self, routes: Mapping[Channel, Routes], limits: CodeLimits, clock: Clock) -> None:
         self._routes = routes
+        self._limits = limits
         self._clock = clock
 
     async def challenge(self, endpoint: Endpoint) -> str:
-        """A new code, which was taken for `endpoint`. Raises `PreconditionError` with the provider's words where it was not."""
+        """A new code, which was taken for `endpoint`. Raises `PreconditionError` with the provider's words where it was not, and where
+        too many were sent lately."""
+        seconds = await self._limits.code(endpoint.user_id, f"{endpoint.channel}:{endpoint.address}")
+        if seconds:
+            raise PreconditionError(
+                f"too many codes were sent for you or there in the last hour; try again in {math.ceil(seconds / 60)} min",
+                reason="TOO_MANY_CODES",
+            )
         code, now = f"{secrets.randbelow(10**8):08}", self._clock.now()
         message = Message(
             delivery_id=f"{endpoint.endpoint_id}-code",
@@ -46,7 +63,7 @@ class EndpointVerifier:
         attempt = await self._routes[endpoint.channel].send(message, endpoint)
         if attempt.fate is not Fate.SENT:
             raise PreconditionError(
-                f"the code could not be sent to {endpoint.address}: {attempt.detail}; nothing was added",
+                f"the code could not be sent: {attempt.detail}; nothing was added",
                 reason="CODE_NOT_SENT",
             )
         return code

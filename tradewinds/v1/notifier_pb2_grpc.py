@@ -431,7 +431,8 @@ class NotifierServicer:
     def CreateNotificationEndpoint(self, request, context):
         """Adds an endpoint, and sends a code there; nothing else is sent there before it was verified. INVALID_ARGUMENT where the address is
         none of its channel, or (web push, webhook) leads into a private network; FAILED_PRECONDITION, reason CODE_NOT_SENT, where the
-        provider would not take the code: nothing was added then.
+        provider would not take the code, and TOO_MANY_CODES, where ten were sent for the user or three there within an hour: nothing was
+        added then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -120,5 +120,11 @@ async def test_an_operator_vouches_and_a_code_that_is_not_taken_adds_nothing(hou
         house.mailbox.refusals.append("550 5.1.1 no such user")
         with pytest.raises(grpc.aio.AioRpcError, match="no such user"):
             await alice("CreateNotificationEndpoint", wanted("nobody@example.com"))
+        # Three times within an hour, whoever asks: an address is nobody's toy.
+        for _ in range(2):
+            await alice("CreateNotificationEndpoint", wanted("nobody@example.com"))
+        with pytest.raises(grpc.aio.AioRpcError, match=r"too many codes .* try again in 60 min"):
+            await olga("CreateNotificationEndpoint", wanted("nobody@example.com"))
+        assert len(house.mailbox.mails) == 2
         listed = await alice("ListNotificationEndpoints", pb.ListNotificationEndpointsRequest(user_id="me"))
-        assert list(listed.endpoints) == []
+        assert [one.HasField("verified_at") for one in listed.endpoints] == [False, False]

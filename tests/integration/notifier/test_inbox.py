@@ -229,11 +229,19 @@ async def test_partitions_come_days_ahead_and_go_whole_when_they_are_old(databas
     await database.pool.execute(
         "INSERT INTO notification_keys VALUES ('alice', 'old', 'n', '2026-03-01'), ('alice', 'new', 'm', '2026-03-05')"
     )
+    await database.pool.execute(
+        """
+        INSERT INTO phone_commands (command_id, bot_id, chat_id, user_id, command, state, created_at) VALUES
+        ('old', 'b', 1, 'alice', '/pnl', 'DONE', '2026-03-01'), ('taken', 'b', 1, 'alice', '/kill', 'ACCEPTED', '2026-03-01'),
+        ('new', 'b', 1, 'alice', '/pnl', 'DONE', '2026-03-05')
+        """
+    )
     clock.day = datetime(2026, 3, 5, tzinfo=UTC)
     await partitions.keep()
     assert (await tables(database))[0] == "notifications_2026_03_02"
     assert await database.pool.fetchval("SELECT count(*) FROM notifications") == 0
     assert await database.pool.fetch("SELECT dedupe_key FROM notification_keys") == [("new",)]
+    assert await database.pool.fetch("SELECT command_id FROM phone_commands ORDER BY 1") == [("new",), ("taken",)]
 
 
 async def tables(database: Database) -> list[str]:

@@ -17,7 +17,7 @@ from notifier.preference_store import UNKNOWN, Profile
 from notifier.preferences import DEFAULTS, Preferences, QuietHours, RateLimit, Step
 from notifier.quiet_hours import Window
 from notifier.resolver import Reason, Usage
-from notifier.usage import Ask, UsageCounters
+from notifier.usage import CODES_OF_A_USER, CODES_TO_AN_ADDRESS, Ask, UsageCounters
 from tests.unit.notifier.builders import a_notification
 
 NOW = datetime(2026, 11, 27, 17, 30, tzinfo=UTC)  # 23:00 in India
@@ -138,6 +138,16 @@ async def test_while_redis_is_away_each_replica_counts_for_itself(
     second = await counters.take([ask, ask], NOW)
     usages = [usage[Channel.EMAIL] for usage in (*first, *second)]
     assert [_said(usage) for usage in usages] == reasons
+
+
+async def test_codes_are_counted_for_a_user_and_for_an_address_also_while_redis_is_away() -> None:
+    counters = UsageCounters(cast("Any", RedisAway()))
+    for number in range(CODES_TO_AN_ADDRESS):
+        assert await counters.code(f"user-{number}", "EMAIL:a@example.com") == 0
+    assert 3_500 < await counters.code("another", "EMAIL:a@example.com") <= 3_600
+    for number in range(CODES_OF_A_USER):
+        assert await counters.code("alice", f"EMAIL:{number}@example.com") == 0
+    assert await counters.code("alice", "EMAIL:new@example.com") > 0
 
 
 def _said(usage: Usage) -> str | None:
