@@ -13,8 +13,10 @@ from notifier.alerts.evaluator import Evaluator
 from notifier.alerts.fire_store import FireStore
 from notifier.alerts.teller import Teller
 from notifier.alerts.templated import TemplatedFires
+from notifier.arrival import one_by_one
+from notifier.drafts import Accepted
 from notifier.notification import NewNotification
-from notifier.sending import Accepted, Sender
+from notifier.sending import Sender
 from notifier.settings import NotifierSettings
 from tradewinds import ids, service
 from tradewinds.clock import Clock
@@ -40,10 +42,10 @@ class _TemplatedSending:
         self._templated = templated
 
     async def accept(self, news: Sequence[NewNotification]) -> Accepted:
-        return await self._sender.accept(await self._templated.worded(news), lambda index: f"[{index}].")
+        return await self._sender.accept(one_by_one(await self._templated.worded(news)), lambda index: f"[{index}].")
 
     async def tell(self, accepted: Accepted) -> object:
-        return await self._sender.tell(accepted)
+        return await self._sender.tell_together([accepted])
 
 
 def start_alerts(

@@ -6,9 +6,11 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.pool import PoolConnectionProxy
 
 import tradewinds.database
 from engine_server.operations.audit_chain import verify
@@ -31,7 +33,7 @@ def statements(role: str) -> list[str]:
 
 
 @pytest.fixture
-async def application(database: Database) -> AsyncIterator[asyncpg.Connection]:
+async def application(database: Database) -> AsyncIterator[PoolConnectionProxy[Any]]:
     """A session as the role."""
     role = f"app_{secrets.token_hex(4)}"
     async with database.pool.acquire() as connection:
@@ -66,7 +68,7 @@ async def application(database: Database) -> AsyncIterator[asyncpg.Connection]:
         "DROP TABLE audit_log",
     ],
 )
-async def test_it_cannot_change_the_audit_log(application: asyncpg.Connection, statement: str) -> None:
+async def test_it_cannot_change_the_audit_log(application: PoolConnectionProxy[Any], statement: str) -> None:
     await application.execute(APPEND)
     with pytest.raises(asyncpg.InsufficientPrivilegeError) as refused:
         await application.execute(statement)
@@ -74,7 +76,7 @@ async def test_it_cannot_change_the_audit_log(application: asyncpg.Connection, s
 
 
 async def test_it_appends_and_trades_and_what_it_appended_verifies(
-    application: asyncpg.Connection, database: Database
+    application: PoolConnectionProxy[Any], database: Database
 ) -> None:
     await application.execute(APPEND)
     await application.execute("INSERT INTO users (user_id, display_name) VALUES ('asha', 'Asha')")
