@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterable
 from typing import Any, Final
 
 import grpc
@@ -115,8 +116,7 @@ class RunnerSession:
             ]
             try:
                 done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
-                for loop in done:
-                    loop.result()
+                _raise_what_ended(done)
                 if (
                     self.said_goodbye.is_set()
                 ):  # hear the engine end the stream: what is cancelled may not have been read
@@ -224,6 +224,16 @@ class RunnerSession:
         except BaseException:
             self._outbox.put_back(message)
             raise
+
+
+def _raise_what_ended(loops: Iterable[asyncio.Task[None]]) -> None:
+    """A loop that is cancelled here was not by us: the reader's timeout has cancelled the call, and grpc.aio says that to whoever writes
+    on it as if the writer were meant. Taken for our own end it would leave this runner without a session for ever."""
+    ended = [loop for loop in loops if not loop.cancelled()]
+    for loop in ended:
+        loop.result()
+    if not ended:
+        raise SessionEndedError("the call was cancelled")
 
 
 def _describe(error: Exception) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, cast
 
 import grpc
+import pytest
 
 from strategy_runner.engines import Engines
 from strategy_runner.gate import OrderGate
@@ -30,16 +31,17 @@ class EmptyRoster:
 
 
 class EndedAfterWelcome:
-    """A call that the engine ends right after Welcome: the next write is told before the read is (grpc.aio `_write`)."""
+    """A call that ends right after Welcome: the next write is told before the read is (grpc.aio `_write`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: BaseException) -> None:
         self.writes = 0
+        self._told = told
         self._answers = [pb.SessionResponse(welcome=pb.Welcome(lease_ttl_seconds=60, heartbeat_seconds=0.01))]
 
     async def write(self, _message: Any) -> None:
         self.writes += 1
         if self.writes > 1:
-            raise asyncio.InvalidStateError("RPC already finished.")
+            raise self._told
 
     async def read(self) -> Any:
         if self._answers:
@@ -54,19 +56,28 @@ class EndedAfterWelcome:
 class Engine:
     """A channel that remembers the sessions opened on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: BaseException) -> None:
         self.calls: list[EndedAfterWelcome] = []
+        self._told = told
 
     def stream_stream(self, *_: Any, **__: Any) -> Any:
         return self._open
 
     def _open(self, **_: Any) -> EndedAfterWelcome:
-        self.calls.append(EndedAfterWelcome())
+        self.calls.append(EndedAfterWelcome(self._told))
         return self.calls[-1]
 
 
-async def test_a_write_that_meets_an_ended_call_opens_a_new_session() -> None:
-    engine, clock = Engine(), SystemClock()
+@pytest.mark.parametrize(
+    "told",
+    [
+        asyncio.InvalidStateError("RPC already finished."),  # the engine has ended it
+        asyncio.CancelledError(),  # the reader has: it waited for longer than a lease, and its timeout has cancelled the call
+    ],
+    ids=repr,
+)
+async def test_a_write_that_meets_an_ended_call_opens_a_new_session(told: BaseException) -> None:
+    engine, clock = Engine(told), SystemClock()
     session = RunnerSession(
         engines=Engines(["127.0.0.1:1"], lambda _address: engine),
         token="t",
@@ -79,6 +90,6 @@ async def test_a_write_that_meets_an_ended_call_opens_a_new_session() -> None:
     )
     running = asyncio.create_task(session.run())
     await eventually(lambda: len(engine.calls) >= 2 or running.done(), what="a second session")
-    assert not running.done(), running.exception()
+    assert not running.done(), running
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
