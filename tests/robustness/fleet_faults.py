@@ -9,6 +9,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import psutil
@@ -18,6 +19,15 @@ from tests.robustness.fleet_rig import FleetRig
 from tests.support.waiting import eventually
 
 _COMMAND_SECONDS = 40.0
+_QUARANTINE_SECONDS = 120.0  # six crashes, each restart after a longer wait
+_CRASH_SECONDS = 90.0  # one that blocks is asked after half a minute, and killed later
+ROGUE = "rogue-"
+ROGUE_WAYS = ("dies", "spins", "sleeps", "leaks", "forks", "opens")
+_PAGED = """
+    SELECT 1 FROM notifications
+    WHERE type = 'STRATEGY_QUARANTINED' AND must_acknowledge AND data->>'config_id' = $1
+"""
+_CRASHED = "SELECT detail FROM strategy_runs WHERE config_id = $1 AND outcome = 'CRASHED'"
 _KILLS_EACH = 4  # of a strategy, which six crashes within ten minutes would quarantine
 
 
@@ -31,15 +41,21 @@ class FleetFaults:
         self._beyond_lease = ttl_seconds * 1.5
         self._of_up = Faults(rig.up)
         self._kills: Counter[str] = Counter()
+        self._rogues: list[str] = []
         self.table: Final[dict[str, Callable[[], Awaitable[None]]]] = {
             "runner_killed": self._runner_killed,
             "runner_lost": self._runner_lost,
             "runner_frozen": self._runner_frozen,
+            "runner_cut_off": self._runner_cut_off,
+            "runner_cut_off_1s": lambda: self._without_engines(self._a_runner(), 1),
+            "runner_doubled": lambda: self._rig.start_another(self._a_runner()),
             "runner_drained": self._runner_drained,
             "scaled": self._scaled,
             "leader_killed": self._leader_killed,
             "follower_killed": self._follower_killed,
             "leader_frozen": self._leader_frozen,
+            "leader_cut_off_from_database": self._leader_cut_off_from_database,
+            "engines_20s": lambda: self._keep_dead(self._engines(), 20),
             "strategies_killed": self._strategies_killed,
             "strategy_restarted": self._strategy_restarted,
             "strategy_stopped_and_started": self._stopped_and_started,
@@ -47,10 +63,15 @@ class FleetFaults:
             "postgres_5s": lambda: self._rig.without("postgres", 5, crash=False),
             "valkey_1s": lambda: self._rig.without("valkey", 1, crash=True),
             "valkey_5s": lambda: self._rig.without("valkey", 5, crash=False),
+            "postgres_20s": lambda: self._rig.without("postgres", 20, crash=False),
+            "valkey_20s": lambda: self._rig.without("valkey", 20, crash=True),
+            **{f"rogue_{way}": partial(self._rogue, way) for way in ROGUE_WAYS},
         }
 
     moves_nothing: Final = frozenset(
-        {"leader_killed", "follower_killed", "postgres_1s", "postgres_5s", "valkey_1s", "valkey_5s"}
+        {"leader_killed", "follower_killed", "runner_cut_off_1s", "engines_20s"}
+        | {f"{store}_{seconds}s" for store in ("postgres", "valkey") for seconds in (1, 5, 20)}
+        | {f"rogue_{way}" for way in ROGUE_WAYS}
     )
 
     async def strike(self, name: str) -> None:
@@ -86,14 +107,9 @@ class FleetFaults:
     async def _runner_lost(self) -> None:
         """Its node is gone: nobody starts it before its strategies run elsewhere."""
         name = self._a_runner()
-        instance = await self._rig.rows("SELECT instance_id FROM runner_leases WHERE runner_id = $1", name)
+        instance = await self._instance(name)
         await self._rig.runners[name].kill()
-
-        async def nothing_there() -> bool:
-            query = "SELECT 1 FROM assignments WHERE instance_id = $1"
-            return not await self._rig.rows(query, instance[0]["instance_id"])
-
-        await eventually(nothing_there, timeout=_COMMAND_SECONDS, interval=0.1, what=f"{name} is declared lost")
+        await self._released(instance)
         await self._rig.start_runner(name)
 
     async def _runner_frozen(self) -> None:
@@ -102,6 +118,77 @@ class FleetFaults:
         everything = [runner.pid, *(child.pid for child in psutil.Process(runner.pid).children(recursive=True))]
         # The strategies thaw with it in one case, and go on without it in the other.
         await self._freeze(everything if self._dice.random() < 0.5 else everything[:1])
+
+    async def _runner_cut_off(self) -> None:
+        """From every engine, until its strategies run elsewhere: it must have closed its gate before, and hears of it when it is back."""
+        name = self._a_runner()
+        instance = await self._instance(name)
+        for wire in self._rig.wires[name]:
+            wire.silence()
+        try:
+            await self._released(instance)
+        finally:
+            for wire in self._rig.wires[name]:
+                wire.mend()
+
+    async def _without_engines(self, name: str, seconds: float) -> None:
+        for wire in self._rig.wires[name]:
+            wire.silence()
+        await asyncio.sleep(seconds)
+        for wire in self._rig.wires[name]:
+            wire.mend()
+
+    async def _leader_cut_off_from_database(self) -> None:
+        """For longer than its lease: its runners find the other engine."""
+        self._rig.cut_off_from_database(self._pid(await self._leader()))
+        try:
+            await asyncio.sleep(self._beyond_lease + self._dice.uniform(0, 2))
+        finally:
+            self._rig.mend_database()
+
+    async def _rogue(self, way: str) -> None:
+        """A stranger is started, and ends as it must; it is removed in the end."""
+        config_id = f"{ROGUE}{way}-{len(self._rogues)}"
+        self._rogues.append(config_id)
+        body = {
+            "config_id": config_id,
+            "module_path": "fleet_strategies.rogue",
+            "class_name": "Rogue",
+            "config": {"symbols": ["RELIANCE"], "way": way},
+        }
+        answer = await self._rig.up.rest.post("/v1/strategy-configs", json=body)
+        assert answer.status_code == 200, answer.text
+        await self._command(config_id, "START")
+        if way == "dies":
+            await self._becomes(config_id, "QUARANTINED", _QUARANTINE_SECONDS)
+            assert await self._rig.rows(_PAGED, config_id), f"nobody was told of {config_id}"
+            await self._command(config_id, "RELEASE")
+        else:
+            await self._crashes(config_id)
+            await self._command(config_id, "STOP")
+        await self._becomes(config_id, "STOPPED", _COMMAND_SECONDS)
+        answer = await self._rig.up.rest.delete(f"/v1/strategy-configs/{config_id}")
+        assert answer.status_code == 200, answer.text
+
+    async def _crashes(self, config_id: str) -> None:
+        async def crashed() -> bool:
+            rows = await self._rig.rows(
+                "SELECT state, state_reason FROM strategy_configs WHERE config_id = $1", config_id
+            )
+            assert await self._rig.rows(_CRASHED, config_id), dict(rows[0])
+            return True
+
+        await eventually(crashed, timeout=_CRASH_SECONDS, interval=0.2, what=f"{config_id} has crashed")
+
+    async def _becomes(self, config_id: str, state: str, seconds: float) -> None:
+        async def become() -> bool:
+            rows = await self._rig.rows(
+                "SELECT state, state_reason FROM strategy_configs WHERE config_id = $1", config_id
+            )
+            assert rows[0]["state"] == state, dict(rows[0])
+            return True
+
+        await eventually(become, timeout=seconds, interval=0.2, what=f"{config_id} is {state}")
 
     async def _runner_drained(self) -> None:
         name = self._a_runner()
@@ -124,6 +211,13 @@ class FleetFaults:
             await asyncio.sleep(self._dice.uniform(0.2, 1.5))
 
     async def _leader_killed(self) -> None:
+        """While another engine is there to follow it: one that dies again and again is started again after longer and longer pauses."""
+        await eventually(
+            lambda: all(psutil.pid_exists(self._of_up.pid(name) or -1) for name in self._engines()),
+            timeout=_COMMAND_SECONDS,
+            interval=0.1,
+            what="every engine is up",
+        )
         self._kill(self._pid(await self._leader()))
 
     async def _follower_killed(self) -> None:
@@ -186,6 +280,16 @@ class FleetFaults:
 
         leader: str = await eventually(alive, timeout=_COMMAND_SECONDS, interval=0.1, what="an engine leads")
         return leader
+
+    async def _instance(self, name: str) -> str:
+        rows = await self._rig.rows("SELECT instance_id FROM runner_leases WHERE runner_id = $1", name)
+        return str(rows[0]["instance_id"])
+
+    async def _released(self, instance_id: str) -> None:
+        async def nothing_there() -> bool:
+            return not await self._rig.rows("SELECT 1 FROM assignments WHERE instance_id = $1", instance_id)
+
+        await eventually(nothing_there, timeout=_COMMAND_SECONDS, interval=0.1, what=f"{instance_id} is declared lost")
 
     def _a_runner(self) -> str:
         return self._dice.choice(sorted(self._rig.runners))

@@ -5,6 +5,7 @@ has counted must agree to the last fill.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from tests.robustness.checker import one_process_at_a_time, sent_at_most_once, v
 from tests.robustness.evidence import Evidence, Gatherer
 from tests.robustness.fleet_faults import FleetFaults
 from tests.robustness.fleet_rig import FleetRig
+from tests.robustness.status_watch import StatusWatch
 from tests.support.waiting import eventually
 
 T = TypeVar("T")
@@ -32,7 +34,10 @@ _LIMITS = (
     "INSERT INTO risk_limits (scope, subject_id, name, value) VALUES ('GLOBAL', '', 'duplicate_window_seconds', 0)"
 )
 _COMMAND = "INSERT INTO strategy_commands (config_id, verb, reason) SELECT config_id, $1, 'chaos' FROM strategy_configs"
-_EPOCHS = "SELECT config_id, epoch FROM assignments"
+_HOLDERS = """
+    SELECT a.config_id, a.epoch, r.pid FROM assignments a JOIN strategy_configs c ON c.config_id = a.config_id
+    LEFT JOIN strategy_runs r ON r.config_id = a.config_id AND r.epoch = a.epoch AND r.outcome = 'RUNNING'
+"""
 _OWN_WORDS = """
     SELECT c.config_id, coalesce(k.state->'state'->'trades', '[]')::text AS trades, coalesce(k.last_event_sequence, 0) AS taken,
            (SELECT coalesce(max(e.config_sequence), 0) FROM order_events e WHERE e.config_id = c.config_id) AS written
@@ -42,7 +47,7 @@ _AT_WORK = """
     SELECT (SELECT count(*) FROM orders WHERE state IN ('PENDING_SUBMIT','SUBMITTING','UNKNOWN','OPEN','PARTIALLY_FILLED'))
          + (SELECT count(*) FROM positions WHERE config_id <> '' AND buy_quantity <> sell_quantity) AS open
 """
-_PAGES = "SELECT type, title FROM notifications WHERE must_acknowledge"
+_PAGES = "SELECT type, title FROM notifications WHERE must_acknowledge AND coalesce(data->>'config_id', '') NOT LIKE 'rogue-%'"
 _NOT_RUNNING = "SELECT config_id, state, state_reason FROM strategy_configs WHERE state <> 'RUNNING'"
 _STOPPED_MEANWHILE = """
     SELECT data->>'config_id' AS config_id, type AS state, title || ' ' || message AS state_reason FROM notifications
@@ -71,6 +76,7 @@ class FleetVerdict:
     stopped: int = 0
     pages: int = 0
     unknown_max: float = 0.0
+    status_ms: int = 0
     recovery_ms: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -82,9 +88,12 @@ class FleetVerdict:
 class FleetRun:
     """`begin`, `strike` as often as wanted, `end`."""
 
-    def __init__(self, rig: FleetRig, faults: FleetFaults, *, seed: int, strategies: int, pace: int) -> None:
+    def __init__(
+        self, rig: FleetRig, faults: FleetFaults, watch: StatusWatch, *, seed: int, strategies: int, pace: int
+    ) -> None:
         self._rig = rig
         self._faults = faults
+        self._watch = watch
         self._strategies, self._pace = strategies, pace
         self._gatherer = Gatherer(rig.up.facts["sandbox"], rig.database_url)
         self.verdict = FleetVerdict(seed)
@@ -100,17 +109,17 @@ class FleetRun:
 
     async def strike(self, name: str) -> None:
         """One fault, and until everything is well again."""
-        epochs = await self._epochs()
+        holders = await self._holders()
         await self._break(name, self._faults.strike(name))
-        if name in FleetFaults.moves_nothing and (moved := _changed(epochs, await self._epochs())):
+        if name in FleetFaults.moves_nothing and (moved := _changed(holders, await self._holders())):
             self.verdict.moved += len(moved)
             self.verdict.wrong.append(f"{name} moved {moved}")
 
     async def outage(self, what: str, seconds: float) -> None:
         """A part is away for so long, and until everything is well again."""
-        epochs = await self._epochs()
+        holders = await self._holders()
         await self._break(f"no_{what}", self._faults.outage(what, seconds))
-        if what != "runner" and (moved := _changed(epochs, await self._epochs())):
+        if what != "runner" and (moved := _changed(holders, await self._holders())):
             self.verdict.moved += len(moved)
             self.verdict.wrong.append(f"{seconds:.1f} s without {what} moved {moved}")
 
@@ -120,6 +129,9 @@ class FleetRun:
         await self.well()
         took = round((time.monotonic() - began) * 1000)
         verdict = self.verdict
+        told = round(await self._watch.tells_the_truth() * 1000)
+        verdict.status_ms = max(told, verdict.status_ms)
+        sys.stderr.write(f"{name}: well after {took} ms, and said to be {told} ms later\n")
         verdict.faults[name] = verdict.faults.get(name, 0) + 1
         verdict.recovery_ms[name] = max(took, verdict.recovery_ms.get(name, 0))
 
@@ -191,8 +203,9 @@ class FleetRun:
         rows = await self._eventually(lambda: self._rig.rows(query), "the database answers")
         return int(rows[0]["orders"])
 
-    async def _epochs(self) -> dict[str, int]:
-        return {row["config_id"]: row["epoch"] for row in await self._rig.rows(_EPOCHS)}
+    async def _holders(self) -> dict[str, tuple[int, int | None]]:
+        """Of each strategy its epoch and its process."""
+        return {row["config_id"]: (row["epoch"], row["pid"]) for row in await self._rig.rows(_HOLDERS)}
 
     async def _eventually(self, condition: Callable[[], Awaitable[T]], what: str, timeout: float = WELL_SECONDS) -> T:
         """Whatever may be away meanwhile; fails with the verdict so far and the end of all logs."""
@@ -209,8 +222,8 @@ class FleetRun:
             raise AssertionError(f"{e}\n{self.verdict.line()}\n{self._rig.logs()}") from e
 
 
-def _changed(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
-    return [config_id for config_id, epoch in before.items() if after[config_id] != epoch]
+def _changed(before: Mapping[str, tuple[int, int | None]], after: Mapping[str, tuple[int, int | None]]) -> list[str]:
+    return [config_id for config_id, holder in before.items() if after[config_id] != holder]
 
 
 def _counts_that_differ(evidence: Evidence, own: Mapping[str, list[str]]) -> Iterator[str]:

@@ -18,6 +18,7 @@ import pytest
 from tests.robustness.fleet_faults import FleetFaults
 from tests.robustness.fleet_rig import running_rig
 from tests.robustness.fleet_run import FleetRun
+from tests.robustness.status_watch import StatusWatch
 from tests.support.datastores import temporary_state_dir
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -45,9 +46,10 @@ async def a_fleet(dice: random.Random) -> AsyncIterator[tuple[FleetRun, FleetFau
     with temporary_state_dir() as folder:
         async with running_rig(folder, engines=2, runners=RUNNERS, lease_ttl_seconds=LEASE_TTL_SECONDS) as rig:
             faults = FleetFaults(rig, dice, runners=RUNNERS, many=RUNNERS + 2, ttl_seconds=LEASE_TTL_SECONDS)
-            run = FleetRun(rig, faults, seed=SEED, strategies=STRATEGIES, pace=max(2, STRATEGIES // 3))
-            await run.begin()
-            yield run, faults
+            async with StatusWatch(rig) as watch:
+                run = FleetRun(rig, faults, watch, seed=SEED, strategies=STRATEGIES, pace=max(2, STRATEGIES // 3))
+                await run.begin()
+                yield run, faults
 
 
 @pytest.mark.timeout(3600)
@@ -55,7 +57,6 @@ async def test_a_fleet_that_is_broken_all_the_time_keeps_its_promises() -> None:
     dice = random.Random(SEED)
     async with a_fleet(dice) as (run, faults):
         for name in rounds(dice, faults):
-            sys.stderr.write(f"{name}\n")
             await run.strike(name)
         verdict = await run.end()
     sys.stdout.write(verdict.line() + "\n")

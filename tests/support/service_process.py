@@ -54,6 +54,10 @@ class ServiceProcess:
         """SIGKILL, as a crash does."""
         await self._end(signal.SIGKILL)
 
+    async def ended(self) -> int:
+        """Wait until it ends by itself; its exit code."""
+        return await self._end(None)
+
     @property
     def pid(self) -> int:
         """Of the process that runs now."""
@@ -69,11 +73,11 @@ class ServiceProcess:
         """All that it has logged, over restarts."""
         return self._log_file.read_text(errors="replace")
 
-    async def _end(self, number: signal.Signals) -> int:
+    async def _end(self, number: signal.Signals | None) -> int:
         process, self._process = self._process, None
         if process is None:
             return 0
-        if process.returncode is None:
+        if number is not None and process.returncode is None:
             process.send_signal(number)
         try:
             return await asyncio.wait_for(process.wait(), _STOP_SECONDS)

@@ -1,21 +1,25 @@
-"""A TCP proxy that a test can cut: what the network does to one client of a server."""
+"""A TCP proxy that a test can cut: what the network does to the clients of a server."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 
 class TcpProxy:
-    """Forwards a loopback port to `host:port`. `cut` resets every connection and refuses new ones until `mend`."""
+    """Forwards a loopback port to `host:port`. `cut` resets every connection and refuses new ones, `silence` lets none of their bytes
+    pass; both until `mend`."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._is_cut = False
+        self._is_silent: Callable[[int], bool] = _nobody
+        self._mended = asyncio.Event()
         self.port = 0
 
     def cut(self) -> None:
@@ -24,9 +28,16 @@ class TcpProxy:
         for writer in self._writers:
             writer.transport.abort()
 
+    def silence(self, is_meant: Callable[[int], bool] = lambda port: True) -> None:
+        """As a partition does: connections stand, and what is sent arrives when it is over. `is_meant` picks by the client's port."""
+        self._mended.clear()
+        self._is_silent = is_meant
+
     def mend(self) -> None:
-        """New connections pass again."""
+        """Everything passes again."""
         self._is_cut = False
+        self._is_silent = _nobody
+        self._mended.set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -37,27 +48,42 @@ class TcpProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.cut()
+        self._mended.set()
         assert self._server is not None
         self._server.close()
         await self._server.wait_closed()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._is_cut:
+        client = writer.get_extra_info("peername")[1]
+        try:
+            await self._passing(client)
+            there_reader, there_writer = await asyncio.open_connection(*self._target)
+        except ConnectionError:  # cut, or the server is away
             writer.transport.abort()
             return
-        there_reader, there_writer = await asyncio.open_connection(*self._target)
         self._writers |= {writer, there_writer}
         try:
-            await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+            await asyncio.gather(self._copy(reader, there_writer, client), self._copy(there_reader, writer, client))
         finally:
             self._writers -= {writer, there_writer}
             writer.transport.abort()
             there_writer.transport.abort()
 
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: int) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                await self._passing(client)
+                writer.write(data)
+                await writer.drain()
+            await self._passing(client)
+        writer.close()
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    async def _passing(self, client: int) -> None:
+        while self._is_silent(client):
+            await self._mended.wait()
+        if self._is_cut:
+            raise ConnectionResetError
+
+
+def _nobody(port: int) -> bool:
+    return False

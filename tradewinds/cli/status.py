@@ -55,21 +55,21 @@ def status(
 ) -> None:
     """Show the whole system at a glance: health, accounts, runners, strategies, positions, last orders."""
     if watch:
-        with_connection(state_dir, _watch)
+        with_connection(state_dir, lambda link: _watch(link, as_json=as_json))
         return
     _show(with_connection(state_dir, _overview), as_json=as_json)
 
 
-async def _watch(link: Connection) -> None:
-    """One screen after the other; an engine that does not answer is said to, and asked again."""
+async def _watch(link: Connection, *, as_json: bool) -> None:
+    """One screen, or line, after the other; an engine that does not answer is said to, and asked again."""
     while True:
         try:
             seen = await _overview(link)
         except TradewindsError as e:
-            console.print(f"[red]{e.message}[/red]")
+            print_json({"error": e.message}) if as_json else console.print(f"[red]{e.message}[/red]")
         else:
-            console.clear()
-            _show(seen, as_json=False)
+            console.clear()  # nothing where no terminal is
+            _show(seen, as_json=as_json)
         await asyncio.sleep(_LOOK_SECONDS)
 
 
