@@ -4,6 +4,7 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | key | type | TTL | owner (the only writer) | holds |
 |---|---|---|---|---|
 | `md:instruments` | hash | none, rewritten daily | feed | canonical key -> msgpack `Instrument` |
+| `md:instruments:table` | string | none, rewritten daily | feed | the same by column, counted (`engine_server.instruments.packed`) |
 | `md:instruments:version` | string | none | feed | content hash of the scrip master in force |
 | `md:instruments:day` | string | none | feed | market day that it was fetched for, `YYYY-MM-DD` |
 | `md:clock` | string | none | feed | JSON market clock reading |
@@ -16,7 +17,6 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `md:bars:answer:{wish}` | list | 60 s | feed | msgpack of what became of it |
 | `md:events` | stream, MAXLEN ~ | none | feed | field `e` = JSON of one event: kind STALE or RESUMED, reason, instruments |
 | `md:stale` | hash | none | feed | canonical key -> epoch ms since when its ticks are missing, in an open market |
-| `md:categories` | hash | none, rewritten daily | feed | `exchange|kind|underlying` -> how many instruments |
 | `nt:live:{shard}` | stream, MAXLEN ~ | NOTIFICATION_TTL_SECONDS by trimming | notifier | `b` = notifications, `i` = index; `g` = missing |
 | `nt:epoch` | string | none | notifier | random name of this life of the store: gone with the streams |
 | `nt:dedupe:{n}:{user}:{key}` | string | 5 to 300 s | notifier | id of the first send; `~id`, 3 s: being sent |
@@ -36,6 +36,7 @@ import hashlib
 from typing import Final
 
 INSTRUMENTS: Final = "md:instruments"
+INSTRUMENT_TABLE: Final = "md:instruments:table"
 INSTRUMENTS_VERSION: Final = "md:instruments:version"
 INSTRUMENTS_DAY: Final = "md:instruments:day"
 INSTRUMENTS_CHANGED: Final = "md:instruments:changed"
@@ -48,7 +49,6 @@ OPEN_BARS: Final = "md:bars:open"
 BARS_WANTED: Final = "md:bars:wanted"
 FEED_EVENTS: Final = "md:events"
 STALE: Final = "md:stale"
-CATEGORIES: Final = "md:categories"
 STRATEGY_STATUS: Final = "fl:status"
 
 RECONCILED: Final = "od:reconciled"

@@ -129,7 +129,7 @@ class InstrumentKeeper:
         head = master.head
         log.info("accepted", version=head.version, instruments=head.rows, left_out=head.skipped)
         before, day = self.listing, master_day(fetched_at)
-        listing = Listing(head.version, master.instruments, day, head.rows_by_exchange, head.categories)
+        listing = Listing(head.version, master.instruments, day)
         self._ledger.accept(before, listing, content)
         if listing.version != before.version or self._write_anyway:
             self._take(listing)
@@ -140,14 +140,14 @@ class InstrumentKeeper:
         with tempfile.TemporaryFile(prefix="scrip-master-") as file:
             await self._fetch(file)
             master = await read_master(file, minimum_rows=self._rules.minimum_rows)
-            if lost := shrunken(await self._last_rows(), master.head.rows_by_exchange, self._rules.least_share):
+            if lost := shrunken(await self._last_rows(), master.instruments.rows_by_exchange(), self._rules.least_share):
                 raise ScripMasterError(f"it has shrunk: {lost}; if that is right, lower SCRIP_MASTER_LEAST_SHARE")
             return master, await packed(file)
 
     async def _last_rows(self) -> Mapping[str, int]:
         """Of the last good file, in force or kept."""
         if self.listing is not EMPTY_LISTING:
-            return self.listing.rows_by_exchange
+            return self.listing.instruments.rows_by_exchange()
         try:
             kept = await self._ledger.newest()
         except DATABASE_ERRORS as e:

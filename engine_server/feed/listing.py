@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
-from tradewinds.instruments import Instrument, InstrumentKey
+from engine_server.instruments.table import InstrumentTable
 
 
 @dataclass(frozen=True)
 class Listing:
-    """`version` names the content; empty before the first scrip master. `trade_day` is the market day that it was fetched for.
-    `categories` counts instruments by `exchange|kind|underlying`."""
+    """`version` names the content; empty before the first scrip master. `trade_day` is the market day that it was fetched for."""
 
     version: str
-    instruments: Mapping[InstrumentKey, Instrument]
+    instruments: InstrumentTable
     trade_day: date | None = None
-    rows_by_exchange: Mapping[str, int] = field(default_factory=dict)
-    categories: Mapping[str, int] = field(default_factory=dict)
 
 
-EMPTY_LISTING = Listing("", {})
+EMPTY_LISTING = Listing("", InstrumentTable.of([]))

@@ -78,8 +78,7 @@ class MasterArchive:
         with tempfile.TemporaryFile(prefix="scrip-master-") as file:
             file.write(await self._content(master.version))
             read = await read_master(file, minimum_rows=self._minimum_rows)
-        head = read.head
-        return Listing(head.version, read.instruments, master.trade_day, head.rows_by_exchange, head.categories)
+        return Listing(read.head.version, read.instruments, master.trade_day)
 
     async def _content(self, version: str) -> bytes:
         async with self._database.pool.acquire(timeout=_WAIT_SECONDS) as connection:

@@ -91,7 +91,7 @@ class MasterLedger:
             raise AssertionError("what was fetched has a day")
         before = await self._on_record(accepted)
         found = await self._changes(before, listing) if before.version not in ("", listing.version) else []
-        kept = KeptMaster(listing.version, listing.trade_day, listing.rows_by_exchange)
+        kept = KeptMaster(listing.version, listing.trade_day, listing.instruments.rows_by_exchange())
         async with self._database.pool.acquire(timeout=_WAIT_SECONDS) as connection, connection.transaction():
             noted = await change_notes.note(connection, listing.trade_day, found) if found else []
             await self._archive.keep(connection, kept, accepted.packed)

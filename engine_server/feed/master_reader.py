@@ -1,7 +1,7 @@
 """Reads a scrip master in a process of its own: a second of work with the interpreter's lock would hold up every tick.
 
-`python -m engine_server.feed.master_reader MINIMUM_ROWS`: the file on stdin; on stdout the parts of `instruments.packed`, or a
-line that says why the file is refused, with exit code 3. What it took of memory is gone with it.
+`python -m engine_server.feed.master_reader MINIMUM_ROWS`: the file on stdin; on stdout it is packed (`instruments.packed`), or
+a line on stderr says why it is refused, with exit code 3. What it took of memory is gone with it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -20,7 +19,8 @@ import msgspec
 
 from engine_server.feed import scrip_master
 from engine_server.feed.scrip_master import ScripMasterError
-from engine_server.instruments.packed import MasterHead, PackedInstruments, frame_length, frames, head_of, unpacked
+from engine_server.instruments.packed import MasterHead, head_of, pack, unpack
+from engine_server.instruments.table import InstrumentTable
 
 _REFUSED: Final = 3  # an interpreter that fails ends with 1
 _SOURCES: Final = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ class MasterContent:
     """A scrip master that was read."""
 
     head: MasterHead
-    instruments: PackedInstruments
+    instruments: InstrumentTable
 
 
 async def read_master(file: IO[bytes], *, minimum_rows: int) -> MasterContent:
@@ -61,33 +61,22 @@ async def read_master(file: IO[bytes], *, minimum_rows: int) -> MasterContent:
 
 
 async def _read(process: asyncio.subprocess.Process) -> MasterContent:
-    output, errors = process.stdout, process.stderr
-    if output is None or errors is None:
-        raise AssertionError("both are pipes")
+    output, errors = await process.communicate()
+    if process.returncode != 0:
+        reason = errors[-_MAX_REASON_BYTES:].decode(errors="replace").strip().rpartition("\n")[2]
+        refused = process.returncode == _REFUSED and reason
+        raise ScripMasterError(reason if refused else f"its reader failed ({process.returncode}): {reason}")
     try:
-        head, instruments = await unpacked(_parts(output))
-    except (EOFError, ValueError, zlib.error, msgspec.DecodeError) as e:
-        reason = (await errors.read(_MAX_REASON_BYTES)).decode(errors="replace").strip().rpartition("\n")[2]
-        code = await process.wait()
-        raise ScripMasterError(
-            reason if code == _REFUSED and reason else f"its reader failed ({code}): {reason}"
-        ) from e
-    await process.wait()
-    return MasterContent(head, instruments)
-
-
-async def _parts(output: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    while prefix := await output.read(4):
-        prefix += await output.readexactly(4 - len(prefix)) if len(prefix) < 4 else b""
-        yield await output.readexactly(frame_length(prefix))
+        return MasterContent(*await asyncio.to_thread(unpack, output))
+    except msgspec.DecodeError as e:
+        raise ScripMasterError(f"its reader wrote what cannot be read: {e}") from e
 
 
 def main(source: IO[bytes], sink: IO[bytes], minimum_rows: int) -> None:
-    """Read `source`, write the parts to `sink`; raises `ScripMasterError`."""
+    """Read `source`, write it packed to `sink`; raises `ScripMasterError`."""
     content = _plain(source.read())
     master = scrip_master.parse(content, minimum_rows=minimum_rows)
-    for frame in frames(head_of(master.version, master.instruments, master.skipped), master.instruments):
-        sink.write(frame)
+    sink.write(pack(head_of(master.version, master.instruments, master.skipped), master.instruments))
     sink.flush()
 
 

@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.int32]
-Mask = npt.NDArray[np.bool]
-ValueT = TypeVar("ValueT", bound=Hashable)
+from engine_server.instruments.coded import NO_NUMBERS, Coded, Numbers
 
-NO_NUMBERS: Final[Numbers] = np.empty(0, np.int32)
+ValueT = TypeVar("ValueT", bound=Hashable)
 _AFTER_EVERY_SUFFIX: Final = "\U0010ffff"
 
 
-def ranks(values: Sequence[ValueT], key: Callable[[ValueT], Any]) -> tuple[Numbers, list[ValueT]]:
-    """For each value its place among the different ones, which come along, in the order of `key`."""
-    different = sorted(set(values), key=key)
-    place = {value: number for number, value in enumerate(different)}
-    # map, not a generator: it is called 150,000 times.
-    return np.fromiter(map(place.__getitem__, values), np.int32, len(values)), different
+class Column(Generic[ValueT]):
+    """`words` are the texts by which a value is found, none for one that is not to be found. A match is the codes of values."""
 
-
-class Column:
-    """`values[number]` is the value of instrument `number`; `words` are the texts by which a value is found, none for one that is
-    not to be found. A match is the codes of values."""
-
-    def __init__(self, values: Sequence[ValueT], words: Callable[[ValueT], Sequence[str]]) -> None:
-        found_by = {value: words(value) for value in set(values)}
-        self._codes, different = ranks(values, found_by.__getitem__)
-        pairs = sorted({(word, code) for code, value in enumerate(different) for word in found_by[value]})
+    def __init__(self, values: Coded[ValueT], words: Callable[[ValueT], Sequence[str]]) -> None:
+        # In the order of their words, so that the values that one beginning finds are neighbours.
+        found_by = values.mapped(lambda value: tuple(words(value))).in_order(lambda own: own)
+        self._codes = found_by.codes
+        pairs = sorted({(word, code) for code, own in enumerate(found_by.values) for word in own})
         self._texts = [word for word, _ in pairs]
         self._code_of_text: Numbers = np.array([code for _, code in pairs], np.int32)
         # The numbers of one code side by side, in order.
         self._numbers: Numbers = np.argsort(self._codes, kind="stable").astype(np.int32)
-        ends = np.cumsum(np.bincount(self._codes, minlength=len(different))) if different else NO_NUMBERS
+        ends = np.cumsum(np.bincount(self._codes, minlength=len(found_by.values)))
         self._bounds: npt.NDArray[np.int64] = np.concatenate([[0], ends]).astype(np.int64)
 
     def match(self, word: str, *, whole: bool) -> Numbers:
@@ -72,13 +62,11 @@ class Column:
 
 
 class SortedSymbols:
-    """Symbols, which are ASCII, in order."""
+    """Symbols, which are ASCII, in `order`."""
 
-    def __init__(self, symbols: Iterable[bytes]) -> None:
-        texts = np.array(list(symbols), dtype="S")
-        order = np.argsort(texts, kind="stable")
-        self._texts = texts[order]
-        self._numbers: Numbers = order.astype(np.int32)
+    def __init__(self, symbols: npt.NDArray[np.bytes_], order: Numbers) -> None:
+        self._texts = symbols[order]
+        self._numbers = order
 
     def equal(self, text: str) -> Numbers:
         """The instruments of exactly this symbol."""
@@ -89,8 +77,14 @@ class SortedSymbols:
         return self._between(text, "\x7f")
 
     def _between(self, text: str, suffix: str) -> Numbers:
-        """numpy's texts know no NUL at their end."""
-        if not text.isascii() or not text.isprintable():
+        """numpy's texts know no NUL at their end, and to look for a longer one it would copy them all."""
+        longest = self._texts.itemsize
+        if not text.isascii() or not text.isprintable() or len(text) > longest:
             return NO_NUMBERS
-        first, after = np.searchsorted(self._texts, np.array([text.encode(), f"{text}{suffix}".encode()]))
+        first = self._texts.searchsorted(text.encode())
+        after = (
+            self._texts.searchsorted(f"{text}{suffix}".encode())
+            if len(text) < longest
+            else self._texts.searchsorted(text.encode(), "right")
+        )
         return self._numbers[first:after]

@@ -8,39 +8,37 @@ with the instruments that have it side by side.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
-from decimal import Decimal
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import numpy as np
 
-from engine_server.instruments.columns import NO_NUMBERS, Column, Numbers, SortedSymbols, ranks
+from engine_server.instruments.coded import NO_NUMBERS, Coded, Numbers, pairs
+from engine_server.instruments.columns import Column
 from engine_server.instruments.contract_words import cash_words, expiry_words, side_words, strike_word
-from tradewinds.instruments import Instrument, InstrumentKey
+from engine_server.instruments.table import Columns, InstrumentTable
+from tradewinds.instruments import Instrument
 
 _WORD = re.compile(r"[A-Z0-9&]+(?:\.[0-9]+)?")
 _MAX_WORDS: Final = 8
-_KIND_ORDER: Final = {"EQ": 0, "INDEX": 1, "FUT": 3, "OPT": 4}
-_OTHER_SERIES: Final = 2
-_NO_STRIKE: Final = Decimal(0)
 
 
 class InstrumentSearch:
     """An index over one scrip master. Immutable: a new scrip master gets a new one."""
 
-    def __init__(self, instruments: Mapping[InstrumentKey, Instrument]) -> None:
-        self._ordered = ordered = _in_order(list(instruments.values()))
-        self._symbols = SortedSymbols(i.symbol.upper().encode() for i in ordered)
-        self._exchanges = Column([i.exchange for i in ordered], _itself)
-        self._kinds = Column([i.kind for i in ordered], _itself)
-        self._names = Column([i.name.upper() for i in ordered], _itself)
-        self._columns: tuple[Column, ...] = (
+    def __init__(self, table: InstrumentTable) -> None:
+        self._table = table
+        columns, self._symbols = table.columns, table.symbols
+        self._exchanges = Column(columns.exchange, _itself)
+        self._kinds = Column(columns.kind, _itself)
+        self._names = Column(columns.name, lambda name: (name.upper(),))
+        self._is_contract = columns.expiry.where(lambda expiry: expiry is not None)
+        self._columns: tuple[Column[Any], ...] = (
             self._names,
-            Column([i.strike for i in ordered], strike_word),
-            Column([i.option_type or i.kind for i in ordered], side_words),
-            Column([i.expiry for i in ordered], expiry_words),
-            Column([f"{i.symbol} {i.name}".upper() if i.expiry is None else "" for i in ordered], cash_words),
+            Column(columns.strike, strike_word),
+            Column(pairs(columns.option_type, columns.kind), lambda pair: side_words(pair[0] or pair[1])),
+            Column(columns.expiry, expiry_words),
+            Column(_cash_titles(table.columns, np.flatnonzero(~self._is_contract).astype(np.int32)), cash_words),
         )
 
     def find(self, query: str, limit: int, *, exchange: str = "", kind: str = "") -> list[Instrument]:
@@ -57,17 +55,16 @@ class InstrumentSearch:
             found.update(dict.fromkeys(_smallest(there, limit)))
             if len(found) >= limit:
                 break
-        return [self._ordered[number] for number in list(found)[:limit]]
+        return self._table.at(np.array(list(found)[:limit], np.int32))
 
     def named(self, text: str) -> list[Instrument]:
         """Every instrument whose symbol or name is `text`, whatever its case."""
-        numbers = np.unique(self._whole(text.strip().upper()))
-        return [self._ordered[number] for number in numbers.tolist()]
+        return self._table.at(np.unique(self._whole(text.strip().upper())))
 
     def contracts_of(self, underlying: str) -> list[Instrument]:
         """Every future and option on `underlying`, futures first, near expiries first, low strikes first."""
         numbers = np.sort(self._names.equal(underlying.strip().upper()))
-        return [i for number in numbers.tolist() if (i := self._ordered[number]).expiry is not None]
+        return self._table.at(numbers[self._is_contract[numbers]])
 
     def _tiers(self, title: str) -> Iterator[Numbers]:
         yield self._whole(title)
@@ -84,9 +81,9 @@ class InstrumentSearch:
 
     def _with_words(self, words: Sequence[str], *, whole: bool) -> Numbers:
         """Instruments that have every word. Masks, because sorting a hundred thousand numbers would take as long as all else."""
-        every = np.ones(len(self._ordered), dtype=bool)
+        every = np.ones(len(self._table), dtype=bool)
         for word in words:
-            this = np.zeros(len(self._ordered), dtype=bool)
+            this = np.zeros(len(self._table), dtype=bool)
             this[self._symbols.equal(word) if whole else self._symbols.starting(word)] = True
             for column in self._columns:
                 this[column.having(column.match(word, whole=whole))] = True
@@ -114,24 +111,13 @@ def _smallest(numbers: Numbers, limit: int) -> list[int]:
     return smallest
 
 
-def _in_order(instruments: Sequence[Instrument]) -> list[Instrument]:
-    """Equities of the main series, indices, other cash instruments, futures, options; near expiries first; short symbols first."""
-    if not instruments:
-        return []
-    sort_of, sorts = ranks([(i.kind, i.exchange, i.symbol.endswith("-EQ")) for i in instruments], str)
-    # The most important last.
-    columns = (
-        np.array([i.symbol.encode() for i in instruments]),
-        np.array([i.exchange.encode() for i in instruments]),
-        ranks([i.strike for i in instruments], lambda strike: strike or _NO_STRIKE)[0],
-        np.array([len(i.symbol) if i.expiry is None else 0 for i in instruments], np.int16),
-        ranks([i.expiry for i in instruments], lambda expiry: expiry or date.min)[0],
-        np.array([_rank(*sort) for sort in sorts], np.int8)[sort_of],
-    )
-    return [instruments[number] for number in np.lexsort(columns).tolist()]
-
-
-def _rank(kind: str, exchange: str, is_main_series: bool) -> int:
-    if kind == "EQ" and not (exchange == "NSE" and is_main_series):
-        return _OTHER_SERIES
-    return _KIND_ORDER.get(kind, len(_KIND_ORDER))
+def _cash_titles(columns: Columns, cash: Numbers) -> Coded[str]:
+    """Symbol and name of every cash instrument; contracts have none."""
+    names = columns.name.of_each(cash)
+    titles = [
+        f"{symbol.decode()} {name}".upper() for symbol, name in zip(columns.symbol[cash].tolist(), names, strict=True)
+    ]
+    different = Coded.of(["", *titles])
+    codes = np.zeros(len(columns.symbol), different.codes.dtype)
+    codes[cash] = different.codes[1:]
+    return Coded(different.values, codes)

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from engine_server.feed.instrument_publisher import InstrumentPublisher
 from engine_server.feed.listing import Listing
 from engine_server.instruments.catalog import InstrumentCatalog
+from engine_server.instruments.table import InstrumentTable
 from tests.support.feed_process import Valkey
 from tests.support.waiting import eventually
 from tests.unit.feed.instruments import instrument
@@ -33,8 +35,12 @@ LISTED = {
 }
 
 
+def listing(version: str, listed: dict[str, Instrument]) -> Listing:
+    return Listing(version, InstrumentTable.of(listed.values()))
+
+
 async def published(valkey: Valkey, listed: dict[str, Instrument], version: str = "v1") -> None:
-    await InstrumentPublisher(valkey, "test").publish(Listing(version, listed))
+    await InstrumentPublisher(valkey, "test").publish(listing(version, listed))
 
 
 @pytest.fixture
@@ -117,11 +123,43 @@ async def test_what_was_read_stays_when_redis_loses_it(following: InstrumentCata
 
 async def test_publishing_leaves_no_other_key_and_no_expiry(valkey: Valkey) -> None:
     publisher = InstrumentPublisher(valkey, "test")
-    await publisher.publish(Listing("v1", LISTED, categories={"NSE|EQ|": 2}))
-    keys = [b"md:categories", b"md:instruments", b"md:instruments:day", b"md:instruments:version"]
+    await publisher.publish(listing("v1", LISTED))
+    keys = [b"md:instruments", b"md:instruments:day", b"md:instruments:table", b"md:instruments:version"]
     assert sorted(await valkey.keys("md:*")) == keys
     assert await valkey.ttl(redis_keys.INSTRUMENTS) == -1
-    assert await publisher.is_published(Listing("v1", LISTED))
-    assert not await publisher.is_published(Listing("v2", LISTED))
-    await valkey.delete(redis_keys.INSTRUMENTS)
-    assert not await publisher.is_published(Listing("v1", LISTED))
+    assert await publisher.is_published(listing("v1", LISTED))
+    assert not await publisher.is_published(listing("v2", LISTED))
+
+
+@pytest.mark.parametrize("lost", [redis_keys.INSTRUMENTS, redis_keys.INSTRUMENT_TABLE])
+async def test_what_redis_has_lost_one_form_of_is_not_published(valkey: Valkey, lost: str) -> None:
+    publisher = InstrumentPublisher(valkey, "test")
+    await publisher.publish(listing("v1", LISTED))
+    await valkey.delete(lost)
+    assert not await publisher.is_published(listing("v1", LISTED))
+
+
+async def test_both_forms_say_the_same_of_an_instrument(catalog: InstrumentCatalog, valkey: Valkey) -> None:
+    rows = await valkey.hgetall(redis_keys.INSTRUMENTS)
+    assert {key.decode(): msgspec.msgpack.decode(row, type=Instrument) for key, row in rows.items()} == LISTED
+    assert dict(catalog.instruments) == LISTED
+
+
+async def test_a_table_that_cannot_be_read_leaves_what_was_there(following: InstrumentCatalog, valkey: Valkey) -> None:
+    await published(valkey, LISTED)
+    await eventually(lambda: following.ready, timeout=8)
+    await valkey.set(redis_keys.INSTRUMENT_TABLE, b"of another program")
+    await valkey.set(redis_keys.INSTRUMENTS_VERSION, "v2")
+    with pytest.raises(msgspec.DecodeError):
+        await following.load()
+    assert (following.version, following.resolve("SBIN")) == ("v1", SBIN)
+
+
+async def test_instruments_are_counted_by_category(catalog: InstrumentCatalog) -> None:
+    assert catalog.categories == {
+        ("NSE", "EQ", ""): 2,
+        ("NSE", "INDEX", ""): 1,
+        ("NFO", "FUT", "NIFTY"): 1,
+        ("BSE", "EQ", ""): 3,
+        ("MCX", "EQ", ""): 1,
+    }

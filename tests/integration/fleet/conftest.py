@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 
 from engine_server.calendar.domain.days import Interval
+from engine_server.feed.instrument_publisher import InstrumentPublisher
+from engine_server.feed.listing import Listing
 from engine_server.fleet.domain.crashes import CrashBudget
 from engine_server.fleet.domain.schedule import Day, Schedule
 from engine_server.fleet.fleet import Fleet
 from engine_server.instruments.catalog import InstrumentCatalog
+from engine_server.instruments.table import InstrumentTable
 from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.queries import OrderQueries
 from engine_server.rpc.peers import Peers
@@ -27,7 +28,8 @@ from tests.integration.fleet.scripted_runner import ScriptedRunner
 from tests.support.datastores import temporary_state_dir
 from tests.support.settings import database_settings
 from tests.support.waiting import eventually
-from tradewinds import auth, redis_keys
+from tests.unit.feed.instruments import instrument
+from tradewinds import auth
 from tradewinds.clock import IST, SystemClock
 from tradewinds.config import LeaseSettings, ServiceSettings
 from tradewinds.database.redis_connection import RedisConnection
@@ -36,7 +38,6 @@ from tradewinds.embedded.installation import Installation
 from tradewinds.embedded.ports import free_ports
 from tradewinds.grpc_server import GrpcServer, open_channel
 from tradewinds.ids import new_id
-from tradewinds.instruments import Instrument
 from tradewinds.service import Service
 from tradewinds.v1 import strategy_manager_pb2_grpc, strategy_runner_pb2_grpc
 
@@ -55,13 +56,8 @@ def installation() -> Iterator[Installation]:
 @pytest.fixture
 async def catalog(redis: RedisConnection) -> InstrumentCatalog:
     """Three shares, published as the feed publishes them."""
-    for symbol in SYMBOLS:
-        one = Instrument(
-            key=f"NSE:{symbol}", exchange="NSE", symbol=symbol, token=str(len(symbol)), name=symbol.removesuffix("-EQ"),
-            kind="EQ", lot_size=1, tick_size=Decimal("0.05"),
-        )  # fmt: skip
-        await redis.client.hset(redis_keys.INSTRUMENTS, one.key, msgspec.msgpack.encode(one))
-    await redis.client.set(redis_keys.INSTRUMENTS_VERSION, "1")
+    listed = InstrumentTable.of(instrument(f"NSE:{symbol}", str(len(symbol))) for symbol in SYMBOLS)
+    await InstrumentPublisher(redis.client, "test").publish(Listing("1", listed))
     loaded = InstrumentCatalog(redis.client)
     await loaded.load()
     return loaded

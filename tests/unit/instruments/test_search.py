@@ -5,24 +5,22 @@ from __future__ import annotations
 import pytest
 
 from engine_server.instruments.search import InstrumentSearch
+from engine_server.instruments.table import InstrumentTable
 from tests.unit.feed.instruments import instrument
 
-LISTED = {
-    i.key: i
-    for i in (
-        instrument("NSE:NIFTY 50", "99926000", kind="INDEX", name="NIFTY"),
-        instrument("NSE:NIFTY BANK", "99926009", kind="INDEX", name="BANKNIFTY"),
-        instrument("NSE:NIFTYBEES-EQ", "10576"),
-        instrument("NSE:RELIANCE-EQ", "2885"),
-        instrument("NSE:RELAXO-EQ", "24225"),
-        instrument("NSE:RELINFRA-BE", "553", name="RELINFRA"),
-        instrument("BSE:RELIANCE", "500325", name="RELIANCE"),
-        instrument("NFO:NIFTY28JUL26FUT", "61093", kind="FUT", name="NIFTY"),
-        instrument("NFO:NIFTY28JUL2623500CE", "63915", kind="OPT", name="NIFTY"),
-        instrument("NSE:M&M-EQ", "2031"),
-    )
-}
-SEARCH = InstrumentSearch(LISTED)
+LISTED = (
+    instrument("NSE:NIFTY 50", "99926000", kind="INDEX", name="NIFTY"),
+    instrument("NSE:NIFTY BANK", "99926009", kind="INDEX", name="BANKNIFTY"),
+    instrument("NSE:NIFTYBEES-EQ", "10576"),
+    instrument("NSE:RELIANCE-EQ", "2885"),
+    instrument("NSE:RELAXO-EQ", "24225"),
+    instrument("NSE:RELINFRA-BE", "553", name="RELINFRA"),
+    instrument("BSE:RELIANCE", "500325", name="RELIANCE"),
+    instrument("NFO:NIFTY28JUL26FUT", "61093", kind="FUT", name="NIFTY"),
+    instrument("NFO:NIFTY28JUL2623500CE", "63915", kind="OPT", name="NIFTY"),
+    instrument("NSE:M&M-EQ", "2031"),
+)
+SEARCH = InstrumentSearch(InstrumentTable.of(LISTED))
 
 
 def found(query: str, limit: int = 20) -> list[str]:
@@ -76,5 +74,5 @@ def test_the_named_are_those_whose_whole_symbol_or_name_it_is() -> None:
 
 
 def test_an_instrument_with_many_equal_words_does_not_crowd_out_others() -> None:
-    many = {f"NSE:A{n}-EQ": instrument(f"NSE:A{n}-EQ", str(n), name=f"A{n}") for n in range(1000)}
-    assert len(InstrumentSearch(many).find("a", 100)) == 100
+    many = [instrument(f"NSE:A{n}-EQ", str(n), name=f"A{n}") for n in range(1000)]
+    assert len(InstrumentSearch(InstrumentTable.of(many)).find("a", 100)) == 100
