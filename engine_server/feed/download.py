@@ -5,6 +5,9 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO
 
@@ -33,20 +36,37 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         raise ConfigurationError(f"BROKER_CA_FILE: {ca_file} cannot be read as a CA certificate ({e})") from e
 
 
+@dataclass(frozen=True)
+class Downloaded:
+    """What is known of a body; `last_modified` where the server says it."""
+
+    size: int
+    last_modified: datetime | None
+
+
 async def download(
     url: str, tls: ssl.SSLContext, sink: IO[bytes], monotonic: Callable[[], float] = time.monotonic
-) -> int:
-    """Write the body behind `url`, unzipped, to `sink`; its size in bytes. Raises `DownloadError` for whatever goes wrong."""
+) -> Downloaded:
+    """Write the body behind `url`, unzipped, to `sink`. Raises `DownloadError` for whatever goes wrong."""
     started = monotonic()
     try:
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(url, ssl=tls) as response:
             if response.status != 200:
                 raise DownloadError(f"{url} answered HTTP {response.status}")
             size = await _copy(response, sink, url, monotonic)
+            modified = _moment(response.headers.get("Last-Modified", ""))
     except (aiohttp.ClientError, TimeoutError, OSError) as e:
         raise DownloadError(f"{url} could not be fetched: {type(e).__name__} {e}") from e
     log.info("done", url=url, bytes=size, seconds=round(monotonic() - started, 2))
-    return size
+    return Downloaded(size, modified)
+
+
+def _moment(written: str) -> datetime | None:
+    """Of an HTTP date; None for what is none."""
+    try:
+        return parsedate_to_datetime(written).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 async def _copy(response: aiohttp.ClientResponse, sink: IO[bytes], url: str, monotonic: Callable[[], float]) -> int:

@@ -140,7 +140,10 @@ class Feed:
             InstrumentPublisher(redis, instance_id),
             MasterLedger(database, _archive(database, settings), market_clock),
             MasterAlarm(database, self._not_in_because, lambda: ist(market_clock.now()).date()),
-            rules=MasterRules(settings.scrip_master_minimum_rows, settings.scrip_master_least_share),
+            rules=MasterRules(
+                settings.scrip_master_minimum_rows, settings.scrip_master_least_share, settings.scrip_master_may_repeat
+            ),
+            may_trade=self._calendar.may_trade,
             until_clock_known=self._clock.until_known,
             market_clock=market_clock,
             clock=clock,

@@ -9,22 +9,23 @@ import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import IO, Final
 
 import msgspec
 from redis.exceptions import RedisError
 
 from engine_server.feed.database_errors import DATABASE_ERRORS
-from engine_server.feed.download import DownloadError
+from engine_server.feed.download import Downloaded, DownloadError
 from engine_server.feed.instrument_publisher import InstrumentPublisher
 from engine_server.feed.listing import EMPTY_LISTING, Listing
+from engine_server.feed.master_age import day_of, outdated
 from engine_server.feed.master_alarm import MasterAlarm
 from engine_server.feed.master_archive import packed
 from engine_server.feed.master_ledger import MasterLedger
 from engine_server.feed.master_reader import MasterContent, read_master
 from engine_server.feed.scrip_master import ScripMasterError, shrunken
-from engine_server.instruments.master_gate import master_day
+from engine_server.instruments.master_gate import TradingDay, master_day
 from tradewinds.clock import Clock, MarketClock, ist
 from tradewinds.database.reconnecting import Backoff, describe
 from tradewinds.telemetry import get_logger
@@ -37,15 +38,17 @@ _CLOCK_WAIT_SECONDS: Final = 10.0
 _REFRESH_HOUR, _REFRESH_MINUTE = 8, 30  # the day's file is there, the market is not open yet
 _RETRY_FIRST_SECONDS, _RETRY_CAP_SECONDS = 1.0, 60.0
 
-Fetch = Callable[[IO[bytes]], Awaitable[int]]
+Fetch = Callable[[IO[bytes]], Awaitable[Downloaded]]
 
 
 @dataclass(frozen=True)
 class MasterRules:
-    """What a file must have: so many rows, and this share of the last good one's in each exchange segment."""
+    """What a file must have: so many rows, and this share of the last good one's in each exchange segment. `may_repeat`: the same
+    content may serve on another trading day."""
 
     minimum_rows: int
     least_share: float
+    may_repeat: bool = False
 
 
 def refresh_due(last: datetime | None, now: datetime) -> bool:
@@ -71,6 +74,7 @@ class InstrumentKeeper:
         alarm: MasterAlarm,
         *,
         rules: MasterRules,
+        may_trade: TradingDay,
         until_clock_known: Callable[[float], Awaitable[None]],
         market_clock: MarketClock,
         clock: Clock,
@@ -81,6 +85,7 @@ class InstrumentKeeper:
         self._ledger = ledger
         self._alarm = alarm
         self._rules = rules
+        self._may_trade = may_trade
         self._until_clock_known = until_clock_known
         self._market_clock = market_clock
         self._clock = clock
@@ -116,7 +121,7 @@ class InstrumentKeeper:
     async def _refresh(self) -> None:
         fetched_at = self._market_clock.now()
         try:
-            master, content = await self._read()
+            master, day, content = await self._read(fetched_at)
         except (DownloadError, ScripMasterError) as e:
             await self._refuse(str(e))
             return
@@ -128,7 +133,7 @@ class InstrumentKeeper:
         self._fetched_at = fetched_at
         head = master.head
         log.info("accepted", version=head.version, instruments=head.rows, left_out=head.skipped)
-        before, day = self.listing, master_day(fetched_at)
+        before = self.listing
         listing = Listing(head.version, master.instruments, day)
         self._ledger.accept(before, listing, content)
         if listing.version != before.version or self._write_anyway:
@@ -136,13 +141,33 @@ class InstrumentKeeper:
         else:
             self.listing = listing
 
-    async def _read(self) -> tuple[MasterContent, bytes]:
+    async def _read(self, fetched_at: datetime) -> tuple[MasterContent, date, bytes]:
         with tempfile.TemporaryFile(prefix="scrip-master-") as file:
-            await self._fetch(file)
+            downloaded = await self._fetch(file)
             master = await read_master(file, minimum_rows=self._rules.minimum_rows)
-            if lost := shrunken(await self._last_rows(), master.instruments.rows_by_exchange(), self._rules.least_share):
+            if lost := shrunken(
+                await self._last_rows(), master.instruments.rows_by_exchange(), self._rules.least_share
+            ):
                 raise ScripMasterError(f"it has shrunk: {lost}; if that is right, lower SCRIP_MASTER_LEAST_SHARE")
-            return master, await packed(file)
+            day = await self._day_of(master.head.version, downloaded.last_modified, fetched_at)
+            return master, day, await packed(file)
+
+    async def _day_of(self, version: str, last_modified: datetime | None, fetched_at: datetime) -> date:
+        """Raises `ScripMasterError` when it is too old."""
+        if self._rules.may_repeat:
+            return master_day(fetched_at)
+        known_of = self.listing.trade_day if version == self.listing.version else await self._day_on_record(version)
+        day = day_of(known_of, last_modified, fetched_at)
+        if why := outdated(day, fetched_at, self._may_trade):
+            raise ScripMasterError(why)
+        return day
+
+    async def _day_on_record(self, version: str) -> date | None:
+        try:
+            return await self._ledger.day_of(version)
+        except DATABASE_ERRORS as e:
+            log.warning("kept.unreadable", error=describe(e))
+            return None
 
     async def _last_rows(self) -> Mapping[str, int]:
         """Of the last good file, in force or kept."""

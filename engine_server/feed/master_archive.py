@@ -25,6 +25,7 @@ _GZIP_WINDOW: Final = 31
 _NEWEST = """
 SELECT version, trade_day, row_count, rows_by_exchange FROM scrip_masters ORDER BY fetched_at DESC, version LIMIT 1
 """
+_DAY_OF = "SELECT trade_day FROM scrip_masters WHERE version = $1"
 # The same content on another day: its megabytes need not travel again.
 _AGAIN = """
 UPDATE scrip_masters SET trade_day = $2, fetched_at = now() WHERE version = $1 RETURNING version
@@ -64,6 +65,12 @@ class MasterArchive:
         async with self._database.pool.acquire(timeout=_WAIT_SECONDS) as connection:
             row = await connection.fetchrow(_NEWEST, timeout=_WAIT_SECONDS)
         return KeptMaster(row["version"], row["trade_day"], row["rows_by_exchange"]) if row is not None else None
+
+    async def day_of(self, version: str) -> date | None:
+        """The day under which this content was accepted last; None where it never was."""
+        async with self._database.pool.acquire(timeout=_WAIT_SECONDS) as connection:
+            day: date | None = await connection.fetchval(_DAY_OF, version, timeout=_WAIT_SECONDS)
+        return day
 
     async def keep(self, connection: Any, master: KeptMaster, packed: bytes) -> None:
         """Keep `master`, whose content is `packed` (gzip), as the newest, in the caller's transaction."""

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from engine_server.feed import change_notes
@@ -63,6 +64,10 @@ class MasterLedger:
     async def newest(self) -> KeptMaster | None:
         """The one that was put on record last. Raises asyncpg's errors."""
         return await self._archive.newest()
+
+    async def day_of(self, version: str) -> date | None:
+        """The day under which this content is on record. Raises asyncpg's errors."""
+        return await self._archive.day_of(version)
 
     async def load_newest(self) -> Listing | None:
         """It, with its instruments. Raises asyncpg's errors and `ScripMasterError`."""

@@ -44,6 +44,11 @@ class FeedSettings(Settings):
         validation_alias="SCRIP_MASTER_LEAST_SHARE",
         description="a scrip master in which a segment has less than this share of its last rows is refused; 0 takes any",
     )
+    scrip_master_may_repeat: bool = Field(
+        default=False,
+        validation_alias="SCRIP_MASTER_MAY_REPEAT",
+        description="a scrip master that has not changed since an earlier trading day serves; else entries wait for another",
+    )
     scrip_master_retention_days: int = Field(
         default=7,
         ge=1,

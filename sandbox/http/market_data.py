@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime, time
+from email.utils import format_datetime
+from typing import Any, Final
 
 from aiohttp import web
 
-from sandbox.clock import book_time, trading_date
+from sandbox.clock import IST, book_time, trading_date
 from sandbox.errors import RefusedError
 from sandbox.http.endpoints import GET_LTP_DATA, QUOTE, SEARCH_SCRIP
 from sandbox.http.envelope import BODY, BROKER, success
@@ -15,6 +17,8 @@ from sandbox.rows import rupees
 from sandbox.sockets.packets import total_quantities
 
 MAX_QUOTE_TOKENS = 50
+_LISTED_AT: Final = time(6, 0, tzinfo=IST)
+"""When the day's list is made."""
 _MODES = ("LTP", "OHLC", "FULL")
 
 routes = web.RouteTableDef()
@@ -68,10 +72,12 @@ async def scrip_master(request: web.Request) -> web.Response:
     """Public, no login; gzipped for who accepts that."""
     broker = request.app[BROKER]
     today = trading_date(broker.clock.now_ms())
+    headers = {"Last-Modified": format_datetime(datetime.combine(today, _LISTED_AT).astimezone(UTC), usegmt=True)}
     if "gzip" in request.headers.get("Accept-Encoding", ""):
-        body, headers = await broker.scrip_master.gzipped(today), {"Content-Encoding": "gzip"}
-        return web.Response(body=body, content_type="application/json", headers=headers)
-    return web.Response(body=await broker.scrip_master.plain(today), content_type="application/json")
+        body, headers["Content-Encoding"] = await broker.scrip_master.gzipped(today), "gzip"
+    else:
+        body = await broker.scrip_master.plain(today)
+    return web.Response(body=body, content_type="application/json", headers=headers)
 
 
 def _wanted(exchange_tokens: Any) -> list[tuple[str, str]]:

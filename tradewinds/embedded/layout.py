@@ -29,7 +29,7 @@ _NOTIFIER_SETTINGS = (
 )
 # A smaller scrip master, where the whole one is not the point: what the sandbox lists, and how few rows the feed trusts.
 _SANDBOX_SETTINGS = ("SANDBOX_SCRIP_SIZE",)
-_FEED_SETTINGS = ("SCRIP_MASTER_MINIMUM_ROWS", "BAR_BACKFILL_DAYS", "BAR_RETENTION_DAYS")
+_FEED_SETTINGS = ("SCRIP_MASTER_MINIMUM_ROWS", "SCRIP_MASTER_MAY_REPEAT", "BAR_BACKFILL_DAYS", "BAR_RETENTION_DAYS")
 # What an operator decides of how strategies and accounts are run.
 _ENGINE_SETTINGS = (
     "QUARANTINE_CRASHES",

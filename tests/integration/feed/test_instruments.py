@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from engine_server.feed.download import DownloadError, download, tls_context
+from engine_server.feed.download import Downloaded, DownloadError, download, tls_context
 from engine_server.feed.instrument_keeper import InstrumentKeeper, MasterRules
 from engine_server.feed.instrument_publisher import InstrumentPublisher
 from engine_server.feed.listing import Listing
@@ -47,6 +47,7 @@ class Site:
     def __init__(self) -> None:
         self.url = ""
         self.body: bytes | None = None
+        self.last_modified: datetime | None = None
         self.asked = 0
 
     async def serve(self, request: web.Request) -> web.Response:
@@ -55,6 +56,7 @@ class Site:
             return web.Response(status=503)
         response = web.Response(body=self.body)
         response.enable_compression()
+        response.last_modified = self.last_modified
         return response
 
 
@@ -70,6 +72,11 @@ async def site() -> AsyncIterator[Site]:
     site.url = f"http://127.0.0.1:{runner.addresses[0][1]}/master.json"
     yield site
     await runner.cleanup()
+
+
+def at(text: str) -> datetime:
+    """A moment in India."""
+    return datetime.fromisoformat(text).replace(tzinfo=IST)
 
 
 def master(*rows: dict[str, Any]) -> bytes:
@@ -106,9 +113,10 @@ class Starter:
         self.clock_known = asyncio.Event()
         self.clock_known.set()
         self.monotonic = 0.0
+        self.days_off: set[date] = set()
         self.started: list[Kept] = []
 
-    def __call__(self, *, least_share: float = 0.5) -> Kept:
+    def __call__(self, *, least_share: float = 0.5, may_repeat: bool = False) -> Kept:
         seen: list[Listing] = []
         archive = MasterArchive(self.database, retention=timedelta(days=7), minimum_rows=2)
         keeper = InstrumentKeeper(
@@ -116,7 +124,8 @@ class Starter:
             InstrumentPublisher(self.valkey, "test"),
             MasterLedger(self.database, archive, self.market_clock),
             MasterAlarm(self.database, self.not_in, lambda: TODAY, lambda: self.monotonic),
-            rules=MasterRules(2, least_share),
+            rules=MasterRules(2, least_share, may_repeat),
+            may_trade=lambda day: day not in self.days_off,
             until_clock_known=self.until_clock_known,
             market_clock=self.market_clock,
             clock=SystemClock(),
@@ -136,8 +145,7 @@ class Starter:
 
     def at(self, text: str) -> None:
         """Set market time."""
-        moment = datetime.fromisoformat(text).replace(tzinfo=IST)
-        self.market_clock.set(ClockReading(int(moment.timestamp() * 1000), int(time.time() * 1000), 1.0))
+        self.market_clock.set(ClockReading(int(at(text).timestamp() * 1000), int(time.time() * 1000), 1.0))
 
 
 @pytest.fixture
@@ -263,9 +271,56 @@ async def test_what_is_old_is_forgotten_and_the_same_file_is_kept_once(
     site.body = master()
     kept = start()
     await eventually(lambda: _days(database, [MONDAY, date(2026, 11, 20)]))
+    site.last_modified = at("2026-11-24T06:00:00")
     start.at("2026-11-24T09:00:00")
     await eventually(lambda: _days(database, [TUESDAY, date(2026, 11, 20)]), timeout=10)
     assert kept.keeper.listing.trade_day == TUESDAY
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_yesterdays_file_served_again_is_not_todays(
+    site: Site, valkey: Valkey, database: Database, start: Starter, restarted: bool
+) -> None:
+    site.body, site.last_modified = master(), at("2026-11-23T07:30:00")
+    kept = start()
+    await eventually(lambda: _days(database, [MONDAY]))
+    start.at("2026-11-24T09:00:00")
+    if restarted:
+        await kept.stop()
+        await valkey.flushall()
+        kept = start()
+    await eventually(lambda: kept.keeper.problem, timeout=10)
+    assert "still serves that of 2026-11-23, unchanged; 2026-11-24's is not there yet" in kept.keeper.problem
+    assert "SCRIP_MASTER_MAY_REPEAT" in kept.keeper.problem
+    await eventually(lambda: published(valkey), timeout=10)
+    assert kept.keeper.listing.trade_day == MONDAY
+    assert await valkey.get(redis_keys.INSTRUMENTS_DAY) == b"2026-11-23"
+    site.body = master(row("2885", "RELIANCE-EQ"))
+    await eventually(lambda: kept.keeper.listing.trade_day == TUESDAY, timeout=20)
+    assert kept.keeper.problem == ""
+
+
+async def test_an_unchanged_file_serves_where_the_operator_says_so(
+    site: Site, database: Database, start: Starter
+) -> None:
+    site.body = master()
+    kept = start(may_repeat=True)
+    await eventually(lambda: _days(database, [MONDAY]))
+    start.at("2026-11-24T09:00:00")
+    await eventually(lambda: kept.keeper.listing.trade_day == TUESDAY, timeout=10)
+
+
+async def test_on_a_day_off_an_unchanged_file_goes_on_serving_under_its_own_day(
+    site: Site, database: Database, start: Starter
+) -> None:
+    start.days_off = {TUESDAY}
+    site.body = master()
+    kept = start()
+    await eventually(lambda: _days(database, [MONDAY]))
+    asked = site.asked
+    start.at("2026-11-24T09:00:00")
+    await eventually(lambda: site.asked > asked and not kept.keeper.problem, timeout=10)
+    assert kept.keeper.listing.trade_day == MONDAY
 
 
 async def test_what_the_database_does_not_take_now_is_in_force_and_goes_on_record_later(
@@ -366,7 +421,8 @@ async def test_a_download_that_fails_says_why(site: Site) -> None:
 async def test_a_gzipped_answer_is_unzipped(site: Site) -> None:
     site.body = b"x" * 100_000
     sink = io.BytesIO()
-    assert await download(site.url, TLS, sink) == len(site.body)
+    site.last_modified = at("2026-11-24T06:00:00")
+    assert await download(site.url, TLS, sink) == Downloaded(len(site.body), site.last_modified)
     assert sink.getvalue() == site.body
 
 
