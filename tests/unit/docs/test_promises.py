@@ -1,23 +1,36 @@
-"""The tests that the table of promises names are there."""
+"""The tests that the tables of promises name are there."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
-DOCUMENT = ROOT / "docs" / "reference" / "notification-promises.md"
+REFERENCE = ROOT / "docs" / "reference"
 
 
-def test_every_promise_names_tests_that_exist() -> None:
-    text = DOCUMENT.read_text()
+@pytest.mark.parametrize("document", ["notification-promises.md", "broker.md"])
+def test_every_promise_names_tests_that_exist(document: str) -> None:
+    text = (REFERENCE / document).read_text()
     named = re.findall(r"`(tests/[\w/]+(?:\.py)?)(?:::(\w+))?`", text)
+    assert named
     missing = [
         f"{file}::{test}"
         for file, test in named
         if not (ROOT / file).exists() or (test and f"def {test}(" not in (ROOT / file).read_text())
     ]
     assert missing == []
-    rows = re.findall(r"^\| (\d+) \|.*\| (.+) \|$", text, re.MULTILINE)
-    assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
-    assert all("::" in tests for _, tests in rows)
+    for table in text.split("\n## "):
+        rows = re.findall(r"^\| (\d+) \|.*\| (.+) \|$", table, re.MULTILINE)
+        assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
+        assert all("::" in tests for _, tests in rows)
+
+
+def test_every_dependency_is_pinned_by_hash() -> None:
+    requirements = re.split(r"\n(?=\w)", (ROOT / "requirements.lock").read_text())
+    pinned = [one for one in requirements if re.match(r"[\w.\-\[\]]+==", one)]
+    assert any(one.startswith("smartapi-python==1.5.5 ") for one in pinned)
+    assert [one.splitlines()[0] for one in pinned if "--hash=sha256:" not in one] == []
+    assert "--require-hashes -r requirements.lock" in (ROOT / "Makefile").read_text()
