@@ -52,7 +52,7 @@ class GatewayProcess:
             self._process = await asyncio.create_subprocess_exec(*command, stderr=log)
         try:
             async with asyncio.timeout(_START_SECONDS):
-                while not self.address:
+                while not await self._serves():
                     assert self._process.returncode is None, (self._folder / "envoy.log").read_text()
                     with contextlib.suppress(OSError, ValueError):
                         self.address = await asyncio.to_thread(listening_address, admin.read_text())
@@ -66,6 +66,18 @@ class GatewayProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    async def _serves(self) -> bool:
+        """Envoy names its port before its worker listens there: until then connections are refused."""
+        if not self.address:
+            return False
+        host, _, port = self.address.rpartition(":")
+        try:
+            _, writer = await asyncio.open_connection(host, int(port))
+        except OSError:
+            return False
+        writer.close()
+        return True
 
     async def stop(self) -> None:
         """SIGKILL: nothing of it is worth a drain."""

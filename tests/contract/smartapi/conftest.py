@@ -15,6 +15,8 @@ import requests
 from tests.contract.smartapi.stock import StockClient
 from tests.support.sandbox_process import SandboxProcess
 
+_PATIENCE_SECONDS = 60.0
+
 
 @pytest.fixture(scope="session")
 def smart_api() -> Iterator[Any]:
@@ -50,10 +52,11 @@ def connect_to(smart_api: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     def connect(process: SandboxProcess) -> StockClient:
+        # What is asked here is what it sends and reads; its 7 s are too few for a machine that does other things too.
         class Client(smart_api.smartConnect.SmartConnect):
             _rootUrl = process.http_url  # noqa: N815 - the name is theirs
 
-        return StockClient(Client(api_key=process.credentials.api_key), process, {})
+        return StockClient(Client(api_key=process.credentials.api_key, timeout=_PATIENCE_SECONDS), process, {})
 
     return connect
 
