@@ -1,22 +1,24 @@
 """One replica's turn at judging: from a lease that was taken until it is lost or given back.
 
-Everything is strictly in order: a batch of ticks is judged, what fires is committed, then the position moves on. So a crash at any
-instant repeats ticks, and a tick that is repeated fires nothing twice; nothing that was read is lost.
+Everything is in order: a batch of ticks is judged, what fires is committed while the next ones are judged, and a position is kept when
+all up to it is committed. So a crash at any instant repeats ticks, and a tick that is repeated fires nothing twice; nothing that was read
+is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 
-from notifier.alerts.book import AlertBook, Fire
+from notifier.alerts.book import AlertBook
 from notifier.alerts.changes import Changes
 from notifier.alerts.chores import Chores
+from notifier.alerts.commits import Commits
 from notifier.alerts.evaluation_store import EvaluationStore, Lease
 from notifier.alerts.faults import INTERRUPTIONS, REDIS_ERRORS
 from notifier.alerts.rows import Row
@@ -27,7 +29,7 @@ from notifier.alerts.watched import WatchedInstruments
 from tradewinds import garbage
 from tradewinds.clock import Clock
 from tradewinds.database.faults import PASSING_FAULTS
-from tradewinds.database.reconnecting import Backoff, describe
+from tradewinds.database.reconnecting import describe
 from tradewinds.telemetry import get_logger
 
 log = get_logger("notifier.alerts")
@@ -36,15 +38,12 @@ LEASE_TTL: Final = timedelta(seconds=6)
 _KEEP_SECONDS: Final = 1.0
 _QUOTES_AT_ONCE: Final = 1_000
 _CHANGES_AT_ONCE: Final = 1_000
-_FIRES_AT_ONCE: Final = 500
 # A batch costs about the same whether it is one entry or ten, and entries may come a thousand times a second.
 _PAUSE_SECONDS: Final = 0.002
 _IDLE_PAUSE_SECONDS: Final = 0.05  # no alert waits
 
 _ACTIVE: Final = Gauge("tradewinds_price_alerts_active", "Alerts in the index of this replica")
 _TICKS: Final = Counter("tradewinds_price_alert_ticks_total", "Ticks judged")
-_FIRED: Final = Counter("tradewinds_price_alerts_fired_total", "Fires committed")
-_REFUSED: Final = Counter("tradewinds_price_alerts_refused_total", "Fires that the guard refused: another generation")
 
 
 class LeaseLostError(Exception):
@@ -74,6 +73,7 @@ class Turn:
         self.changes = Changes(self._woken)
         self._watched = WatchedInstruments(redis)
         self._book = AlertBook()
+        self._commits = Commits(store, teller.tell, self._look_again)
         self._source = TickSource(redis, lease.positions, self._woken, self._pause_seconds)
         self._positions: Mapping[str, str] = lease.positions
         self._kept_positions: Mapping[str, str] = lease.positions
@@ -97,7 +97,7 @@ class Turn:
         await self.changes.connected.wait()
         await self._load()
         self._positions = await self._source.begin()
-        await first_to_end(self._source.run(), self._judge())
+        await first_to_end(self._source.run(), self._commits.run(), self._judge())
         await self._store.keep(self._lease, LEASE_TTL, *self._seen())
         await self._store.release_lease(self._lease)
         log.info("released", epoch=self._lease.epoch)
@@ -121,22 +121,24 @@ class Turn:
         has_judged_quotes = False
         while not self._stopping.is_set():
             if self.changes:
+                await self._commits.settled()  # what is read now is to have them in it
                 await self._apply_changes()
             batch = self._source.take()
             if batch is not None:
                 await self._judge_batch(batch)
             elif not has_judged_quotes and self._source.has_caught_up(self._positions):
                 has_judged_quotes = await self._judge_last_quotes()
-            self._hand_over_what_was_seen()
+            await self._hand_over_what_was_seen()
             ended = await self._chores.do_what_is_due(self._book, self._clock.monotonic())
             for number in ended:
                 self._book.remove(number)
             _ACTIVE.set(len(self._book))
             if batch is None:
                 await self._wait()
+        await self._commits.settled()
 
     async def _judge_batch(self, batch: TickBatch) -> None:
-        await self._commit(self._book.judge(batch.ticks, batch.entries, self._now_us()))
+        await self._commits.give(self._book.judge(batch.ticks, batch.entries, self._now_us()))
         self._positions = batch.positions
         _TICKS.inc(len(batch.ticks))
 
@@ -147,34 +149,16 @@ class Turn:
             for start in range(0, len(keys), _QUOTES_AT_ONCE):
                 quotes = await latest_quotes(self._redis, keys[start : start + _QUOTES_AT_ONCE])
                 entry = max(map(entry_number, self._positions.values())) + 1
-                await self._commit(self._book.judge_late(quotes, entry, self._now_us()))
+                await self._commits.give(self._book.judge_late(quotes, entry, self._now_us()))
         except REDIS_ERRORS as e:
             log.warning_throttled("quotes.unreachable", error=describe(e))
             return False
         return True
 
-    async def _commit(self, fires: Sequence[Fire]) -> None:
-        """Commit what fires before anything else is judged; a database that is away is waited for."""
-        for part in _one_per_alert(fires):
-            backoff = Backoff(cap_seconds=1.0)
-            while True:
-                try:
-                    committed = await self._store.fire(part)
-                    break
-                except PASSING_FAULTS as e:
-                    log.warning_throttled("fires.wait", error=describe(e), fires=len(part))
-                    await asyncio.sleep(backoff.next_delay())
-            self._teller.tell(committed)
-            _FIRED.inc(len(committed))
-            self._look_again_at_refused(part, committed)
-
-    def _look_again_at_refused(self, part: Sequence[Fire], committed: Sequence[Mapping[str, Any]]) -> None:
-        done = {row["alert_number"] for row in committed}
-        refused = [fire.row.number for fire in part if fire.row.number not in done]
+    def _look_again(self, refused: Sequence[int]) -> None:
         for number in refused:
             self._book.remove(number)
         self.changes.give_back(refused)
-        _REFUSED.inc(len(refused))
 
     async def _apply_changes(self) -> None:
         if self.changes.everything:
@@ -198,10 +182,11 @@ class Turn:
 
     # --- keeping
 
-    def _hand_over_what_was_seen(self) -> None:
+    async def _hand_over_what_was_seen(self) -> None:
         """At a moment at which all that was judged is committed."""
         now = self._clock.monotonic()
         if not self._is_keeping and now - self._kept_at >= _KEEP_SECONDS:
+            await self._commits.settled()
             self._is_keeping, self._kept_at = True, now
             self._to_keep.put_nowait(_Seen(*self._seen()))
 
@@ -246,15 +231,3 @@ class Turn:
 
     def _now_us(self) -> int:
         return int(self._clock.now().timestamp() * 1e6)
-
-
-def _one_per_alert(fires: Sequence[Fire]) -> Iterable[list[Fire]]:
-    """A statement changes a row once: what fires twice in a batch is committed in two. And none takes long."""
-    part: dict[int, Fire] = {}
-    for fire in fires:
-        if fire.row.number in part or len(part) == _FIRES_AT_ONCE:
-            yield list(part.values())
-            part = {}
-        part[fire.row.number] = fire
-    if part:
-        yield list(part.values())
