@@ -12,7 +12,7 @@ import uvloop
 
 from tradewinds.telemetry import configure_logging
 
-_FRAMEWORK = {"__main__", "ceilings", "feed_rig", "frame_source", "notifier_rig", "result", "stores"}
+_FRAMEWORK = {"__main__", "ceilings", "feed_rig", "frame_source", "notifier_rig", "order_rig", "result", "stores"}
 
 
 def names() -> list[str]:

@@ -39,7 +39,8 @@ from engine_server.oms.domain.tags import tag_key
 from engine_server.oms.event_follower import EventFollower
 from engine_server.oms.event_log import OrderEventLog
 from engine_server.oms.kill_desk import KillDesk
-from engine_server.oms.parts import OmsParts
+from engine_server.oms.pacer import PacerSettings
+from engine_server.oms.parts import OmsParts, OmsSettings
 from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.quotes import QuoteReader
@@ -254,6 +255,7 @@ def _registry(
     desk: KillDesk,
 ) -> AccountRegistry:
     """The order management of the accounts that this engine owns."""
+    rates = load(RateSettings)
     oms = OmsParts(
         database=parts.database,
         event_log=event_log,
@@ -269,9 +271,10 @@ def _registry(
         instruments=catalog,
         quotes=quotes,
         intraday=intraday,
+        settings=OmsSettings(pacer=PacerSettings(limit=rates.order_messages.in_a_second)),
     )
     owner = LeaseOwner(service.settings.instance_id, parts.configuration.engine.address(service.settings.host))
-    make_broker = _broker_factory(parts.configuration, parts.database)
+    make_broker = _broker_factory(parts.configuration, parts.database, rates)
     fence = EgressFence(parts.configuration.engine.egress_url, owner.owner_id)
     return AccountRegistry(oms, owner, parts.configuration.leases, fence, make_broker, catalog, quotes, entries)
 
@@ -311,9 +314,9 @@ def _fleet(
     )
 
 
-def _broker_factory(configuration: Configuration, database: Database) -> BrokerFactory:
+def _broker_factory(configuration: Configuration, database: Database, rates: RateSettings) -> BrokerFactory:
     """Angel One for every account, with its own unsealed credentials, through the egress."""
-    seal_key, budgets = configuration.seal.key_bytes(), BudgetsByClient(load(RateSettings))
+    seal_key, budgets = configuration.seal.key_bytes(), BudgetsByClient(rates)
 
     def make(account: Account, epoch: int) -> Broker:
         credentials = unseal_credentials(seal_key, account.account_id, account.sealed_credentials)

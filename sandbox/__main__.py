@@ -93,7 +93,10 @@ def run(
         OnOff, typer.Option(help="The broker's access rates per client code: above them, 403.")
     ] = OnOff.ON,
     rate_limit_multiplier: Annotated[
-        float, typer.Option(help="Scales every access rate: 10 allows ten times as much.")
+        float,
+        typer.Option(
+            envvar="SANDBOX_RATE_LIMIT_MULTIPLIER", help="Scales every access rate: 10 allows ten times as much."
+        ),
     ] = 1.0,
     static_ip: Annotated[
         list[str] | None,

@@ -27,8 +27,9 @@ _NOTIFIER_SETTINGS = (
     "HEALTHCHECK_DURING",
     "PHONE_CONTROL",
 )
-# A smaller scrip master, where the whole one is not the point: what the sandbox lists, and how few rows the feed trusts.
-_SANDBOX_SETTINGS = ("SANDBOX_SCRIP_SIZE",)
+# A smaller scrip master, where the whole one is not the point: what the sandbox lists, and how few rows the feed trusts; and a broker
+# that allows more than the real one.
+_SANDBOX_SETTINGS = ("SANDBOX_SCRIP_SIZE", "SANDBOX_RATE_LIMIT_MULTIPLIER")
 _FEED_SETTINGS = ("SCRIP_MASTER_MINIMUM_ROWS", "SCRIP_MASTER_MAY_REPEAT", "BAR_BACKFILL_DAYS", "BAR_RETENTION_DAYS")
 # What an operator decides of how strategies and accounts are run.
 _ENGINE_SETTINGS = (
@@ -37,6 +38,10 @@ _ENGINE_SETTINGS = (
     "MIS_SQUARE_OFF_MINUTES",
     "RISK_APPROVALS",
     "RISK_COOL_OFF_SECONDS",
+    "BROKER_RATE_PLACE",
+    "BROKER_RATE_MODIFY",
+    "BROKER_RATE_CANCEL",
+    "BROKER_RATE_ORDER_MESSAGES",
 )
 
 _LEASE_SETTINGS = tuple(f"LEASE_{word}_SECONDS" for word in ("TTL", "HEARTBEAT", "GATE_CLOSE", "GRACE"))

@@ -71,7 +71,12 @@ log = get_logger("broker")
 T = TypeVar("T")
 
 _DEADLINE_SECONDS = 7.0  # the official client's own time-out
+# An answer may take a third of a second; what is asked for meanwhile needs a connection of its own.
 _ORDER_THREADS = 4
+_MOST_ORDER_THREADS = 64
+_ANSWER_SECONDS = 1 / 3
+# Of a broker that answers nothing.
+_QUEUE_SECONDS = 7
 _READ_THREADS = 2
 _MAX_PREPARED = 1_000
 
@@ -108,7 +113,7 @@ class AngelOneBroker:
         clock = clock or SystemClock()
         route = EgressRoute.make(egress_url, account_id, epoch, settings.ca_file)
         origin = origin_of(settings.rest_url)
-        self._order_lane = Lane("orders", Connections(route, origin, _ORDER_THREADS), _ORDER_THREADS, deadline_seconds)
+        self._order_lane = _order_lane(route, origin, self._budgets.orders_in_a_second, deadline_seconds)
         self._read_lane = Lane("reads", Connections(route, origin, _READ_THREADS), _READ_THREADS, deadline_seconds)
         session = self._session = CurrentSession(clock)
         self._problems = KnownProblems(account_id)
@@ -316,6 +321,13 @@ def _parsed(parse: Callable[[Any], T], data: Any, what: str) -> T:
         return parse(data)
     except ValueError as e:
         raise BrokerError(f"{what} could not be read: {e}") from e
+
+
+def _order_lane(route: EgressRoute, origin: tuple[str, int], in_a_second: int, deadline_seconds: float) -> Lane:
+    """As wide as the broker's rate asks for."""
+    threads = min(_MOST_ORDER_THREADS, max(_ORDER_THREADS, round(in_a_second * _ANSWER_SECONDS)))
+    connections = Connections(route, origin, threads)
+    return Lane("orders", connections, threads, deadline_seconds, max_waiting=in_a_second * _QUEUE_SECONDS)
 
 
 def _placement(ticket: OrderTicket) -> AskClient:

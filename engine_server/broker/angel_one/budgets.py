@@ -54,6 +54,7 @@ class Budgets:
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         settings = settings or RateSettings()
+        self.orders_in_a_second = settings.order_messages.in_a_second
         self._clock = clock or SystemClock()
         together = Spending(_TOGETHER, settings.order_messages, jitter)
         self._spendings: dict[Category, tuple[Spending, ...]] = {}

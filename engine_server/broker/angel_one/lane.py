@@ -22,7 +22,7 @@ from tradewinds.telemetry import get_logger
 
 log = get_logger("broker")
 
-_MAX_WAITING = 64  # at nine orders a second, seven seconds of a broker that answers nothing
+_MAX_WAITING = 64
 
 # Of its deadline, a request may spend two sevenths before it begins: later it would be stale, and sent in the last
 # instant it could only become unknown.
@@ -39,13 +39,21 @@ _SECONDS = Histogram(
 class Lane:
     """`ask` sends what one method of the official client would, under one deadline for everything."""
 
-    def __init__(self, name: str, connections: Connections, threads: int, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        connections: Connections,
+        threads: int,
+        deadline_seconds: float,
+        max_waiting: int = _MAX_WAITING,
+    ) -> None:
         self._name = name
         self._connections = connections
         self._deadline_seconds = deadline_seconds
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"broker-{name}")
         # Handshakes of the keeper must not hold up a request.
         self._keeper_thread = ThreadPoolExecutor(1, thread_name_prefix=f"broker-{name}-keeper")
+        self._max_waiting = max_waiting
         self._waiting = 0
         self._closed = False
 
@@ -64,8 +72,8 @@ class Lane:
 
     async def send(self, content: bytes) -> Evidence:
         """As `ask`, of a request that is made already."""
-        if self._closed or self._waiting >= _MAX_WAITING:
-            why = "is closed" if self._closed else f"has {_MAX_WAITING} requests waiting"
+        if self._closed or self._waiting >= self._max_waiting:
+            why = "is closed" if self._closed else f"has {self._max_waiting} requests waiting"
             return Evidence(begun=False, failure=f"the broker connection {why}")
         started = time.perf_counter()
         call = Call(self._deadline_seconds * _BEGIN_SHARE, self._deadline_seconds)

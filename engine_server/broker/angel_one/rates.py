@@ -60,6 +60,12 @@ class Rate:
             raise ValueError("is empty; write a rate as '9/s 500/min 1000/h'")
         return cls(tuple(sorted(windows.items())))
 
+    @property
+    def in_a_second(self) -> int:
+        """How many may go in a second: what its own window says, or what the shortest one comes to."""
+        seconds, limit = self.windows[0]
+        return max(1, int(limit / seconds))
+
     def __str__(self) -> str:
         names = {seconds: name for name, seconds in _SECONDS.items()}
         return " ".join(f"{limit}/{names[seconds]}" for seconds, limit in self.windows)

@@ -248,3 +248,8 @@ def test_a_client_code_has_one_budget_whoever_asks() -> None:
     clients = BudgetsByClient()
     assert clients.of("A1") is clients.of("A1")
     assert clients.of("A1") is not clients.of("B2")
+
+
+@pytest.mark.parametrize(("rate", "in_a_second"), [("9/s 500/min", 9), ("1000/s", 1000), ("90/min", 1), ("30/min", 1)])
+def test_what_a_rate_allows_in_a_second_follows_from_its_shortest_window(rate: str, in_a_second: int) -> None:
+    assert Rate.parse(rate).in_a_second == in_a_second
