@@ -10,7 +10,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from asyncpg.pool import PoolConnectionProxy
 
 import tradewinds.database
 from engine_server.operations.audit_chain import verify
@@ -33,7 +32,7 @@ def statements(role: str) -> list[str]:
 
 
 @pytest.fixture
-async def application(database: Database) -> AsyncIterator[PoolConnectionProxy[Any]]:
+async def application(database: Database) -> AsyncIterator[Any]:
     """A session as the role."""
     role = f"app_{secrets.token_hex(4)}"
     async with database.pool.acquire() as connection:
@@ -68,16 +67,14 @@ async def application(database: Database) -> AsyncIterator[PoolConnectionProxy[A
         "DROP TABLE audit_log",
     ],
 )
-async def test_it_cannot_change_the_audit_log(application: PoolConnectionProxy[Any], statement: str) -> None:
+async def test_it_cannot_change_the_audit_log(application: Any, statement: str) -> None:
     await application.execute(APPEND)
     with pytest.raises(asyncpg.InsufficientPrivilegeError) as refused:
         await application.execute(statement)
     assert "append-only" not in str(refused.value)  # the privilege is missing: not even the trigger was asked
 
 
-async def test_it_appends_and_trades_and_what_it_appended_verifies(
-    application: PoolConnectionProxy[Any], database: Database
-) -> None:
+async def test_it_appends_and_trades_and_what_it_appended_verifies(application: Any, database: Database) -> None:
     await application.execute(APPEND)
     await application.execute("INSERT INTO users (user_id, display_name) VALUES ('asha', 'Asha')")
     await application.execute("UPDATE users SET display_name = 'A.'")

@@ -34,3 +34,17 @@ def test_every_dependency_is_pinned_by_hash() -> None:
     assert any(one.startswith("smartapi-python==1.5.5 ") for one in pinned)
     assert [one.splitlines()[0] for one in pinned if "--hash=sha256:" not in one] == []
     assert "--require-hashes -r requirements.lock" in (ROOT / "Makefile").read_text()
+
+
+def test_what_the_order_management_promises_names_tests_that_exist() -> None:
+    named = re.findall(
+        r"`((?:unit|integration|robustness)/[\w/]+\.py)(?:::(\w+))?`", (REFERENCE / "oms.md").read_text()
+    )
+    missing = [
+        f"{file}::{test}"
+        for file, test in named
+        if not (ROOT / "tests" / file).exists()
+        or (test and f"def test_{test}(" not in (ROOT / "tests" / file).read_text())
+    ]
+    assert missing == []
+    assert len(named) > 80
