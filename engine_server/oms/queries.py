@@ -14,7 +14,7 @@ import msgspec
 from engine_server.oms.directory import Caller
 from engine_server.oms.domain.holds import Hold, HoldKind
 from engine_server.oms.domain.risk.activity import REMEMBERED, Intent, intent_of
-from engine_server.oms.domain.story import AuditLine, LogLine, StoryLine, tell
+from engine_server.oms.domain.story import AuditLine, CodeLine, LogLine, StoryLine, tell
 from engine_server.oms.journal import guard_record, order_record
 from engine_server.oms.records import GuardRecord, OrderRecord, PositionRecord, TradeRecord
 from tradewinds.database.session import Database
@@ -53,6 +53,19 @@ SELECT count(*) FILTER (WHERE o.created_at > clock_timestamp() - interval '1 min
 FROM orders o
 WHERE o.account_id = $1 AND ($2 = '' OR o.config_id = $2) AND o.created_at >= $3 AND o.state <> 'DENIED' AND o.origin = 'CALLER'
   AND o.attempt = 1
+"""
+# The process that the strategy had when it asked, and what is registered of its class now.
+_CODE_OF_ORDER = """
+SELECT o.created_at AS recorded_at, r.code_hash, r.runner_id, r.pid, coalesce(s.code_hash, '') AS registered_hash
+FROM orders o
+JOIN strategy_configs c USING (config_id)
+LEFT JOIN strategies s ON (s.module_path, s.class_name) = (c.module_path, c.class_name)
+CROSS JOIN LATERAL (
+    SELECT code_hash, runner_id, pid FROM strategy_runs r
+    WHERE r.config_id = o.config_id AND r.epoch = o.epoch AND r.started_at <= o.created_at AND r.code_hash <> ''
+    ORDER BY r.started_at DESC LIMIT 1
+) r
+WHERE o.order_id = $1
 """
 _CAPITAL = "SELECT config->>'capital_allocated' FROM strategy_configs WHERE config_id = $1"
 _RECENT_OF_STRATEGY = f"""
@@ -120,7 +133,10 @@ class OrderQueries:
         """Everything that the log and the audit have of one order."""
         events = await self._database.pool.fetch(_EVENTS_OF_ORDER, order_id)
         audit = await self._database.pool.fetch(_AUDIT_OF_ORDER, order_id)
-        return tell([_log_line(row) for row in events], [AuditLine(**row) for row in audit])
+        code = await self._database.pool.fetch(_CODE_OF_ORDER, order_id)
+        return tell(
+            [_log_line(row) for row in events], [AuditLine(**row) for row in audit], [CodeLine(**row) for row in code]
+        )
 
     async def attempts(self, order: OrderRecord) -> list[OrderRecord]:
         """The attempts at the intent of `order` after the first."""

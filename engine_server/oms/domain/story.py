@@ -33,6 +33,17 @@ class AuditLine:
 
 
 @dataclass(frozen=True)
+class CodeLine:
+    """Which code asked for it; `registered_hash` is that of its class as it is registered now."""
+
+    recorded_at: datetime
+    code_hash: str
+    runner_id: str
+    pid: int
+    registered_hash: str
+
+
+@dataclass(frozen=True)
 class StoryLine:
     """One sentence; `state` is what the order was in after it ('' where that did not change)."""
 
@@ -42,10 +53,11 @@ class StoryLine:
     state: str
 
 
-def tell(events: Sequence[LogLine], audit: Sequence[AuditLine]) -> list[StoryLine]:
-    """The lines of the log and of the audit in the order of time."""
+def tell(events: Sequence[LogLine], audit: Sequence[AuditLine], code: Sequence[CodeLine] = ()) -> list[StoryLine]:
+    """The lines of the log, of the audit and of the code that asked, in the order of time."""
     lines = [StoryLine(e.recorded_at, e.kind, _sentence(e), e.order.state) for e in events]
     lines += [StoryLine(a.recorded_at, a.action, _asked(a), "") for a in audit]
+    lines += [StoryLine(one.recorded_at, "strategy.code", _ran(one), "") for one in code]
     return sorted(lines, key=lambda line: line.at)
 
 
@@ -89,6 +101,13 @@ def _latency(order: OrderRecord) -> str:
 def _asked(line: AuditLine) -> str:
     reason = f": {line.reason}" if line.reason else ""
     return f"{line.actor} {_ASKED_WORDS.get(line.action, f'asked for {line.action}')}{reason}"
+
+
+def _ran(code: CodeLine) -> str:
+    words = f"its strategy ran code {code.code_hash[:12]} (process {code.pid} of {code.runner_id})"
+    if code.registered_hash and code.registered_hash != code.code_hash:
+        words += f"; registered is {code.registered_hash[:12]}, which is not the same"
+    return words
 
 
 def _happened(event: LogLine) -> str:

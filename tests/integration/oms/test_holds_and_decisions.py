@@ -211,6 +211,29 @@ async def test_the_whole_story_of_an_order_can_be_told(
     assert hidden.reason == "NOT_FOUND"
 
 
+async def test_the_story_says_which_code_asked(engine: Engine) -> None:
+    await add_strategy(engine.database)
+    await engine.database.pool.execute(
+        """
+        INSERT INTO strategies (module_path, class_name, code_hash, params_schema, description)
+        VALUES ('strategies.momo', 'Momo', 'bbbbbbbbbbbbbbbb', '{}', '')
+        """
+    )
+    await engine.database.pool.execute(
+        """
+        INSERT INTO strategy_runs (config_id, epoch, runner_id, instance_id, pid, code_hash)
+        VALUES ('momo', 1, 'r0', 'i0', 4711, 'aaaaaaaaaaaaaaaa')
+        """
+    )
+    order = await engine.place_for("momo", 1)
+    (line,) = [line for line in await engine.queries.story(order.order_id) if line.what == "strategy.code"]
+    assert line.text == (
+        "its strategy ran code aaaaaaaaaaaa (process 4711 of r0); registered is bbbbbbbbbbbb, which is not the same"
+    )
+    by_hand = await engine.place()
+    assert "strategy.code" not in [line.what for line in await engine.queries.story(by_hand.order_id)]
+
+
 async def test_a_late_fill_after_a_cancel_is_accepted_and_raised(engine: Engine, broker: ScriptedBroker) -> None:
     order = await engine.place()
     broker_order_id = await engine.accepted(order)
