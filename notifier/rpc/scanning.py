@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from notifier.access import ME
-from notifier.arrival import NO_PLAIN, Plain
+from notifier.arrival import Plain
 from notifier.notification import MAXIMUM_MESSAGE, MAXIMUM_TITLE, MAXIMUM_USER_ID, SURELY_SMALL
 from notifier.realtime.frames import tag_of_bytes
 from notifier.types import TYPES, DeliveryClass
@@ -56,22 +56,21 @@ def plain_of(raw: bytes) -> Plain:
     good &= (title_end > title) & (title_end - title <= MAXIMUM_TITLE) & (octets[title] != 0x20)
     good &= (message_end - message <= MAXIMUM_MESSAGE) & _free_of(np.flatnonzero(octets == 0), message, message_end)
     good &= _free_of(unprintable, title, title_end) & _free_of(unprintable, user, user_end)
-    types = [_REALTIME.get(raw[a:b]) for a, b in zip(type_.tolist(), type_end.tolist(), strict=True)]
-    user_ids = [raw[a:b] for a, b in zip(user.tolist(), user_end.tolist(), strict=True)]
-    contents = [
-        raw[a:b] if has else raw[a:b] + _NO_DATA
-        for a, b, has in zip(starts.tolist(), ends.tolist(), has_data.tolist(), strict=True)
-    ]
-    return _columns(good.tolist(), user_ids, types, contents)
+    good &= ~((user_end - user == len(_ME)) & (octets[user] == _ME[0]) & (octets[user + 1] == _ME[1]))
+    places = np.flatnonzero(good)
+    types = [_REALTIME.get(one) for one in _cut(raw, type_[places], type_end[places])]
+    if None in types:
+        places = places[[one is not None for one in types]]
+    contents = _cut(raw, starts[places], ends[places])
+    if not has_data[places].all():
+        told = zip(contents, has_data[places].tolist(), strict=True)
+        contents = [content if has else content + _NO_DATA for content, has in told]
+    user_ids = [one.decode() for one in _cut(raw, user[places], user_end[places])]
+    return Plain(places.tolist(), user_ids, [one for one in types if one is not None], contents)
 
 
-def _columns(good: list[bool], user_ids: list[bytes], types: list[str | None], contents: list[bytes]) -> Plain:
-    found = [
-        (position, user_id.decode(), type_, content)
-        for position, (is_good, user_id, type_, content) in enumerate(zip(good, user_ids, types, contents, strict=True))
-        if is_good and type_ is not None and user_id != _ME
-    ]
-    return Plain(*zip(*found, strict=True)) if found else NO_PLAIN
+def _cut(raw: bytes, starts: _Places, ends: _Places) -> list[bytes]:
+    return [raw[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
 def _spans(raw: bytes) -> tuple[_Places, _Places]:
