@@ -89,11 +89,11 @@ def _check_address(endpoint: Endpoint, guard: AddressGuard, services: Collection
     name, address = "endpoint.address", endpoint.address
     match endpoint.channel:
         case Channel.EMAIL if not _EMAIL.fullmatch(address):
-            raise InvalidArgumentError.field(name, f"{address!r} is not an e-mail address")
+            raise InvalidArgumentError.field(name, "is not an e-mail address; write it like you@example.com")
         case Channel.SMS if not _PHONE.fullmatch(address):
-            raise InvalidArgumentError.field(name, f"{address!r} is not a phone number; write it like +919812345678")
+            raise InvalidArgumentError.field(name, "is not a phone number; write it like +919812345678")
         case Channel.TELEGRAM if not _CHAT.fullmatch(address):
-            raise InvalidArgumentError.field(name, f"{address!r} is not a chat id; the bot tells it, like 123456789")
+            raise InvalidArgumentError.field(name, "is not a chat id; the bot tells it, like 123456789")
         case Channel.WEB_PUSH | Channel.WEBHOOK:
             guard.check_url(address, name)
         case Channel.APPRISE:
