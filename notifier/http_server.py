@@ -160,6 +160,10 @@ class _Events:
             raise ConnectionResetError
         await self._writer.drain()
 
+    def abort(self) -> None:
+        """Let the connection go, unread as it is."""
+        self._transport.abort()
+
 
 async def _write(request: web.Request, stream: Stream) -> web.StreamResponse:
     response = web.StreamResponse(headers=_HEADERS)

@@ -22,6 +22,9 @@ QUEUE_BYTES: Final = 1024 * 1024
 # Who follows everybody has everybody's queue.
 WIDE_QUEUE_BYTES: Final = 64 * 1024 * 1024
 
+# How long a client has to take the word that its stream is over.
+LAST_WORD_SECONDS: Final = 10.0
+
 SERVER_STOPPING: Final = "SERVER_STOPPING"
 SLOW_CONSUMER: Final = "SLOW_CONSUMER"
 UNAUTHENTICATED: Final = "UNAUTHENTICATED"
@@ -65,6 +68,10 @@ class Sink(Protocol):
         """Wait until it has room again. Raises `ConnectionError` when nobody is there any more."""
         ...
 
+    def abort(self) -> None:
+        """Nobody will read what it holds: `drained` raises `ConnectionError` from now on."""
+        ...
+
 
 class _Gap(msgspec.Struct):
     """Something is missing here; `dropped` of it by our own doing."""
@@ -104,11 +111,17 @@ class Subscription:
         self._stirred = False
         self._failure: Exception | None = None
         self._heartbeat_seconds = 0.0
+        self._deadline: asyncio.TimerHandle | None = None
 
     @property
     def ended(self) -> End | None:
         """Why it has ended, if it has."""
         return self._end
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What its follower has not taken yet."""
+        return self._bytes
 
     def push(self, delivery: Delivery) -> int:
         """Something happened; what lies before the cursor that this follower resumed from is not told again. Returns how many
@@ -197,6 +210,9 @@ class Subscription:
         if reason == SLOW_CONSUMER:
             self._queue.clear()
             self._bytes = self._droppable_bytes = 0
+        if self._sink is not None:
+            # A client may keep its connection for ever without reading: then the last word is not waited for.
+            self._deadline = asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self._sink.abort)
         self._wake()
 
     async def take(self, heartbeat_seconds: float) -> Batch:
@@ -283,8 +299,9 @@ class Subscription:
     def close(self) -> None:
         """Nobody takes from it any more."""
         self._sink = None
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._deadline):
+            if timer is not None:
+                timer.cancel()
 
     def _wake(self) -> None:
         if self._sink is None:

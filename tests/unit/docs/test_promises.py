@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "docs" / "reference"
 
 
-@pytest.mark.parametrize("document", ["notification-promises.md", "broker.md"])
+@pytest.mark.parametrize("document", ["notifier.md", "broker.md"])
 def test_every_promise_names_tests_that_exist(document: str) -> None:
     text = (REFERENCE / document).read_text()
     named = re.findall(r"`(tests/[\w/]+(?:\.py)?)(?:::(\w+))?`", text)

@@ -8,12 +8,15 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from notifier.realtime import subscription as subscription_module
 from notifier.realtime import wire
-from notifier.realtime.cursor import START, Cursor
+from notifier.realtime.cursor import START, Cursor, shard_of
 from notifier.realtime.deliveries import Delivery, deliveries
+from notifier.realtime.hub import Hub
 from notifier.realtime.subscription import SERVER_STOPPING, SLOW_CONSUMER, Batch, Subscription
 from tests.support.waiting import eventually
 from tests.unit.notifier.builders import a_notification, an_entry, id_of, told
+from tradewinds.redis_keys import NOTIFICATION_SHARDS
 
 EPOCH = b"12345678"
 HEARTBEAT = 0.01
@@ -175,6 +178,7 @@ class FakeSink:
         self.batches: list[Batch] = []
         self.emptied = asyncio.Event()
         self.error: Exception | None = None
+        self.aborted = False
 
     @property
     def has_room(self) -> bool:
@@ -188,7 +192,13 @@ class FakeSink:
 
     async def drained(self) -> None:
         await self.emptied.wait()
+        if self.aborted:
+            raise ConnectionResetError
         self.room = 100
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.emptied.set()
 
     @property
     def ids(self) -> list[str]:
@@ -240,6 +250,48 @@ async def test_a_sink_that_stays_full_ends_its_stream_as_a_slow_reader_does() ->
         assert sink.ids == ["ntf-1"]
         assert sink.batches[-1].end is not None
         assert sink.batches[-1].end.reason == SLOW_CONSUMER
+
+
+async def test_who_never_reads_its_last_word_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscription_module, "LAST_WORD_SECONDS", 0.01)
+    subscription, sink = a_subscription(queue_bytes=2_000), FakeSink(room=1)
+    async with pouring(subscription, sink) as task:
+        for number in range(1, 40):
+            subscription.push(a_delivery(number))
+            await asyncio.sleep(0)
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(asyncio.shield(task), 5)
+        assert sink.aborted
+
+
+async def test_one_that_stalls_among_thousands_ends_alone_and_holds_no_more_than_its_queue() -> None:
+    hub = Hub(queue_bytes=50_000)
+    hub.begin(EPOCH, [START] * NOTIFICATION_SHARDS)
+    shard = shard_of("alice")
+    followers = [(hub.add("alice"), FakeSink(room=0 if number == 1_000 else 100)) for number in range(2_000)]
+    tasks = [asyncio.create_task(subscription.pour(sink, 60)) for subscription, sink in followers]
+    stalled, unread = followers[1_000]
+    try:
+        for number in range(12):
+            kept = a_notification(f"ntf-{number}", message="x" * 6_000)
+            _, frames, packed = an_entry(shard, kept)
+            hub.route(shard, number + 1, wire.decode_index(packed), frames)
+            assert stalled.waiting_bytes <= 50_000
+            await asyncio.sleep(0)
+        assert stalled.ended is not None
+        assert (stalled.ended.reason, stalled.waiting_bytes) == (SLOW_CONSUMER, 0)
+        told_ids = [f"ntf-{number}" for number in range(12)]
+        assert all(sink.ids == told_ids for _, sink in followers if sink is not unread)
+        assert not any(subscription.ended for subscription, _ in followers if subscription is not stalled)
+        unread.emptied.set()
+        await asyncio.wait_for(tasks[1_000], 5)
+        assert [batch.end is not None for batch in unread.batches] == [True]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for subscription, _ in followers:
+            hub.remove(subscription)
 
 
 async def test_the_last_word_is_poured_and_ends_it() -> None:
