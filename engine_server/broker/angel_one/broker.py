@@ -327,7 +327,8 @@ def _order_lane(route: EgressRoute, origin: tuple[str, int], in_a_second: int, d
     """As wide as the broker's rate asks for."""
     threads = min(_MOST_ORDER_THREADS, max(_ORDER_THREADS, round(in_a_second * _ANSWER_SECONDS)))
     connections = Connections(route, origin, threads)
-    return Lane("orders", connections, threads, deadline_seconds, max_waiting=in_a_second * _QUEUE_SECONDS)
+    waiting = in_a_second * _QUEUE_SECONDS
+    return Lane("orders", connections, threads, deadline_seconds, max_waiting=waiting, answers_are_short=True)
 
 
 def _placement(ticket: OrderTicket) -> AskClient:

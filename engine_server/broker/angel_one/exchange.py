@@ -58,11 +58,15 @@ def read(connection: HTTPSConnection, call: Call) -> Answer:
         if connection.sock is None:
             raise ConnectionResetError("the connection was closed")
         connection.sock.settimeout(call.remaining())
-        response = http.client.HTTPResponse(connection.sock)
-        response.begin()
-        body = _read_body(response)
+        return parsed(http.client.HTTPResponse(connection.sock))
     except (OSError, http.client.HTTPException) as e:
         return Answer(Evidence(begun=True, failure=describe_error(e)), reusable=False)
+
+
+def parsed(response: http.client.HTTPResponse) -> Answer:
+    """The answer that is read through `response`; raises what reading raises, and `HTTPException` for what is no whole answer."""
+    response.begin()
+    body = _read_body(response)
     date = response.headers.get("Date", "")
     return Answer(Evidence(True, response.status, body, server_date=date), reusable=not response.will_close)
 

@@ -1,7 +1,7 @@
 """Connections, and threads that wait on them, for one kind of request: a slow read never delays an order.
 
 A request is sent from the event loop itself, on a warm connection: a thread that had to send it would get the interpreter only
-milliseconds later. Threads wait for the answers, and connect where nothing is warm.
+milliseconds later. Threads connect where nothing is warm, and wait for answers that may be long.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from engine_server.broker.angel_one.client import AskClient, request_of
 from engine_server.broker.angel_one.connections import Connections
 from engine_server.broker.angel_one.evidence import Evidence, describe_error
 from engine_server.broker.angel_one.exchange import content_of, read, write
+from engine_server.broker.angel_one.receiving import receive
 from tradewinds.telemetry import get_logger
 
 log = get_logger("broker")
@@ -45,8 +46,11 @@ class Lane:
         connections: Connections,
         threads: int,
         deadline_seconds: float,
+        *,
         max_waiting: int = _MAX_WAITING,
+        answers_are_short: bool = False,
     ) -> None:
+        """Short answers are read by the event loop; what is long is read and put together in a thread."""
         self._name = name
         self._connections = connections
         self._deadline_seconds = deadline_seconds
@@ -54,6 +58,7 @@ class Lane:
         # Handshakes of the keeper must not hold up a request.
         self._keeper_thread = ThreadPoolExecutor(1, thread_name_prefix=f"broker-{name}-keeper")
         self._max_waiting = max_waiting
+        self._answers_are_short = answers_are_short
         self._waiting = 0
         self._closed = False
 
@@ -98,6 +103,8 @@ class Lane:
         if warm is not None and (failed := write(warm, content, call)) is not None:
             self._connections.give_back(warm, reusable=not failed.begun)
             return failed
+        if warm is not None and self._answers_are_short:
+            return await self._received(call, warm)
         future = asyncio.get_running_loop().run_in_executor(self._threads, self._evidence_of, call, content, warm)
         self._waiting += 1
         future.add_done_callback(self._no_longer_waiting)
@@ -114,6 +121,24 @@ class Lane:
         return Evidence(
             begun=begun, failure="no whole answer in time" if begun else "no connection to send it on in time"
         )
+
+    async def _received(self, call: Call, connection: HTTPSConnection) -> Evidence:
+        """The answer to what was sent on it."""
+        self._waiting += 1
+        reusable = False
+        try:
+            async with asyncio.timeout(call.remaining()):
+                answer = await receive(connection)
+            reusable = call.end() and answer.reusable
+        except TimeoutError:
+            return Evidence(begun=True, failure="no whole answer in time")
+        except Exception as e:  # a fault of ours: the request has gone out
+            log.error("request.failed", error=repr(e), exc_info=True)
+            return Evidence(begun=True, failure=describe_error(e))
+        finally:
+            self._waiting -= 1
+            self._connections.give_back(connection, reusable=reusable)
+        return answer.evidence
 
     def _no_longer_waiting(self, _future: asyncio.Future[Evidence]) -> None:
         self._waiting -= 1
