@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date
-from itertools import chain
 from typing import Any
 
 from redis.asyncio import Redis
@@ -13,6 +12,7 @@ from engine_server.feed.listing import Listing
 from engine_server.instruments.packed import head_of, pack, unpack
 from engine_server.instruments.table import InstrumentTable
 from tradewinds import redis_keys
+from tradewinds.database.redis_exchange import Exchange
 
 _TEMPORARY_TTL_SECONDS = 300  # a publisher that dies half-way leaves nothing for ever
 
@@ -70,10 +70,15 @@ class InstrumentPublisher:
         return bool(day == _day(listing).encode())
 
     async def _write_rows(self, instruments: InstrumentTable) -> None:
-        await self._redis.delete(self._temporary)
-        for rows in instruments.packed_rows():
-            await self._redis.hset(self._temporary, items=list(chain.from_iterable(rows)))
-        await self._redis.expire(self._temporary, _TEMPORARY_TTL_SECONDS)
+        exchange = Exchange(self._redis)
+        try:
+            await exchange.ask([("DEL", self._temporary)])
+            for rows in instruments.packed_rows():
+                fields: list[str | bytes] = [part for row in rows for part in row]
+                await exchange.ask([("HSET", self._temporary, *fields)])
+            await exchange.ask([("EXPIRE", self._temporary, _TEMPORARY_TTL_SECONDS)])
+        finally:
+            await exchange.close()
 
 
 def _packed(listing: Listing) -> bytes:
