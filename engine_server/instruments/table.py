@@ -23,7 +23,8 @@ from tradewinds.instruments import Instrument, InstrumentKey, make_key
 T = TypeVar("T")
 _KIND_ORDER: Final = {"EQ": 0, "INDEX": 1, "FUT": 3, "OPT": 4}
 _OTHER_SERIES: Final = 2
-_ROWS_AT_ONCE: Final = 1_000
+_ROWS_AT_ONCE: Final = 250  # a millisecond of a loop that has ticks to serve
+_REMEMBERED: Final = 10_000  # what the sockets carry, several times over
 _NO_STRIKE: Final = Decimal(0)
 _LOWER_A, _LOWER_Z, _TO_UPPER = ord("a"), ord("z"), ord("a") - ord("A")
 
@@ -69,6 +70,8 @@ class InstrumentTable(Mapping[InstrumentKey, Instrument]):
         self.columns = columns
         self.symbol_order = symbol_order
         self.symbols = SortedSymbols(upper(columns.symbol), symbol_order)
+        # Those who want the same thousand instruments ask for them at every change of their wishes.
+        self._asked_for: dict[InstrumentKey, Instrument] = {}
 
     @classmethod
     def arranged(cls, columns: Columns) -> InstrumentTable:
@@ -107,17 +110,17 @@ class InstrumentTable(Mapping[InstrumentKey, Instrument]):
         return list(map(self._instrument, numbers.tolist()))
 
     def packed_rows(self) -> Iterator[list[tuple[InstrumentKey, bytes]]]:
-        """Each as msgpack, by key, a thousand at a time."""
+        """Each as msgpack, by key, some at a time."""
         encode, written = msgspec.msgpack.Encoder().encode, self.columns.written()
         for first in range(0, len(self), _ROWS_AT_ONCE):
             rows = written.rows(np.arange(first, min(first + _ROWS_AT_ONCE, len(self)), dtype=np.int32))
             yield [(row[0], encode(row)) for row in rows]
 
     def __getitem__(self, key: InstrumentKey) -> Instrument:
-        number = self.number_of(key)
-        if number is None:
+        found = self.get(key)
+        if found is None:
             raise KeyError(key)
-        return self._instrument(number)
+        return found
 
     @overload
     def get(self, key: InstrumentKey, /) -> Instrument | None: ...
@@ -125,11 +128,17 @@ class InstrumentTable(Mapping[InstrumentKey, Instrument]):
     def get(self, key: InstrumentKey, /, default: Instrument | T) -> Instrument | T: ...
     def get(self, key: InstrumentKey, /, default: Any = None) -> Any:
         """As a dict's, without the cost of a raised KeyError."""
-        number = self.number_of(key)
-        return default if number is None else self._instrument(number)
+        if (found := self._asked_for.get(key)) is not None:
+            return found
+        if (number := self.number_of(key)) is None:
+            return default
+        if len(self._asked_for) == _REMEMBERED:
+            self._asked_for.clear()
+        found = self._asked_for[key] = self._instrument(number)
+        return found
 
     def __contains__(self, key: object) -> bool:
-        return self.number_of(key) is not None
+        return key in self._asked_for or self.number_of(key) is not None
 
     def __iter__(self) -> Iterator[InstrumentKey]:
         return map("{}:{}".format, self.columns.exchange.each(), _words(upper(self.columns.symbol)))

@@ -80,6 +80,17 @@ def test_what_is_not_in_a_table_is_not_found(key: Any) -> None:
         table[key]
 
 
+def test_what_is_asked_for_again_is_the_same_object_and_not_all_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine_server.instruments.table._REMEMBERED", 2)
+    keys = ["NSE:A-EQ", "NSE:B-EQ", "NSE:C-EQ"]
+    table = InstrumentTable.of(instrument(key, "1") for key in keys)
+    first = table["NSE:A-EQ"]
+    assert table["NSE:A-EQ"] is first
+    assert [table[key].key for key in keys] == keys
+    assert table["NSE:A-EQ"] == first
+    assert table["NSE:A-EQ"] is not first
+
+
 def test_a_table_counts_its_exchanges() -> None:
     table = InstrumentTable.of(instrument(key, "1") for key in ("NSE:A-EQ", "NSE:B-EQ", "BSE:A"))
     assert table.rows_by_exchange() == {"NSE": 2, "BSE": 1}
