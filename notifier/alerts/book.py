@@ -6,15 +6,16 @@ judged again by a book that was loaded from what was kept give the same fires.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from notifier.alerts.bulk import wakes_of_open
+from notifier.alerts.close_followers import CloseFollowers
 from notifier.alerts.domain.gate import DAY_MS, PERIODIC, has_fired_in_period, next_period_ms, period_ms
-from notifier.alerts.domain.vocabulary import HIGHEST, LEVEL, NO_LEVEL, TRAILING, Frequency, Reference
+from notifier.alerts.domain.vocabulary import LEVEL, TRAILING, Frequency, Reference
 from notifier.alerts.domain.watch import Watch, armed_anew, judge, wakes
 from notifier.alerts.levels import Int64Array, Levels
 from notifier.alerts.openings import Openings
@@ -61,7 +62,7 @@ class AlertBook:
         self._last: TickArray = np.zeros(len(tokens), TICK_DTYPE)
         self._floor_ms: Int64Array = np.zeros(len(tokens), np.int64)
         self._alerts_on: Int64Array = np.zeros(len(tokens), np.int64)
-        self._followers: dict[int, set[int]] = defaultdict(set)
+        self._followers = CloseFollowers(self._levels, _LINES, _CLOSE)
         self._dirty: set[int] = set()
         self._opens_market = Openings()
         self._opens_real = Openings()
@@ -245,31 +246,12 @@ class AlertBook:
 
     def _follow_close(self, slot: int, close: int) -> None:
         """Another day: what is measured from the previous close begins anew."""
-        for row in self._followers[slot]:
+        for row in self._followers.of(slot):
             known = self._table[row]
             if known.mark != close:
                 after = armed_anew(known.shape, Watch(known.arms, close))
                 self._store(row, known._replace(arms=after.arms, mark=after.mark))
-        self._expect_close(slot, close)
-
-    def _expect_close(self, slot: int, close: int) -> None:
-        """Any other close than this wakes the followers."""
-        line = slot * _LINES + _CLOSE
-        self._levels.nearest_up[line], self._levels.nearest_down[line] = close + 1, close - 1
-
-    def _add_follower(self, slot: int, row: int, mark: int) -> None:
-        line, followers = slot * _LINES + _CLOSE, self._followers[slot]
-        if not followers:
-            self._expect_close(slot, mark)
-        elif self._levels.nearest_up[line] != mark + 1:
-            self._levels.nearest_up[line] = 0  # they do not agree: the next tick tells
-        followers.add(row)
-
-    def _drop_follower(self, slot: int, row: int) -> None:
-        self._followers[slot].discard(row)
-        if not self._followers[slot]:
-            line = slot * _LINES + _CLOSE
-            self._levels.nearest_up[line], self._levels.nearest_down[line] = HIGHEST, NO_LEVEL
+        self._followers.expect(slot, close)
 
     # --- opening again
 
@@ -303,7 +285,7 @@ class AlertBook:
         self._levels.fill(slots * _LINES + self._table.rows["measure"], self._table.rows)
         np.add.at(self._alerts_on, slots, 1)
         for row in np.flatnonzero(self._table.rows["reference"] == _FOLLOWS_CLOSE).tolist():
-            self._add_follower(int(slots[row]), row, int(self._table.rows["mark"][row]))
+            self._followers.add(int(slots[row]), row, int(self._table.rows["mark"][row]))
 
     def _insert(self, given: Row) -> None:
         row = self._table.add(given)
@@ -311,7 +293,7 @@ class AlertBook:
         self._alerts_on[given.slot] += 1
         self._place(row, self._table[row])
         if given.reference == _FOLLOWS_CLOSE:
-            self._add_follower(given.slot, row, given.mark)
+            self._followers.add(given.slot, row, given.mark)
 
     def _forget(self, row: int) -> None:
         known = self._table[row]
@@ -319,7 +301,7 @@ class AlertBook:
         self._levels.drop(known.slot * _LINES + known.measure)
         self._alerts_on[known.slot] -= 1
         if known.reference == _FOLLOWS_CLOSE:
-            self._drop_follower(known.slot, row)
+            self._followers.drop(known.slot, row)
         self._table.give_up(row)
 
     def _store(self, row: int, after: Row) -> None:
