@@ -182,9 +182,12 @@ async def test_strategies_hear_when_the_books_are_right_again_and_not_of_every_l
 async def test_an_order_given_up_that_works_after_all_is_cancelled_and_raised(
     engine: Engine, broker: ScriptedBroker
 ) -> None:
-    broker.placements.append(unanswered(broker, booked=True))
+    async def hidden(ticket: OrderTicket) -> Outcome:
+        broker.hidden_tags.add(ticket.tag)  # before anybody can look
+        return await unanswered(broker, booked=True)(ticket)
+
+    broker.placements.append(hidden)
     order = await engine.place()
-    broker.hidden_tags.add(order.tag)
     await engine.wait_for(order.order_id, "NOT_PLACED")
     broker.hidden_tags.clear()
     broker.push(StreamConnected())
