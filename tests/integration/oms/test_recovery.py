@@ -49,6 +49,16 @@ def ticket_of(tag: str) -> OrderTicket:
     return OrderTicket(tag, RELIANCE, "BUY", 10, "LIMIT", "MIS", Decimal(1400))
 
 
+def booked_late(broker: ScriptedBroker) -> Answer:
+    """The broker has it, answers nothing, and its book does not show it: from before anybody can look."""
+
+    async def placed(ticket: OrderTicket) -> Outcome:
+        broker.hidden_tags.add(ticket.tag)
+        return await unanswered(broker, booked=True)(ticket)
+
+    return placed
+
+
 async def test_killed_before_the_send_it_is_unknown_and_then_not_placed(
     database_url: str, database: Database, broker: ScriptedBroker, tmp_path: Path
 ) -> None:
@@ -100,9 +110,8 @@ async def test_an_unknown_order_is_adopted_from_the_book_by_its_tag(engine: Engi
 
 
 async def test_an_unknown_order_is_adopted_from_the_stream_by_its_tag(engine: Engine, broker: ScriptedBroker) -> None:
-    broker.placements.append(unanswered(broker, booked=True))
+    broker.placements.append(booked_late(broker))
     order = await engine.place()
-    broker.hidden_tags.add(order.tag)  # the book is late
     await engine.wait_for(order.order_id, "UNKNOWN")
     broker.fill("261122000000001", 10, "1400")
     await engine.wait_for(order.order_id, "FILLED")
@@ -182,11 +191,7 @@ async def test_strategies_hear_when_the_books_are_right_again_and_not_of_every_l
 async def test_an_order_given_up_that_works_after_all_is_cancelled_and_raised(
     engine: Engine, broker: ScriptedBroker
 ) -> None:
-    async def hidden(ticket: OrderTicket) -> Outcome:
-        broker.hidden_tags.add(ticket.tag)  # before anybody can look
-        return await unanswered(broker, booked=True)(ticket)
-
-    broker.placements.append(hidden)
+    broker.placements.append(booked_late(broker))
     order = await engine.place()
     await engine.wait_for(order.order_id, "NOT_PLACED")
     broker.hidden_tags.clear()
