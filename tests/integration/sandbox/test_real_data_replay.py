@@ -14,6 +14,7 @@ import pytest
 from tests.support.sandbox_client import SandboxClient, subscription
 from tests.support.sandbox_process import REPOSITORY, SandboxProcess
 from tests.support.waiting import eventually
+from tradewinds.clock import IST
 
 DATA = Path(os.environ.get("TRADEWINDS_MARKET_DATA", REPOSITORY / "../shared/data"))
 BARS = DATA / "nse_1m.csv.gz"
@@ -43,7 +44,8 @@ async def test_eight_days_of_bars_are_replayed_over_their_nights_on_a_grid_of_fi
 
         await eventually(next_day, timeout=60, interval=0.1)
         jumps = await sandbox.truth("clock")
-        assert jumps[0]["to_ms"] - jumps[0]["from_ms"] > 17 * 3_600_000
+        # To the next opening; from when is the machine's to say: a second here is two and a half hours there.
+        assert datetime.fromtimestamp(jumps[0]["to_ms"] / 1000, IST) == datetime(2021, 6, 1, 9, 15, tzinfo=IST)
         await client.login()  # the tokens ended at midnight
         quote = (await ltp(client))["data"]
         assert quote["low"] <= quote["ltp"] <= quote["high"]
