@@ -24,6 +24,11 @@ class AuctionPrints:
         """An auction has found its price."""
         self._prints[tick.key, ist_day(tick.at_ms)] = tick
 
+    def price(self, key: InstrumentKey, day: int) -> int | None:
+        """Paise; None when no auction found one that day."""
+        tick = self._prints.get((key, day))
+        return tick.ltp if tick is not None else None
+
     def after(self, bars: DayBars | None, key: InstrumentKey, day: int, now_ms: int) -> DayBars | None:
         """A day's minutes with the auction's behind them, once it has been."""
         tick = self._prints.get((key, day))

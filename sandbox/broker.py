@@ -229,6 +229,7 @@ class Broker:
             cash=settings.cash_rupees * 100,
             recorded=bool(settings.replay),
             publish=self.show,
+            average_of_last_half_hour=self.feed.average_of_last_half_hour,
             on_order_news=self.order_stream.on_news,
             auction_prints=self._auction_prints,
         )

@@ -91,7 +91,7 @@ class MarketDay:
             self._hours.end_intraday(market)
             self._square_off.run(market)
         else:
-            self._end_day(market)
+            self._end_day(market, ist_day(milestone.at_ms))
 
     def _begin_day(self, day: int) -> None:
         if self._book.ledger.day < day:
@@ -107,11 +107,11 @@ class MarketDay:
                 if order.state is OrderState.AFTER_MARKET:
                     self._desk.send_after_hours(order)
 
-    def _end_day(self, market: Market) -> None:
+    def _end_day(self, market: Market, day: int) -> None:
         for order in self._orders_of(market):
             if order.state is not OrderState.AFTER_MARKET:
                 self._desk.end(order, OrderEvent.EXPIRED, EXPIRED_TEXT)
-        self._settler.settle(market, ist_day(self._book.now_ms()))
+        self._settler.settle(market, day)
         self._hours.end_day(market)
 
     def _orders_of(self, market: Market) -> list[Order]:

@@ -101,10 +101,10 @@ class PriceFeed:
             return 0
         return self._interest(instrument, market_ms // MINUTE_MS * MINUTE_MS)
 
-    def settlement_price(self, key: InstrumentKey, day: int) -> int | None:
-        """What contracts on an underlying settle at, paise: the average of its last half hour. None when it did not trade that day."""
+    def average_of_last_half_hour(self, key: InstrumentKey, day: int) -> int | None:
+        """Paise; None when it did not trade that day."""
         instrument = self.universe.find(*key)
-        return self.tape.settlement_price(instrument, day) if instrument is not None else None
+        return self.tape.average_of_last_half_hour(instrument, day) if instrument is not None else None
 
     def _quote_at(self, instrument: Instrument, at_ms: int) -> Quote | None:
         if has_expired(instrument, trading_date(at_ms)):

@@ -1,4 +1,4 @@
-"""What happens to contracts on the day that they expire: closed at their settlement price, shares delivered where they are due.
+"""What happens to contracts on the day that they expire: closed at their underlying's closing price, shares delivered where they are due.
 
 Index contracts are settled in cash. Contracts on shares are settled by delivery: futures at the underlying's close, options in
 the money at their strike; who has too few shares to deliver is settled in cash for the rest, as a close-out is.
@@ -19,10 +19,10 @@ from sandbox.universe import Instrument, InstrumentKey, InstrumentKind, OptionTy
 
 
 class Settler:
-    """`settlement_price` gives an underlying's price of the day in paise, None when it has none."""
+    """`settlement_price` gives an underlying's closing price of a day (as `ist_day` counts) in paise, None when it has none."""
 
     def __init__(
-        self, universe: Universe, book: OrderBook, settlement_price: Callable[[InstrumentKey], int | None]
+        self, universe: Universe, book: OrderBook, settlement_price: Callable[[InstrumentKey, int], int | None]
     ) -> None:
         self._universe = universe
         self._book = book
@@ -36,11 +36,11 @@ class Settler:
             if contract is None or not position.net or market_of(contract) != market:
                 continue
             if contract.expiry is not None and contract.expiry <= today:
-                self._settle(position, contract)
+                self._settle(position, contract, day)
 
-    def _settle(self, position: Position, contract: Instrument) -> None:
+    def _settle(self, position: Position, contract: Instrument, day: int) -> None:
         underlying = self._universe.find(*contract.underlying) if contract.underlying else None
-        price = self._settlement_price(contract.underlying or contract.key)
+        price = self._settlement_price(contract.underlying or contract.key, day)
         if price is None:
             return
         now_ms = self._book.now_ms()

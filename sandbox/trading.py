@@ -48,6 +48,7 @@ class Surroundings:
     cash: int
     recorded: bool
     publish: Callable[[Tick], Quote]
+    average_of_last_half_hour: Callable[[InstrumentKey, int], int | None]
     on_order_news: Callable[[OrderNews], None]
     monotonic_ns: Callable[[], int] = time.monotonic_ns
     auction_prints: AuctionPrints = field(default_factory=AuctionPrints)
@@ -95,7 +96,7 @@ class Trading:
             self.desk,
             self.auctions,
             SquareOff(universe, around.board, self.book, self.desk),
-            Settler(universe, self.book, self._last_price),
+            Settler(universe, self.book, self._closing_price),
             truth,
         )
         self.desk.recover(history.orders.values(), history.entries)
@@ -146,9 +147,15 @@ class Trading:
         begins_ms = min(calendar.next_window(market, now_ms).begins_ms for market in cash)
         return begins_ms if ist_day(begins_ms) > ist_day(now_ms) else None
 
-    def _last_price(self, key: InstrumentKey) -> int | None:
-        quote = self._around.board.quote(key)
-        return quote.ltp if quote else None
+    def _closing_price(self, key: InstrumentKey, day: int) -> int | None:
+        """What contracts on an underlying expire at: its closing auction's price, or else the average of its last half hour.
+
+        What did not print that day (a recording may hold another instrument's day) keeps its last price.
+        """
+        around = self._around
+        found = around.auction_prints.price(key, day) or around.average_of_last_half_hour(key, day)
+        quote = around.board.quote(key)
+        return found or (quote.ltp if quote else None)
 
     def _order_news(self, news: OrderNews) -> None:
         """Truth first: what the client hears has been written down."""

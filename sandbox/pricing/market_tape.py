@@ -18,7 +18,7 @@ from sandbox.universe import Instrument
 
 _DAYS_TO_LOOK_BACK = 10
 _YEAR_DAYS = 365
-_SETTLEMENT_MINUTES = 30
+_LAST_HALF_HOUR_MINUTES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ class MarketTape:
         """Units held."""
         return int(open_interest(instrument, self.derived.seed, np.array([market_ms // MINUTE_MS]))[0])
 
-    def settlement_price(self, instrument: Instrument, day: int) -> int | None:
-        """The average of the last half hour, by volume where there is one: what contracts expire at. None without prints."""
+    def average_of_last_half_hour(self, instrument: Instrument, day: int) -> int | None:
+        """By volume where there is one (an index has none). None without prints."""
         bars = self.day(instrument, day)
         if bars is None:
             return None
-        first = int(np.searchsorted(bars.starts, bars.starts[-1] - (_SETTLEMENT_MINUTES - 1) * MINUTE_MS))
+        first = int(np.searchsorted(bars.starts, bars.starts[-1] - (_LAST_HALF_HOUR_MINUTES - 1) * MINUTE_MS))
         late = bars.between(first, len(bars))
         weights = late.volume if late.volume.sum() else np.ones(len(late), dtype=np.int64)
         return round(float((late.close * weights).sum() / weights.sum()))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.auction_prints import AuctionPrints
 from sandbox.clock import MarketClock, session_open_ms
 from sandbox.faults.names import FaultName
 from sandbox.faults.register import FaultRequest, Faults
@@ -68,6 +69,8 @@ class DeskRig:
     universe: Universe = DEFAULT_UNIVERSE
     recorded: bool = False
     price: int = 94_000
+    closing_average: int | None = None
+    auction_prints: AuctionPrints = field(default_factory=AuctionPrints)
     news: list[OrderNews] = field(default_factory=list)
     truth: MemoryTruth = field(default_factory=MemoryTruth)
     history: History = field(default_factory=History)
@@ -91,6 +94,8 @@ class DeskRig:
             cash=self.cash,
             recorded=self.recorded,
             publish=self.board.apply,
+            average_of_last_half_hour=lambda key, day: self.closing_average,
+            auction_prints=self.auction_prints,
             on_order_news=self.news.append,
             monotonic_ns=lambda: self.mono_ns,
         )

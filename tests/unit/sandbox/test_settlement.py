@@ -13,6 +13,7 @@ from sandbox.orders import Origin, Side
 from sandbox.phases import Market, TradingCalendar
 from sandbox.positions import Fill
 from sandbox.settlement import Settler
+from sandbox.ticks import Tick
 from sandbox.universe import DEFAULT_UNIVERSE, Instrument, InstrumentKind, OptionType, Universe
 from tests.unit.sandbox.desk_rig import DAY, SBIN, DeskRig
 
@@ -48,7 +49,7 @@ def settled(
         rig.book.ledger.holdings.receive(SBIN, "SBIN-EQ", shares, 90_000 * shares, DAY)
     opening = Fill("1", "1", *one.key, one.symbol, "CARRYFORWARD", side, quantity, 5_000, rig.now_ms)
     rig.book.post("settlement", Settlement("opened", (opening,)))
-    Settler(rig.universe, rig.book, PRICES.get).settle(Market("NFO"), ist_day(rig.now_ms))
+    Settler(rig.universe, rig.book, lambda key, _: PRICES.get(key)).settle(Market("NFO"), ist_day(rig.now_ms))
     records = [r for r in rig.truth.of_kind("settlement") if r["reason"] != "opened"]
     return rig, [(f["token"], f["side"], f["quantity"], f["price"]) for r in records for f in r["fills"]]
 
@@ -78,6 +79,22 @@ def test_who_owes_shares_delivers_what_he_has_and_pays_for_the_rest() -> None:
     assert covered == [("4", "BUY", 10, 0), ("3045", "SELL", 10, 90_000)]
     _, bare = settled(SBIN_CALL, Side.SELL)
     assert bare == [("4", "BUY", 10, 4_000)], "settled in cash at the difference to the strike"
+
+
+@pytest.mark.parametrize(
+    ("auction", "average", "close"), [(93_900, 93_500, 93_900), (None, 93_500, 93_500), (None, None, 94_000)]
+)
+def test_a_share_closes_at_its_auction_or_at_its_last_half_hour_or_where_it_printed_last(
+    auction: int | None, average: int | None, close: int
+) -> None:
+    rig = DeskRig(universe=Universe([*DEFAULT_UNIVERSE, *ALL]), closing_average=average)
+    if auction:
+        rig.auction_prints.keep(Tick(SBIN, rig.now_ms, auction, 10, 10))
+    opening = Fill("1", "1", *SBIN_FUTURE.key, SBIN_FUTURE.symbol, "CARRYFORWARD", Side.BUY, 10, 5_000, rig.now_ms)
+    rig.book.post("settlement", Settlement("opened", (opening,)))
+    rig.pass_to(rig.start_ms + 7 * 3_600_000)  # 16:15
+    (record,) = (r for r in rig.truth.of_kind("settlement") if r["reason"] != "opened")
+    assert [fill["price"] for fill in record["fills"]] == [close, close]
 
 
 def test_shares_bought_for_delivery_are_holdings_the_next_day_and_realised_the_day_after() -> None:
