@@ -10,7 +10,7 @@ from sandbox.market import Quote
 from sandbox.sockets.hub import HubParts, SocketHub
 from sandbox.sockets.line import Line
 from sandbox.sockets.outbox import BINARY, TEXT, frame
-from sandbox.sockets.packets import PACKET_OF_MODE, not_a_number
+from sandbox.sockets.packets import PACKET_OF_MODE, leapt, not_a_number
 from sandbox.sockets.subscriptions import BadStreamRequestError, Subscriptions, Wanted, read_stream_request
 from sandbox.universe import InstrumentKey
 
@@ -34,7 +34,10 @@ class MarketStream(SocketHub):
         readers_of_mode = self._readers.get(quote.instrument.key)
         if not readers_of_mode or self._is_silent(quote.instrument.key):
             return
-        spoilt = self._faults.take(FaultName.TICK_NAN, ":".join(quote.instrument.key)) is not None
+        name = ":".join(quote.instrument.key)
+        spoilt = self._faults.take(FaultName.TICK_NAN, name) is not None
+        if not spoilt and self._faults.take(FaultName.PRICE_ABSURD, name):
+            quote = leapt(quote)
         for mode, readers in readers_of_mode.items():
             packet = PACKET_OF_MODE[mode](quote)
             ready = frame(BINARY, not_a_number(packet) if spoilt else packet)

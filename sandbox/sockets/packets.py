@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sandbox.market import DepthLevel, Quote
 from sandbox.universe import STREAM_EXCHANGE_TYPES
@@ -17,6 +18,7 @@ _QUOTE = struct.Struct("<BB25sqqq" + "qqqddqqqq")
 _SNAP = struct.Struct("<BB25sqqq" + "qqqddqqqq" + "qqd" + "hqqh" * 10 + "qqqq")
 _DEPTH = struct.Struct("<BB25sqq" + "iih" * 2 * DEPTH_LEVELS)
 _MOST_ORDERS = 32_767
+_LEAP = 50  # the dearest scrips still fit into the four bytes of a depth price
 _BUY_FLAG, _SELL_FLAG = 1, 0
 
 assert (_LTP.size, _QUOTE.size, _SNAP.size, _DEPTH.size) == (51, 123, 379, 443)  # noqa: S101 - a wrong layout must not even start
@@ -64,6 +66,11 @@ def depth_packet(quote: Quote) -> bytes:
     instrument, at_ms = quote.instrument, quote.last_trade_ms
     exchange_type = STREAM_EXCHANGE_TYPES[instrument.exchange]
     return _DEPTH.pack(DEPTH, exchange_type, instrument.token.encode(), at_ms, at_ms, *levels)
+
+
+def leapt(quote: Quote) -> Quote:
+    """The same market at a price that cannot be (fault `price_absurd`); only who listens sees it, nothing trades there."""
+    return replace(quote, ltp=quote.ltp * _LEAP, bid=quote.bid * _LEAP, ask=quote.ask * _LEAP)
 
 
 def not_a_number(packet: bytes) -> bytes:

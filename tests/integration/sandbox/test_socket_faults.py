@@ -71,6 +71,12 @@ async def test_ticks_stop_for_one_instrument_and_wrong_packets_come_through() ->
         await sandbox.fault("tick_nan", route="NSE:2885")
         packets = [await next_binary(stream) for _ in range(10)]
         assert bytes(8) in {packet[43:51] for packet in packets}
+        await sandbox.fault("price_absurd", route="NSE:2885")
+        prices = [int.from_bytes((await next_binary(stream))[43:51], "little") for _ in range(20)]
+        assert [price for price in prices if price > 10 * min(prices)] == [pytest.approx(50 * min(prices), rel=0.05)]
+        body = {"exchange": "NSE", "tradingsymbol": "RELIANCE-EQ", "symboltoken": "2885"}
+        day = (await client.call("POST", "/rest/secure/angelbroking/order/v1/getLtpData", body))["data"]
+        assert day["high"] == pytest.approx(min(prices) / 100, rel=0.05), "nothing has traded there"
 
 
 async def test_a_socket_that_says_nothing_is_cut_and_one_that_pings_is_not() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import sandbox
 from sandbox.errors import BadInputError
 from sandbox.faults.names import FaultName
 from sandbox.faults.reading import BadFaultError, read_fault, read_faults_file
@@ -118,3 +119,9 @@ def test_a_file_of_faults_is_read_or_refused_by_entry(tmp_path: Path) -> None:
         read_faults_file(path)
     with pytest.raises(BadInputError, match="cannot be read"):
         read_faults_file(tmp_path / "missing.json")
+
+
+def test_every_name_is_asked_for_somewhere() -> None:
+    folder = Path(sandbox.__file__).parent
+    code = "".join(path.read_text() for path in folder.rglob("*.py") if path.name != "names.py")
+    assert [name for name in FaultName if f"FaultName.{name.name}" not in code] == []

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from sandbox.clock import day_start_ms
 from sandbox.errors import RefusedError
 from sandbox.faults.names import FaultName
+from sandbox.market import Quote
 from sandbox.order_entry import check_change_allowed, read_modification, read_new_order
 from sandbox.orders import IllegalTransitionError, Order, OrderEvent, advance, restored
 from sandbox.positions import PositionBook, restored_fill
+from sandbox.ticks import Tick
 from sandbox.universe import DEFAULT_UNIVERSE
 from tests.unit.sandbox.desk_rig import DAY, SBIN, DeskRig, order_body
 
@@ -278,3 +280,25 @@ def test_more_than_was_ordered_trades_where_a_fault_asks_for_it() -> None:
     rig.print_at(94_000, traded=100)
     assert (rig.order(order).filled, rig.order(order).quantity) == (20, 10)
     assert [record["reason"] for record in rig.truth.of_kind("fill")][-1] == "a fault was asked for"
+
+
+def test_nothing_prints_and_nothing_trades_in_a_halt_until_it_ends() -> None:
+    rig = DeskRig()
+    shown: list[Tick] = []
+
+    def show(tick: Tick) -> Quote:
+        shown.append(tick)
+        return rig.board.apply(tick)
+
+    def print_now() -> None:
+        rig.trading.on_tick(Tick(SBIN, rig.now_ms, 94_000, 100, 100), show)
+
+    rig.fault(FaultName.INDEX_HALT, delay_seconds=60)
+    print_now()
+    order = rig.place(price="945.00")
+    print_now()
+    assert (shown, rig.order(order).state.value) == ([], "open")
+    rig.clock.jump_to(rig.now_ms + 60_000)
+    print_now()
+    assert len(shown) == 1
+    assert rig.order(order).state.value == "complete"

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.market import Quote
 from sandbox.sockets.outbox import BINARY, frame
-from sandbox.sockets.packets import depth_packet, ltp_packet, not_a_number, quote_packet, snap_quote_packet
+from sandbox.sockets.packets import depth_packet, leapt, ltp_packet, not_a_number, quote_packet, snap_quote_packet
 from sandbox.universe import DEFAULT_UNIVERSE
 
 
@@ -93,6 +93,16 @@ def test_a_spoilt_packet_keeps_its_length_and_loses_its_numbers(quote: Quote) ->
         if len(packet) > 51:
             assert all(math.isnan(total) for total in struct.unpack_from("<dd", spoilt, 75))
     assert not_a_number(depth_packet(quote))[43:] == bytes(400)
+
+
+def test_a_price_that_cannot_be_is_in_every_mode_and_the_days_figures_stay(quote: Quote) -> None:
+    absurd = leapt(quote)
+    for packet in (ltp_packet(absurd), quote_packet(absurd), snap_quote_packet(absurd)):
+        assert struct.unpack_from("<q", packet, 43) == (50 * 94_010,)
+    assert quote_packet(absurd)[91:] == quote_packet(quote)[91:]
+    levels = [struct.unpack_from("<iih", depth_packet(absurd), 43 + 10 * n)[1] for n in (0, 20)]
+    assert levels == [50 * 94_000, 50 * 94_020]
+    assert (quote.ltp, quote.bid, quote.ask) == (94_010, 94_000, 94_020)
 
 
 @pytest.mark.parametrize(
