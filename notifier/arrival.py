@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from notifier.notification import NewNotification
+from notifier.types import REALTIME
 
 
 class Plain(msgspec.Struct, frozen=True, gc=False):
@@ -38,6 +39,16 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
     def __len__(self) -> int:
         return len(self.news) + len(self.plain)
+
+    @property
+    def is_only_told(self) -> bool:
+        """Nothing of it is claimed or kept."""
+        return all(not new.dedupe_key and new.type in REALTIME for new in self.news)
+
+    @property
+    def user_ids(self) -> set[str]:
+        """Whom it is for."""
+        return {new.user_id for new in self.news}.union(self.plain.user_ids)
 
 
 def one_by_one(news: Sequence[NewNotification]) -> Arrival:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,8 +31,9 @@ class Keeper(Protocol):
 class Telling(Protocol):
     """Tells followers."""
 
-    async def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> None:
-        """Live in order when this returns, and the dedupe keys of `remember` stand for their ids; raises `UnavailableError`."""
+    def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> Awaitable[None]:
+        """On its way, in order, when this returns; live, and the dedupe keys of `remember` stand for their ids, when it has been awaited.
+        Both raise `UnavailableError`."""
         ...
 
 
@@ -70,4 +71,8 @@ class PreferenceSource(Protocol):
 
     async def of_users(self, user_ids: Collection[str]) -> dict[str, Preferences]:
         """Never raises; defaults where it does not know."""
+        ...
+
+    def in_memory(self, user_ids: Collection[str]) -> dict[str, Preferences] | None:
+        """The same without a wait; None where that takes one."""
         ...

@@ -85,11 +85,18 @@ class PreferenceStore:
 
     async def of_users(self, user_ids: Collection[str]) -> dict[str, Preferences]:
         """The preferences of each user. While PostgreSQL does not answer, the unknown count as defaults: better told than not."""
+        known = self.in_memory(user_ids)
+        if known is not None:
+            return known
+        return {user_id: profile.preferences for user_id, profile in (await self.profiles_of(user_ids)).items()}
+
+    def in_memory(self, user_ids: Collection[str]) -> dict[str, Preferences] | None:
+        """The same, without a wait, where all of them are in memory."""
         cache = self._cache
         try:
             return {user_id: cache[user_id].preferences for user_id in user_ids}
         except KeyError:
-            return {user_id: profile.preferences for user_id, profile in (await self.profiles_of(user_ids)).items()}
+            return None
 
     async def profiles_of(self, user_ids: Collection[str]) -> dict[str, Profile]:
         """The profile of each user, on the same terms."""

@@ -10,7 +10,7 @@ Everything is done for a whole batch at once: one claim, one statement, one writ
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -36,6 +36,20 @@ log = get_logger("notifier.sending")
 
 _SENT: Final = Counter("tradewinds_notifier_sent_total", "Notifications accepted", ["type", "duplicate"])
 _EXPIRED: Final = Counter("tradewinds_notifier_expired_total", "Notifications that expired before they could be told")
+
+
+class Begun:
+    """A batch that is on its way to its followers."""
+
+    def __init__(self, accepted: Accepted, written: Awaitable[None] | None) -> None:
+        self._accepted = accepted
+        self._written = written
+
+    async def outcomes(self) -> Outcomes:
+        """Of the batch, once it has arrived; to be awaited once. Raises `UnavailableError` when it may not have."""
+        if self._written is not None:
+            await _arrived(self._written, self._accepted.drafts)
+        return _counted(self._accepted)
 
 
 class Sender:
@@ -69,27 +83,47 @@ class Sender:
 
     async def send_all(self, arrival: Arrival, field_of: Callable[[int], str]) -> Outcomes:
         """The same for a batch as it arrived."""
+        begun = self.begin(arrival, field_of)
+        if begun is not None:
+            return await begun.outcomes()
         (outcomes,) = await self.tell_together([await self.accept(arrival, field_of)])
         return outcomes
+
+    def begin(self, arrival: Arrival, field_of: Callable[[int], str]) -> Begun | None:
+        """The whole of `send` where nothing has to be waited for: it is on its way, in its order, when this returns, and whoever goes away
+        takes nothing back. None, and nothing was done, where something is to be claimed, kept or looked up. Raises as `send` does."""
+        if not arrival.is_only_told:
+            return None
+        preferences = self._preferences.in_memory(arrival.user_ids)
+        if preferences is None:
+            return None
+        self._check(arrival, field_of)
+        accepted = self._accepted(arrival)
+        return Begun(accepted, self._publish([(accepted, accepted.drafts)], preferences))
 
     async def accept(self, arrival: Arrival, field_of: Callable[[int], str]) -> Accepted:
         """The first half of `send`: what is kept is a row when this returns. Then `tell_together`, in the order in which it is to be
         told."""
         self._check(arrival, field_of)
-        created_us = int(self._clock.now().timestamp() * 1e6)
-        ids = self._new_ids("ntf", len(arrival))
-        drafts = _drafts(arrival, ids, created_us)
-        first_under_key: dict[str, Draft] = {}
-        unique = [draft for draft in drafts if not draft.key or first_under_key.setdefault(draft.key, draft) is draft]
-        claims = {key: draft.notification_id for key, draft in first_under_key.items()}
-        sent_before = await self._claim(claims, unique, all_kept=not arrival.plain)
-        accepted = Accepted(drafts, unique, first_under_key, sent_before, {}, ids, created_us, arrival.plain)
+        accepted = self._accepted(arrival)
+        claims = {key: draft.notification_id for key, draft in accepted.first_under_key.items()}
+        sent_before = await self._claim(claims, accepted.unique, all_kept=not arrival.plain)
+        accepted = msgspec.structs.replace(accepted, sent_before=sent_before)
         try:
             stored = await self._keep([draft for draft in accepted.remaining if draft.kind.persisted])
         except BaseException:
             await self._claiming.release(accepted.claimed)
             raise
         return msgspec.structs.replace(accepted, stored=stored)
+
+    def _accepted(self, arrival: Arrival) -> Accepted:
+        """As if nothing of it had been sent before."""
+        created_us = int(self._clock.now().timestamp() * 1e6)
+        ids = self._new_ids("ntf", len(arrival))
+        drafts = _drafts(arrival, ids, created_us)
+        first_under_key: dict[str, Draft] = {}
+        unique = [draft for draft in drafts if not draft.key or first_under_key.setdefault(draft.key, draft) is draft]
+        return Accepted(drafts, unique, first_under_key, {}, {}, ids, created_us, arrival.plain)
 
     async def tell_together(self, many: Sequence[Accepted]) -> list[Outcomes]:
         """The second half of `send`, for several in their order and in one write."""
@@ -98,10 +132,7 @@ class Sender:
         except BaseException:
             await self._claiming.release([key for accepted in many for key in accepted.claimed])
             raise
-        outcomes = [accepted.outcomes() for accepted in many]
-        for accepted, ones in zip(many, outcomes, strict=True):
-            _count(accepted, ones)
-        return outcomes
+        return [_counted(accepted) for accepted in many]
 
     async def _claim(
         self, claims: Mapping[str, str], drafts: Sequence[Draft], *, all_kept: bool
@@ -129,19 +160,26 @@ class Sender:
         if not user_ids:
             return
         preferences = await self._preferences.of_users(user_ids)
-        told = [one for accepted, drafts in news for one in self._told_of(accepted, drafts, preferences)]
-        remember = {draft.key: draft.notification_id for _, drafts in news for draft in drafts if draft.key}
-        if not told and not remember:
-            return
         try:
-            await self._telling.publish(told, remember, many[-1].created_us)
-            await failpoints.reach("notifier.tell.after", (d.new.type for _, drafts in news for d in drafts))
+            written = self._publish(news, preferences)
+            if written is not None:
+                await _arrived(written, [draft for _, drafts in news for draft in drafts])
         except UnavailableError as e:
             if any(accepted.plain for accepted in many) or not all(
                 draft.kind.persisted for _, drafts in news for draft in drafts
             ):
                 raise
-            log.warning_throttled("not_told", count=len(told), error=e.message)
+            log.warning_throttled("not_told", count=sum(len(drafts) for _, drafts in news), error=e.message)
+
+    def _publish(
+        self, news: Sequence[tuple[Accepted, Sequence[Draft]]], preferences: Mapping[str, Preferences]
+    ) -> Awaitable[None] | None:
+        """Tell, of each batch, what is news in it; None where nobody wants to know."""
+        told = [one for accepted, drafts in news for one in self._told_of(accepted, drafts, preferences)]
+        remember = {draft.key: draft.notification_id for _, drafts in news for draft in drafts if draft.key}
+        if not told and not remember:
+            return None
+        return self._telling.publish(told, remember, news[-1][0].created_us)
 
     def _told_of(
         self, accepted: Accepted, news: Sequence[Draft], preferences: Mapping[str, Preferences]
@@ -214,8 +252,15 @@ def _told_plainly(accepted: Accepted) -> list[Told]:
     return [Told(user_id, framed, realtime) for user_id, framed in zip(plain.user_ids, frames, strict=True)]
 
 
-def _count(accepted: Accepted, outcomes: Outcomes) -> None:
+async def _arrived(written: Awaitable[None], drafts: Sequence[Draft]) -> None:
+    await written
+    await failpoints.reach("notifier.tell.after", (draft.new.type for draft in drafts))
+
+
+def _counted(accepted: Accepted) -> Outcomes:
+    outcomes = accepted.outcomes()
     tally = Tally((draft.new.type, outcomes.others[draft.position].duplicate) for draft in accepted.drafts)
     tally.update({(name, False): count for name, count in Tally(accepted.plain.types).items()})
     for (type_, duplicate), count in tally.items():
         _SENT.labels(type_, str(duplicate).lower()).inc(count)
+    return outcomes

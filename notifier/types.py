@@ -94,6 +94,8 @@ TYPES: Final[dict[str, NotificationType]] = {
     "PRICE_ALERT": _INFO,
     "PRICE_ALERT_BLIND": _WARNING,
 }
+# What is only told: nothing is kept of it.
+REALTIME: Final = frozenset(name for name, kind in TYPES.items() if kind.delivery_class is DeliveryClass.REALTIME)
 # Callers' own types. Kept, so that the inbox has what somebody wrote on purpose.
 CUSTOM_PREFIX: Final = "CUSTOM_"
 _CUSTOM = _INFO

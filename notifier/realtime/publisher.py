@@ -1,7 +1,8 @@
-"""Writes what is told live: at once when idle, by whoever tells it; what comes while a write is under way goes with the next one.
+"""Writes what is told live: at once when idle, in the very call that tells it; what comes while a write is under way goes with the next
+one, which begins with the answer.
 
-So the wait for company is never longer than one round trip, and under load one write carries many. A write that failed leaves a gap
-mark behind as soon as Redis answers again, so that followers in every replica learn of it.
+So the wait for company is never longer than one round trip, under load one write carries many, and whoever goes away takes nothing back.
+A write that failed leaves a gap mark behind as soon as Redis answers again, so that followers in every replica learn of it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from tradewinds.telemetry import get_logger
 
 log = get_logger("notifier.publisher")
 
-_WRITE_SECONDS: Final = 2.0
+# A write with the connecting before it.
+_CONNECT_SECONDS: Final = 2.0
 _MAXIMUM_PENDING_BYTES: Final = 32 * 1024 * 1024
 _PER_WRITE: Final = Histogram(
     "tradewinds_notifier_coalesced", "Notifications in one write", buckets=(1, 2, 5, 10, 50, 200, 1000, 5000)
@@ -43,7 +45,7 @@ class _Submission:
 
 
 class Publisher:
-    """One per process; there is one write at a time. `run` writes what could not be written at once."""
+    """One per process; there is one write at a time. `run` writes where there is no connection yet, or no longer."""
 
     def __init__(self, store: StreamStore, hub: Hub) -> None:
         self._store = store
@@ -51,33 +53,50 @@ class Publisher:
         self._pending: list[_Submission] = []
         self._pending_bytes = 0
         self._writing = False
+        self._connectionless: Sequence[_Submission] = ()
         self._left_over = asyncio.Event()
         self._gaps: set[tuple[int, bytes]] = set()
         self._gap_seen = asyncio.Event()
 
-    async def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> None:
-        """Write them (accepted at `newest_us`), and remember the dedupe keys, in one step. Raises `UnavailableError` when that failed or
-        too much waits."""
+    def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> asyncio.Future[None]:
+        """Write them (accepted at `newest_us`), and remember the dedupe keys, in one step, which is done with the future. Raises
+        `UnavailableError` when too much waits; it is in the future when writing failed."""
         size = sum([len(one.frames) for one in told])
         if self._pending_bytes + size > _MAXIMUM_PENDING_BYTES:
             self._failed(told)
             raise UnavailableError("too many notifications wait to be told live; send more slowly", reason="OVERLOADED")
         submission = _Submission(told, newest_us, remember, size)
-        if self._writing or self._pending:
-            # `run` takes it with all others when the write that is under way is over: nobody overtakes.
-            self._pending.append(submission)
-            self._pending_bytes += size
-        else:
-            await self._write([submission])
-        await submission.written
+        self._pending.append(submission)
+        self._pending_bytes += size
+        if not self._writing:
+            self._write_at_once()
+        return submission.written
+
+    def _write_at_once(self) -> None:
+        submissions = self._taken()
+        if not self._store.append_at_once(*_entries(submissions), lambda error: self._is_written(submissions, error)):
+            self._connectionless = submissions
+            self._left_over.set()
+
+    def _taken(self) -> Sequence[_Submission]:
+        """All that waits: it is being written from now on, and nobody overtakes it."""
+        self._writing = True
+        submissions, self._pending, self._pending_bytes = self._pending, [], 0
+        return submissions
+
+    def _is_written(self, submissions: Sequence[_Submission], error: BaseException | None) -> None:
+        self._writing = False
+        self._answer(submissions, error)
+        if self._pending:
+            self._write_at_once()
 
     async def run(self) -> None:
         """Write for ever."""
         while True:
             await self._left_over.wait()
             self._left_over.clear()
-            submissions, self._pending, self._pending_bytes = self._pending, [], 0
-            await self._write(submissions)
+            submissions, self._connectionless = self._connectionless, ()
+            self._is_written(submissions, await self._write(submissions))
 
     async def mark_gaps(self) -> None:
         """Leave a mark wherever a write failed, once Redis answers."""
@@ -95,25 +114,18 @@ class Publisher:
                 log.warning_throttled("gap.unmarked", error=describe(e))
                 await asyncio.sleep(backoff.next_delay())
 
-    async def _write(self, submissions: Sequence[_Submission]) -> None:
-        self._writing = True
-        error: BaseException | None = None
+    async def _write(self, submissions: Sequence[_Submission]) -> BaseException | None:
         try:
-            async with asyncio.timeout(_WRITE_SECONDS):
+            async with asyncio.timeout(_CONNECT_SECONDS):
                 await self._store.append(*_entries(submissions))
         except STREAM_ERRORS as e:
-            error = e
-        except BaseException as e:
-            # Who tells it goes away: nobody knows whether it was written, and nobody waits for the answer.
+            return e
+        except BaseException:
+            # The process stops: nobody knows whether it was written, and nobody is to wait for it.
             for submission in submissions:
                 submission.written.cancel()
-            error = e
             raise
-        finally:
-            self._writing = False
-            if self._pending:
-                self._left_over.set()
-            self._answer(submissions, error)
+        return None
 
     def _answer(self, submissions: Sequence[_Submission], error: BaseException | None) -> None:
         _PER_WRITE.observe(sum(len(submission.told) for submission in submissions))

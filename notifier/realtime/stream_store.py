@@ -8,6 +8,7 @@ written is not written again, its gap is marked instead.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import time
@@ -30,7 +31,11 @@ from tradewinds.database.redis_connection import NO_MAINTENANCE_NOTICES, telling
 from tradewinds.database.redis_exchange import Answers, Command, Exchange
 
 STREAM_ERRORS: Final = (RedisError, OSError, TimeoutError)
+# A new entry: its shard, its frames and its index.
+NewEntry = tuple[int, bytes, bytes]
+Done = Callable[[BaseException | None], None]
 _SOCKET_SECONDS: Final = 3.0
+_WRITE_SECONDS: Final = 2.0
 _CONNECT_SECONDS: Final = 1.0
 _MAX_CONNECTIONS: Final = 32
 _READ_COUNT: Final = 100
@@ -116,7 +121,7 @@ class StreamStore:
         self._read_bytes = 0.0
         self._claim = client.register_script(_CLAIM)
         self._reading = Exchange(client)
-        self._writing = Exchange(client)
+        self._writing = Exchange(client, _WRITE_SECONDS)
 
     async def begin(self) -> tuple[bytes, list[ShardState]]:
         """The epoch (a new one if there is none) and the state of every shard, at one instant."""
@@ -181,8 +186,20 @@ class StreamStore:
         """How many entries make about so many bytes."""
         return max(1, min(_READ_COUNT, int(wanted_bytes / max(1.0, self._read_bytes))))
 
-    async def append(self, entries: Sequence[tuple[int, bytes, bytes]], remember: Mapping[str, str]) -> None:
-        """Append (shard, frames, index) entries and remember dedupe keys, all or nothing."""
+    async def append(self, entries: Sequence[NewEntry], remember: Mapping[str, str]) -> None:
+        """Append entries and remember dedupe keys, all or nothing."""
+        _raise_refused(await self._writing.ask(self._appending(entries, remember)))
+
+    def append_at_once(self, entries: Sequence[NewEntry], remember: Mapping[str, str], done: Done) -> bool:
+        """The same, on its way when this returns: `done` is called with what `append` raises, or None. False where there is no connection
+        (any more): nothing is on its way, and `append` makes one."""
+        answered = self._writing.ask_at_once(self._appending(entries, remember))
+        if answered is None:
+            return False
+        answered.add_done_callback(lambda answers: done(_error_of(answers)))
+        return True
+
+    def _appending(self, entries: Sequence[NewEntry], remember: Mapping[str, str]) -> list[Command]:
         commands: list[Command] = [
             (
                 "XADD",
@@ -202,10 +219,8 @@ class StreamStore:
             # Not EVALSHA: after a flush of scripts it would fail inside the transaction, when the entries are written already.
             commands.append(("EVAL", _REMEMBER, 0, int(self.room.remember_seconds * 1_000), _packed(remember)))
         if len(commands) == 1:  # as it is when things are quiet
-            _raise_first(*await self._writing.ask(commands))
-            return
-        answers = await self._writing.ask([("MULTI",), *commands, ("EXEC",)])
-        _raise_first(*answers[-1])
+            return commands
+        return [("MULTI",), *commands, ("EXEC",)]
 
     def _length_with(self, shard: int, entry_bytes: int) -> int:
         """How many entries the stream keeps, now that there comes one of this size."""
@@ -281,6 +296,20 @@ def _raise_first(*answers: object) -> None:
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
+
+
+def _raise_refused(answers: Answers) -> None:
+    """What is refused within a transaction is in the last answer."""
+    if isinstance(answers[-1], list):
+        _raise_first(*answers[-1])
+
+
+def _error_of(answered: asyncio.Future[Answers]) -> BaseException | None:
+    try:
+        _raise_refused(answered.result())
+    except Exception as e:  # whatever it is, whoever waits is told
+        return e
+    return None
 
 
 def _state(info: Any) -> ShardState:

@@ -17,7 +17,7 @@ from notifier.access import ME
 from notifier.arrival import Plain
 from notifier.notification import MAXIMUM_MESSAGE, MAXIMUM_TITLE, MAXIMUM_USER_ID, SURELY_SMALL
 from notifier.realtime.frames import tag_of_bytes
-from notifier.types import TYPES, DeliveryClass
+from notifier.types import REALTIME
 from tradewinds.v1 import notifier_pb2
 
 # For fewer, a closer look at each costs less.
@@ -28,10 +28,7 @@ _FIELDS: Final = notifier_pb2.SendNotificationRequest.DESCRIPTOR.fields_by_name
 _USER_ID, _TYPE, _TITLE, _MESSAGE, _DATA = (
     tag_of_bytes(_FIELDS[name].number)[0] for name in ("user_id", "type", "title", "message", "data")
 )
-# What is only told: nothing is kept of it.
-_REALTIME: Final = {
-    name.encode(): name for name, kind in TYPES.items() if kind.delivery_class is DeliveryClass.REALTIME
-}
+_REALTIME: Final = {name.encode(): name for name in REALTIME}
 _ME: Final = ME.encode()
 # An empty object is there too.
 _NO_DATA: Final = bytes((_DATA, 0))

@@ -9,7 +9,7 @@ from typing import Any
 
 from notifier.access import everybody, recipient
 from notifier.alerts.assembly import Alerts
-from notifier.arrival import Arrival
+from notifier.arrival import Arrival, one_by_one
 from notifier.following import Following
 from notifier.outside import Outside
 from notifier.phone.desk import PhoneDesk
@@ -21,7 +21,7 @@ from notifier.rpc.price_alerts import PriceAlertRpcs
 from notifier.rpc.settings import SettingsRpcs
 from notifier.rpc.templates import TemplateRpcs
 from notifier.sending import Sender
-from notifier.streaming import stream, to_the_end
+from notifier.streaming import send_to_the_end, stream
 from tradewinds import auth, idempotency
 from tradewinds.v1 import notifier_pb2
 
@@ -76,14 +76,14 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
         user_id = recipient(caller, request.user_id, "user_id")
         await self._fill_in(request, user_id)
         new = messages.new_notification(request, user_id)
-        (outcome,) = await to_the_end(self._sender.send([new], lambda _: ""))
+        (outcome,) = await send_to_the_end(self._sender, one_by_one([new]), lambda _: "")
         return messages.send_response(outcome)
 
     # The two busiest answers are bytes already.
     async def BatchSendNotifications(self, request: notifier_pb2.BatchSendNotificationsRequest, context: Any) -> bytes:
         caller = auth.principal()
         arrival = await self._arrival(request, caller)
-        outcomes = await to_the_end(self._sender.send_all(arrival, messages.path_in_batch))
+        outcomes = await send_to_the_end(self._sender, arrival, messages.path_in_batch)
         return messages.batch_response(outcomes)
 
     async def StreamNotifications(

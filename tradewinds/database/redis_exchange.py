@@ -51,6 +51,15 @@ class Exchange:
         self._line = line
         return answers
 
+    def ask_at_once(self, commands: Sequence[Command]) -> asyncio.Future[Answers] | None:
+        """The same with the question on its way when this returns, for who cannot wait for that; the answers, or what `ask` raises, are in
+        the future, which nobody may cancel. None where there is no connection (any more), which `ask` makes."""
+        line = self._line
+        if line is None or line.is_lost:
+            return None
+        packed = b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
+        return line.ask_at_once(packed, len(commands))
+
     async def _connected(self) -> _Line:
         async with asyncio.timeout(self._seconds):
             return await _Line.made_by(self._pool, self._seconds)
@@ -79,6 +88,7 @@ class _Line(asyncio.Protocol):
         self._awaited = 0
         self._at_once: Callable[[Answers], None] | None = None
         self._answered: asyncio.Future[Answers] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
         self.is_lost = False
         self._transport.set_protocol(self)
 
@@ -95,21 +105,44 @@ class _Line(asyncio.Protocol):
 
     async def ask(self, packed: bytes, count: int, at_once: Callable[[Answers], None] | None) -> Answers:
         """So many answers. Raises the first that is an error, and redis' `ConnectionError` and `TimeoutError`."""
+        try:
+            return await self._begin(packed, count, at_once)
+        finally:
+            self._end()
+
+    def ask_at_once(self, packed: bytes, count: int) -> asyncio.Future[Answers] | None:
+        """The same without the wait; None where the connection has just been cut. After what goes wrong it is cut and lost."""
+        try:
+            answered = self._begin(packed, count, None)
+        except RedisConnectionError:
+            self.is_lost = True
+            return None
+        answered.add_done_callback(self._is_answered)
+        return answered
+
+    def _is_answered(self, answered: asyncio.Future[Answers]) -> None:
+        self._end()
+        if answered.exception() is not None:
+            self.is_lost = True
+            self._transport.abort()
+
+    def _begin(self, packed: bytes, count: int, at_once: Callable[[Answers], None] | None) -> asyncio.Future[Answers]:
         loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answers] = loop.create_future()
-        self._answered = answered
-        self._answers, self._awaited, self._at_once = [], count, at_once
         try:
             self._transport.write(packed)
         except RuntimeError as e:  # uvloop's word for a connection that has just been cut
             raise RedisConnectionError(f"the connection was closed: {e}") from e
-        deadline = loop.call_later(self._seconds, self._give_up) if self._seconds is not None else None
-        try:
-            return await answered
-        finally:
-            self._answered = None
-            if deadline is not None:
-                deadline.cancel()
+        self._answered = loop.create_future()
+        self._answers, self._awaited, self._at_once = [], count, at_once
+        if self._seconds is not None:
+            self._deadline = loop.call_later(self._seconds, self._give_up)
+        return self._answered
+
+    def _end(self) -> None:
+        self._answered = None
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     async def cut(self) -> None:
         """End it at once."""

@@ -75,3 +75,32 @@ async def test_a_question_that_is_given_up_leaves_nothing_behind(redis: RedisCon
             await exchange.ask([("BLPOP", "nothing", 0)])
     assert await exchange.ask([("ECHO", "now")]) == [b"now"]
     await exchange.close()
+
+
+async def test_a_question_asked_at_once_needs_a_connection_that_is_there(redis: RedisConnection) -> None:
+    exchange = Exchange(redis.client)
+    assert exchange.ask_at_once([("PING",)]) is None
+    assert await exchange.ask([("SET", "a", "1")]) == [b"OK"]
+    answered = exchange.ask_at_once([("INCR", "a"), ("GET", "a")])
+    assert answered is not None
+    assert await answered == [2, b"2"]
+    await redis.client.client_kill_filter(_type="normal", skipme=True)
+    await asyncio.sleep(0.05)
+    assert exchange.ask_at_once([("PING",)]) is None
+    assert await exchange.ask([("GET", "a")]) == [b"2"]
+    await exchange.close()
+
+
+async def test_after_a_question_asked_at_once_went_wrong_its_connection_is_not_asked_again(redis_url: str) -> None:
+    client = Redis.from_url(redis_url, socket_timeout=0.2)
+    exchange = Exchange(client)
+    for wrong, error in (("LPUSH", "a", "1"), ResponseError), (("BLPOP", "nothing", 0), RedisTimeoutError):
+        assert await exchange.ask([("SET", "a", "1")]) == [b"OK"]
+        answered = exchange.ask_at_once([wrong])
+        assert answered is not None
+        with pytest.raises(error):
+            await answered
+        assert exchange.ask_at_once([("PING",)]) is None
+    assert await exchange.ask([("ECHO", "now")]) == [b"now"]
+    await exchange.close()
+    await client.aclose()

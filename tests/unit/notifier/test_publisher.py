@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import pytest
 
@@ -19,7 +19,7 @@ EPOCH = b"12345678"
 
 
 class SlowStore:
-    """A write takes until `answer` is set; `written` has the frames of each."""
+    """A write takes until `answer` is set; `written` has the frames of each, `connecting` says how many had to connect first."""
 
     def __init__(self) -> None:
         self.written: list[list[bytes]] = []
@@ -27,12 +27,35 @@ class SlowStore:
         self.answer = asyncio.Event()
         self.error: Exception | None = None
         self.under_way = 0
+        self.connected = True
+        self.connecting = 0
+
+    def append_at_once(
+        self,
+        entries: Sequence[tuple[int, bytes, bytes]],
+        remember: Mapping[str, str],
+        done: Callable[[BaseException | None], None],
+    ) -> bool:
+        if not self.connected:
+            return False
+        self._begin(entries)
+        writing = asyncio.create_task(self._end())
+        writing.add_done_callback(lambda task: done(task.exception()))
+        return True
 
     async def append(self, entries: Sequence[tuple[int, bytes, bytes]], remember: Mapping[str, str]) -> None:
+        self.connecting += 1
+        self._begin(entries)
+        await self._end()
+        self.connected = True
+
+    def _begin(self, entries: Sequence[tuple[int, bytes, bytes]]) -> None:
         self.under_way += 1
         assert self.under_way == 1
+        self.written.append([frames for _, frames, _ in entries])
+
+    async def _end(self) -> None:
         try:
-            self.written.append([frames for _, frames, _ in entries])
             await self.answer.wait()
             if self.error is not None:
                 raise self.error
@@ -60,14 +83,12 @@ async def publisher(store: SlowStore) -> AsyncIterator[Publisher]:
     await asyncio.wait(tasks)
 
 
-def tell(publisher: Publisher, frames: bytes) -> asyncio.Task[None]:
-    told = Told("alice", frames, DeliveryClass.REALTIME)
-    return asyncio.create_task(publisher.publish([told], {}, 1))
+def tell(publisher: Publisher, frames: bytes) -> asyncio.Future[None]:
+    return publisher.publish([Told("alice", frames, DeliveryClass.REALTIME)], {}, 1)
 
 
-async def test_an_idle_publisher_writes_at_once(store: SlowStore, publisher: Publisher) -> None:
+async def test_an_idle_publisher_writes_in_the_very_call(store: SlowStore, publisher: Publisher) -> None:
     telling = tell(publisher, b"1")
-    await asyncio.sleep(0)
     assert store.written == [[b"1"]]
     store.answer.set()
     await telling
@@ -77,7 +98,6 @@ async def test_what_comes_during_a_write_goes_together_in_the_next_one_and_nobod
     store: SlowStore, publisher: Publisher
 ) -> None:
     telling = [tell(publisher, frames) for frames in (b"1", b"2", b"3")]
-    await asyncio.sleep(0)
     assert store.written == [[b"1"]]
     store.answer.set()
     while store.under_way:  # noqa: ASYNC110 - until the very moment
@@ -87,17 +107,30 @@ async def test_what_comes_during_a_write_goes_together_in_the_next_one_and_nobod
     assert b"".join(frames for write in store.written for frames in write) == b"1234"
 
 
-async def test_who_goes_away_during_their_write_leaves_a_mark_and_holds_up_nobody(
+async def test_who_goes_away_during_their_write_takes_nothing_back_and_holds_up_nobody(
     store: SlowStore, publisher: Publisher
 ) -> None:
-    gone, other = tell(publisher, b"1"), tell(publisher, b"2")
-    await asyncio.sleep(0)
+    gone, waiting, other = (tell(publisher, frames) for frames in (b"1", b"2", b"3"))
     gone.cancel()
+    waiting.cancel()
     store.answer.set()
     await other
-    assert gone.cancelled()
-    assert store.written == [[b"1"], [b"2"]]
-    await eventually(lambda: len(store.marked) == 1)
+    assert store.written == [[b"1"], [b"23"]]
+    assert store.marked == []
+
+
+async def test_without_a_connection_it_waits_for_one_and_nobody_overtakes(
+    store: SlowStore, publisher: Publisher
+) -> None:
+    store.connected = False
+    telling = [tell(publisher, frames) for frames in (b"1", b"2")]
+    assert store.written == []
+    await eventually(lambda: store.written == [[b"1"]])
+    telling.append(tell(publisher, b"3"))
+    store.answer.set()
+    await asyncio.gather(*telling)
+    assert store.written == [[b"1"], [b"23"]]
+    assert store.connecting == 1
 
 
 async def test_a_write_that_fails_is_told_to_all_who_are_in_it_and_marked(

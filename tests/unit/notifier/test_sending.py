@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 
+from notifier.arrival import one_by_one
 from notifier.drafts import Outcome
 from notifier.notification import NewNotification, Notification
 from notifier.ports import Stored
@@ -68,6 +69,11 @@ class World:
 
     async def of_users(self, user_ids: Collection[str]) -> dict[str, Preferences]:
         return {user_id: self.preferences.get(user_id, DEFAULTS) for user_id in user_ids}
+
+    def in_memory(self, user_ids: Collection[str]) -> dict[str, Preferences] | None:
+        if not self.preferences.keys() >= set(user_ids):
+            return None
+        return {user_id: self.preferences[user_id] for user_id in user_ids}
 
 
 @pytest.fixture
@@ -172,3 +178,33 @@ async def test_a_batch_has_one_to_a_thousand(sender: Sender) -> None:
     for news in ([], [new()] * 1001):
         with pytest.raises(InvalidArgumentError, match="1 to 1000"):
             await send(sender, *news)
+
+
+async def test_what_is_only_told_is_on_its_way_before_anything_is_waited_for(sender: Sender, world: World) -> None:
+    world.preferences["alice"] = DEFAULTS
+    begun = sender.begin(one_by_one([new(LIVE), new(LIVE)]), lambda index: f"requests[{index}].")
+    assert begun is not None
+    assert list(await begun.outcomes()) == [Outcome(id_, False, False) for id_ in ("ntf-1", "ntf-2")]
+    assert world.told == ["ntf-1", "ntf-2"]
+
+
+@pytest.mark.parametrize("news", [new(LIVE, "k"), new(KEPT), new("CUSTOM_X"), new(LIVE, user_id="a stranger")])
+def test_what_is_claimed_or_kept_or_whose_user_is_unknown_does_not_begin_at_once(
+    sender: Sender, world: World, news: NewNotification
+) -> None:
+    world.preferences["alice"] = DEFAULTS
+    assert sender.begin(one_by_one([new(LIVE), news]), lambda index: f"requests[{index}].") is None
+    assert world.order == []
+
+
+async def test_what_is_muted_or_bad_or_refused_by_redis_is_so_where_it_begins_at_once_too(
+    sender: Sender, world: World
+) -> None:
+    world.preferences["alice"] = Preferences(muted_types=frozenset({LIVE}))
+    assert await send(sender, new(LIVE)) == [Outcome("ntf-1", duplicate=False, persisted=False)]
+    assert world.told == []
+    with pytest.raises(InvalidArgumentError, match=r"requests\[0\].title"):
+        await send(sender, NewNotification("alice", LIVE, " "))
+    world.preferences["alice"], world.redis_away = DEFAULTS, True
+    with pytest.raises(UnavailableError):
+        await send(sender, new(LIVE))

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from notifier import streaming
 from notifier.arrival import Arrival, one_by_one
 from notifier.drafts import Accepted, Outcomes
 from notifier.notification import NewNotification
+from notifier.sending import Begun
 from notifier.streaming import Progress, stream
 from tests.support.waiting import eventually
 from tradewinds.errors import InvalidArgumentError
@@ -22,6 +24,9 @@ class NotingSender:
     def __init__(self) -> None:
         self.told: list[list[str]] = []
         self.answer = asyncio.Event()
+
+    def begin(self, arrival: Arrival, field_of: Callable[[int], str]) -> None:
+        return None  # all of these are kept
 
     async def accept(self, arrival: Arrival, field_of: Callable[[int], str]) -> Any:
         if arrival.news[0].title == "bad":
@@ -71,3 +76,57 @@ async def test_who_goes_away_leaves_nothing_untold() -> None:
     sender.answer.set()
     await asyncio.wait({consuming}, timeout=5)
     await eventually(lambda: sorted(title for write in sender.told for title in write) == ["1", "2", "3"])
+
+
+class BeginningSender(NotingSender):
+    """Titles with an "l" are only told; each is on its way when it has begun, and arrives when `answer` is set."""
+
+    def begin(self, arrival: Arrival, field_of: Callable[[int], str]) -> Any:
+        title = arrival.news[0].title
+        if title == "bad l":
+            raise InvalidArgumentError.field(field_of(0), "is bad")
+        if "l" not in title:
+            return None
+        self.told.append([title])
+        return Begun(Accepted([], (), {}, {}, {}, ["ntf-1"]), self._arrived())
+
+    async def _arrived(self) -> None:
+        await self.answer.wait()
+
+
+async def test_what_is_only_told_is_on_its_way_when_it_has_been_read_though_none_has_arrived() -> None:
+    sender = BeginningSender()
+    consuming = asyncio.create_task(consume(sender, "1 l", "2 l", "3 l"))
+    await eventually(lambda: sender.told == [["1 l"], ["2 l"], ["3 l"]])
+    sender.answer.set()
+    assert await asyncio.wait_for(consuming, 5) == [Progress(n, n, 0) for n in (1, 2, 3)]
+
+
+async def test_what_is_only_told_overtakes_nothing_that_is_kept() -> None:
+    sender = BeginningSender()
+    consuming = asyncio.create_task(consume(sender, "1 l", "2", "3 l", "4"))
+    await eventually(lambda: sender.told == [["1 l"]])
+    await asyncio.sleep(0.01)
+    assert sender.told == [["1 l"]]
+    sender.answer.set()
+    await asyncio.wait_for(consuming, 5)
+    assert [title for write in sender.told for title in write] == ["1 l", "2", "3 l", "4"]
+
+
+async def test_a_bad_one_that_is_only_told_ends_it_after_those_before() -> None:
+    sender = BeginningSender()
+    sender.answer.set()
+    with pytest.raises(InvalidArgumentError):
+        await consume(sender, "1 l", "2 l", "bad l", "4 l")
+    assert sender.told == [["1 l"], ["2 l"]]
+
+
+async def test_who_goes_away_leaves_what_has_begun_to_arrive_by_itself() -> None:
+    sender = BeginningSender()
+    consuming = asyncio.create_task(consume(sender, "1 l", "2 l"))
+    await eventually(lambda: len(sender.told) == 2)
+    consuming.cancel()
+    await asyncio.wait({consuming}, timeout=5)
+    sender.answer.set()
+    await eventually(lambda: not streaming._finishing)
+    assert consuming.cancelled()
