@@ -1,7 +1,8 @@
-"""A notification's way: gRPC in → notifier → Redis → notifier → Envoy → one SSE follower, through real processes.
+"""A notification's way: gRPC in → notifier → Redis → notifier → one SSE follower, through real processes; at the notifier itself
+(`direct`), and through the gateway (`behind_envoy`), as clients follow.
 
 Beside it the ceiling: one XADD of about the same payload on an idle connection of the same Valkey to a reader that waits for it.
-Sender and follower share this process, and everything shares the machine.
+Sender and follower share this process, and everything shares the machine: so they send bytes made beforehand, and read a bare socket.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-import aiohttp
-import msgspec
 from redis.asyncio import Redis
 
 from bench.ceilings import xadd_to_reader
@@ -26,22 +27,32 @@ _EVERY_SECONDS = 0.002
 _PAYLOAD_BYTES = 200
 _USER = "bench"
 _LIVE, _KEPT = "ORDER_PARTIALLY_FILLED", "ORDER_EXECUTED"
+_SERVICE: Final = "/tradewinds.v1.Notifier/"
+_MARK, _DIGITS = b"sent@", 19
 
 
 async def run() -> list[Result]:
-    """Latencies in milliseconds."""
+    """Latencies in milliseconds, and what one costs the notifier at the steady rate."""
+    results = []
     async with rig() as there:
         async with Redis.from_url(there.redis_url) as redis:
             floor = await xadd_to_reader(redis, bytes(_PAYLOAD_BYTES), _ROUNDS)
-        async with _follower(there) as received:
-            one_by_one = await _one_by_one(there, received, _LIVE)
-            kept = await _one_by_one(there, received, _KEPT)
-            paced = await _paced(there, received)
-    return [
-        *_latencies("notification_path.one_by_one", one_by_one, floor, (None, None)),
-        *_latencies("notification_path.one_by_one_kept", kept, floor, (None, None)),
-        *_latencies(f"notification_path.{_RATE}_per_second", paced, floor, ("< 1.5", "< 5")),
-    ]
+        followed = {"direct": f"http://{there.notifiers[0].http_address}", "behind_envoy": there.gateway_url}
+        for way, url in followed.items():
+            async with _follower(there, url) as received:
+                one_by_one = await _one_by_one(there, received, _LIVE)
+                kept = await _one_by_one(there, received, _KEPT)
+                used = there.notifier_cpu_seconds()
+                paced = await _paced(there, received)
+                used = there.notifier_cpu_seconds() - used
+            name = f"notification_path.{way}"
+            results += [
+                *_latencies(f"{name}.one_by_one", one_by_one, floor, (None, None)),
+                *_latencies(f"{name}.one_by_one_kept", kept, floor, (None, None)),
+                *_latencies(f"{name}.{_RATE}_per_second", paced, floor, ("< 1.5", "< 5")),
+                Result(f"{name}.{_RATE}_per_second.notifier_cpu", used / len(paced) * 1e6, "us/notification"),
+            ]
+    return results
 
 
 def _latencies(
@@ -53,62 +64,102 @@ def _latencies(
     ]
 
 
+class _Follower(asyncio.Protocol):
+    """Reads one stream, and notes how old each notification is in milliseconds."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._unread = b""
+        self.ages: asyncio.Queue[float] = asyncio.Queue()
+        self.live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        now = time.perf_counter_ns()
+        if not self.live.done() and b": beat" in data:
+            self.live.set_result(None)
+        self._unread += data
+        while (at := self._unread.find(_MARK)) >= 0 and len(self._unread) >= (end := at + len(_MARK) + _DIGITS):
+            self.ages.put_nowait((now - int(self._unread[at + len(_MARK) : end])) / 1e6)
+            self._unread = self._unread[end:]
+
+
 @asynccontextmanager
-async def _follower(there: Rig) -> AsyncIterator[asyncio.Queue[float]]:
-    """The age in milliseconds of everything that an SSE follower behind the gateway gets."""
-    ages: asyncio.Queue[float] = asyncio.Queue()
-    live = asyncio.Event()
-
-    async def follow() -> None:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session,
-            session.get(
-                f"{there.gateway_url}/v1/notifications/stream", headers=there.signing.header(_USER)
-            ) as response,
-        ):
-            async for line in response.content:
-                if line.startswith(b": beat"):
-                    live.set()
-                elif line.startswith(b"data: "):
-                    sent_ns = msgspec.json.decode(line[6:])["data"]["sent_ns"]
-                    ages.put_nowait((time.perf_counter_ns() - sent_ns) / 1e6)
-
-    following = asyncio.create_task(follow())
-    await live.wait()
+async def _follower(there: Rig, url: str) -> AsyncIterator[asyncio.Queue[float]]:
+    """The age of everything that an SSE follower at `url` gets."""
+    parts = urlsplit(url)
+    head = (
+        f"GET /v1/notifications/stream HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"Authorization: {there.signing.header(_USER)['authorization']}\r\n\r\n"
+    )
+    transport, follower = await asyncio.get_running_loop().create_connection(
+        lambda: _Follower(head.encode()), parts.hostname, parts.port
+    )
+    await follower.live
     try:
-        yield ages
+        yield follower.ages
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        transport.close()
 
 
-def _request(type_: str) -> pb.SendNotificationRequest:
-    request = pb.SendNotificationRequest(type=type_, title="10 RELIANCE bought at 1400.05", message="momentum-1")
-    request.data.update({"order_id": "ord-06h055j1n5e0zsrzesyvtz6j44", "sent_ns": time.perf_counter_ns()})
-    return request
+class _Load:
+    """Requests as bytes, which say when they were sent."""
+
+    def __init__(self, type_: str) -> None:
+        request = pb.SendNotificationRequest(
+            type=type_, title="10 RELIANCE bought at 1400.05", message=(_MARK + bytes(_DIGITS)).decode()
+        )
+        request.data.update({"order_id": "ord-06h055j1n5e0zsrzesyvtz6j44"})
+        self._single = request.SerializeToString()
+        self._in_batch = pb.StreamNotificationsRequest(requests=[request]).SerializeToString()
+
+    def single(self) -> bytes:
+        """A `SendNotificationRequest`."""
+        return self._single.replace(_MARK + bytes(_DIGITS), self._now())
+
+    def batch(self, count: int) -> bytes:
+        """A `StreamNotificationsRequest` with so many."""
+        return self._in_batch.replace(_MARK + bytes(_DIGITS), self._now()) * count
+
+    @staticmethod
+    def _now() -> bytes:
+        return _MARK + b"%0*d" % (_DIGITS, time.perf_counter_ns())
 
 
 async def _one_by_one(there: Rig, received: asyncio.Queue[float], type_: str) -> list[float]:
-    taken, metadata = [], there.metadata(_USER)
+    taken, load, metadata = [], _Load(type_), there.metadata(_USER)
+    send = there.notifiers[0].channel.unary_unary(
+        f"{_SERVICE}SendNotification",
+        request_serializer=None,
+        response_deserializer=pb.SendNotificationResponse.FromString,
+    )
     for _ in range(_ROUNDS):
-        await there.stub.SendNotification(_request(type_), metadata=metadata)
+        await send(load.single(), metadata=metadata)
         taken.append(await received.get())
     return taken
 
 
 async def _paced(there: Rig, received: asyncio.Queue[float]) -> list[float]:
     """At a steady rate, on a stream, as who has that much to say would, with what fell due: a call for each would measure this process."""
-    started, sent = time.perf_counter(), 0
+    load, sent = _Load(_LIVE), 0
+    started = time.perf_counter()
 
-    async def due() -> AsyncIterator[pb.StreamNotificationsRequest]:
+    async def due() -> AsyncIterator[bytes]:
         nonlocal sent
         while sent < _RATE * _SECONDS:
             count = int((time.perf_counter() - started) * _RATE) - sent
             if count > 0:
                 sent += count
-                yield pb.StreamNotificationsRequest(requests=[_request(_LIVE) for _ in range(count)])
+                yield load.batch(count)
             await asyncio.sleep(_EVERY_SECONDS)
 
-    async for _ in there.stub.StreamNotifications(due(), metadata=there.metadata(_USER)):
+    stream = there.notifiers[0].channel.stream_stream(
+        f"{_SERVICE}StreamNotifications",
+        request_serializer=None,
+        response_deserializer=pb.StreamNotificationsResponse.FromString,
+    )
+    async for _ in stream(due(), metadata=there.metadata(_USER)):
         pass
     return [await asyncio.wait_for(received.get(), 10) for _ in range(sent)]
