@@ -62,17 +62,15 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _run(tell: Callable[[StepResult], str]) -> int:
     settings, known = load(BrokerSettings), load(BrokerCredentials)
-    failed = 0
+    results: list[StepResult] = []
     async with _checked(settings, known.checked()) as checked:
         async for result in check(checked):
             sys.stdout.write(tell(result))
             sys.stdout.flush()
-            failed += result.ok is not True
+            results.append(result)
     if tell is _for_people:
-        sys.stdout.write(
-            f"\n{ADDRESS_NOTE}\n{f'{failed} of the steps failed.' if failed else 'Everything else is ready.'}\n"
-        )
-    return 1 if failed else 0
+        sys.stdout.write(f"\n{ADDRESS_NOTE}\n{_summary(results)}\n")
+    return 0 if all(result.ok for result in results) else 1
 
 
 @asynccontextmanager
@@ -98,6 +96,13 @@ async def _checked(settings: BrokerSettings, known: BrokerCredentials) -> AsyncI
 def _target(url: str) -> Target:
     parts = urlsplit(url)
     return Target(parts.hostname or "", parts.port or 443)
+
+
+def _summary(results: Sequence[StepResult]) -> str:
+    failed, not_tried = (sum(result.ok is how for result in results) for how in (False, None))
+    if not failed:
+        return "Everything else is ready."
+    return f"Failed: {failed} of {len(results)} steps{f'; not tried for want of a session: {not_tried}' if not_tried else ''}."
 
 
 def _for_people(result: StepResult) -> str:

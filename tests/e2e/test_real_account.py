@@ -3,8 +3,11 @@ knows no more of than of any other broker."""
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -51,9 +54,9 @@ async def test_orders_go_to_the_account_in_the_environment_and_no_sample_strateg
             funds = await stack.get(f"/v1/broker-accounts/{account}/funds")
             assert 9_000_000 < float(funds["net"]) < 10_000_000, "three shares cost something"
             assert (await stack.get("/v1/holdings", account_id=account))["holdings"] == [], "they settle tomorrow"
-            typed = {"one_time_password": broker.credentials.totp(), "reason": "to see that it works"}
-            logged_in = await stack.rest.post(f"/v1/broker-accounts/{account}:login", json=typed)
-            assert (logged_in.status_code, logged_in.json()["session"]) == (200, "LOGGED_IN"), logged_in.text
+            typed = ("--one-time-password", broker.credentials.totp(), "--reason", "to see that it works")
+            told = await command_line("accounts", "login", account, *typed, "--state-dir", str(stack.state_dir))
+            assert "usable, until" in told
             refused = await stack.rest.post(f"/v1/broker-accounts/{account}:login", json={"one_time_password": "12"})
             assert refused.status_code == 400
             audited = (await stack.get("/v1/audit", subject_type="broker_account"))["audit_events"]
@@ -61,6 +64,7 @@ async def test_orders_go_to_the_account_in_the_environment_and_no_sample_strateg
                 ("broker_account.login", "to see that it works")
             ]
             assert_no_secret_in(folder, broker)
+        assert f"account {account} at {urlsplit(broker.https_url).netloc}" in stack.output
 
 
 async def test_half_of_the_credentials_are_refused_by_name() -> None:
@@ -70,6 +74,18 @@ async def test_half_of_the_credentials_are_refused_by_name() -> None:
         words = " ".join(output.decode().split())
     assert process.returncode == 1
     assert "BROKER_PIN, BROKER_TOTP_SECRET, BROKER_API_KEY: not set" in words
+
+
+async def command_line(*words: str) -> str:
+    """What `tradewinds WORDS…` prints."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tradewinds.cli", *words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
 
 
 def assert_no_secret_in(folder: Path, broker: SandboxProcess) -> None:

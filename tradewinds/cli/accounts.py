@@ -1,4 +1,4 @@
-"""`tradewinds accounts`: can it trade, and if not, why not?"""
+"""`tradewinds accounts`: can it trade, and if not, why not? And the login by hand."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ from tradewinds.client.connection import Connection
 from tradewinds.v1 import operations_pb2 as pb
 
 accounts = typer.Typer(no_args_is_help=True, help="Broker accounts: session, fence, gate, budgets, books.")
-
-
-@accounts.callback()
-def _group() -> None:
-    """Keeps `status` a command of its own while it is the only one."""
 
 
 @accounts.command()
@@ -45,6 +40,29 @@ def status(
             print_account(one)
     if any(one.gate != pb.GATE_OPEN for one in found):
         raise typer.Exit(1)
+
+
+@accounts.command()
+def login(
+    account: Annotated[str, typer.Argument(help="The account's id.")],
+    one_time_password: Annotated[
+        str,
+        typer.Option(help="The six digits that the authenticator shows; without them the stored secret makes some."),
+    ] = "",
+    reason: Annotated[str, typer.Option(help="Why; goes into the audit log.")] = "",
+    state_dir: StateDir = None,
+) -> None:
+    """Log in now, on a day on which it does not succeed by itself. The gate opens once the books have been read."""
+    asked = pb.LoginBrokerAccountRequest(account_id=account, one_time_password=one_time_password, reason=reason)
+
+    async def log_in(link: Connection) -> pb.BrokerAccount:
+        await link.call(link.operations.LoginBrokerAccount, asked)
+        found: pb.BrokerAccount = await link.call(
+            link.operations.GetBrokerAccount, pb.GetBrokerAccountRequest(account_id=account)
+        )
+        return found
+
+    print_account(with_connection(state_dir, log_in))
 
 
 def print_account(account: pb.BrokerAccount) -> None:

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -157,10 +158,11 @@ def _welcome(facts: StackFacts, options: UpOptions, seconds: float, note: str) -
     )
     console.print(f"\n[bold]Tradewinds is up[/bold] in {seconds:.1f} s. {note}\n")
     console.print(f"  REST, SSE and gRPC   {facts.rest}")
-    if facts.sandbox:
+    if options.real_broker is None:
         console.print(f"  simulated broker     {facts.sandbox}")
     else:
-        console.print(f"  [bold red]REAL MONEY[/bold red]           account {facts.account_id} at Angel One")
+        where = urlsplit(options.real_broker.addresses.rest_url).netloc
+        console.print(f"  [bold red]REAL MONEY[/bold red]           account {facts.account_id} at {where}")
     console.print(f"  state and logs       {options.state_dir}/  (logs/ has one file a process)")
     console.out(f"  token                {facts.token}\n", highlight=False)
     console.print("Try, in another terminal (the commands are in .venv/bin):")

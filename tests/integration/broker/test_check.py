@@ -59,6 +59,7 @@ async def test_a_wrong_pin_fails_the_login_says_what_to_do_and_shows_no_secret(s
     assert "do: check BROKER_CLIENT_CODE, BROKER_PIN" in output
     assert "-    funds" in output
     assert "ok   scrip master" in output
+    assert output.endswith("\nFailed: 1 of 8 steps; not tried for want of a session: 5.\n")
     for secret in ("9876", sandbox.credentials.totp_secret, sandbox.credentials.api_key):
         assert secret not in output + errors
 
