@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.holdings import holding_row, total_of
 from tests.contract.smartapi.captured import ALL_HOLDINGS, POSITION_ROW, TRAN_STATUS, VERIFY_DIS
 from tests.contract.smartapi.shapes import differences
 from tests.contract.smartapi.stock import ABOVE, SBIN, StockClient, order
 from tests.support.waiting import eventually
+from tests.unit.sandbox.desk_rig import DAY, DeskRig
+from tests.unit.sandbox.desk_rig import SBIN as SBIN_KEY
 
 SHARES = {"isin": "INE062A01020", "quantity": "10"}
 COMPONENTS = ["netPremium", "spanMargin", "marginBenefit", "deliveryMargin", "nonNFOMargin", "totOptionsPremium"]
@@ -48,6 +51,23 @@ async def test_nobody_who_holds_nothing_has_holdings(client: StockClient) -> Non
     everything = (await client.call("allholding"))["data"]
     assert differences(everything, ALL_HOLDINGS) == []
     assert everything == {"holdings": [], "totalholding": None}
+
+
+def test_a_holding_has_the_captured_row_and_the_rows_make_the_total() -> None:
+    rig = DeskRig()
+    holdings = rig.book.ledger.holdings
+    holdings.receive(SBIN_KEY, "SBIN-EQ", 10, 900_000, DAY + 1)
+    rows = [holding_row(h, rig.universe.find(*h.key), rig.board.quote(h.key)) for h in holdings]
+    assert differences({"holdings": rows, "totalholding": total_of(rows)}, ALL_HOLDINGS) == []
+    (row,) = rows
+    assert (row["t1quantity"], row["realisedquantity"], row["averageprice"], row["ltp"]) == (10, 0, 900.0, 940.0)
+    assert (row["profitandloss"], row["pnlpercentage"]) == (400.0, 4.44)
+    assert total_of(rows) == {
+        "totalholdingvalue": 9_400.0,
+        "totalinvvalue": 9_000.0,
+        "totalprofitandloss": 400.0,
+        "totalpnlpercentage": 4.44,
+    }
 
 
 async def test_the_margin_of_a_batch_nets_what_hedges_itself(client: StockClient) -> None:

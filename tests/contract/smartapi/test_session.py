@@ -64,6 +64,22 @@ def test_every_route_of_the_stock_client_is_one_of_the_sandboxs(smart_api: Any) 
     assert {path for path in routes.values() if f"/{path.lstrip('/')}" not in served} == set()
 
 
+async def test_the_paths_of_other_clients_are_served_too(client: StockClient) -> None:
+    served = client.smart._routes
+    client.smart._routes = {
+        **served,
+        "api.market.data": f"{served['api.market.data']}/",
+        "api.order.book": f"/order-service{served['api.order.book']}",
+        "api.gtt.create": served["api.gtt.create"].removeprefix("/gtt-service"),
+        "api.gtt.list": f"/gtt-service{served['api.gtt.list']}",
+    }
+    quoted = await client.data("getMarketData", "LTP", {"NSE": ["3045"]})
+    assert [row["tradingSymbol"] for row in quoted["fetched"]] == ["SBIN-EQ"]
+    assert (await client.call("orderBook"))["status"] is True
+    assert (await client.call("_postRequest", "api.gtt.create", {"exchange": "NFO"}))["errorcode"].startswith("AB90")
+    assert (await client.call("gttLists", ["NEW"], 1, 10))["status"] is True
+
+
 async def test_above_the_rate_the_stock_client_cannot_read_the_answer(connect_to: Any) -> None:
     async with SandboxProcess(("--rate-limits", "on")) as sandbox:
         client: StockClient = connect_to(sandbox)
