@@ -89,13 +89,13 @@ class _Follower(asyncio.Protocol):
 @asynccontextmanager
 async def _follower(there: Rig, url: str) -> AsyncIterator[asyncio.Queue[float]]:
     """The age of everything that an SSE follower at `url` gets."""
-    parts = urlsplit(url)
+    host, _, port = urlsplit(url).netloc.partition(":")
     head = (
-        f"GET /v1/notifications/stream HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"GET /v1/notifications/stream HTTP/1.1\r\nHost: {host}\r\n"
         f"Authorization: {there.signing.header(_USER)['authorization']}\r\n\r\n"
     )
     transport, follower = await asyncio.get_running_loop().create_connection(
-        lambda: _Follower(head.encode()), parts.hostname, parts.port
+        lambda: _Follower(head.encode()), host, int(port)
     )
     await follower.live
     try:

@@ -149,14 +149,18 @@ def json_of(frames: bytes) -> dict[str, Any]:
     return fields
 
 
-# All of a batch were accepted at one moment.
-@lru_cache(maxsize=1_024)
 def _rfc3339(seconds: int, nanos: int) -> str:
     """As proto3 JSON writes a Timestamp: 0, 3 or 6 digits of a second."""
     fraction = f".{nanos // 1_000:06d}" if nanos else ""
     if fraction.endswith("000"):
         fraction = fraction[:-3]
-    return f"{timestamp(seconds * 1_000_000):%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    return f"{_second(seconds)}{fraction}Z"
+
+
+# Most of what is told was accepted in this second or the last one.
+@lru_cache(maxsize=1_024)
+def _second(seconds: int) -> str:
+    return f"{timestamp(seconds * 1_000_000):%Y-%m-%dT%H:%M:%S}"
 
 
 def _plain_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
