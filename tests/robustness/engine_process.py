@@ -38,6 +38,7 @@ from tests.support.angel_one import broker_settings, credentials_of
 from tests.support.sandbox_process import SandboxCredentials, SandboxProcess
 from tests.support.waiting import eventually
 from tradewinds import failpoints
+from tradewinds.clock import ClockReading, MarketClock
 from tradewinds.config import DatabaseSettings
 from tradewinds.database.session import Database
 from tradewinds.failpoints import Failpoint
@@ -61,13 +62,22 @@ class Surroundings:
     https_url: str
     ca_file: Path
     credentials: SandboxCredentials
+    reading: ClockReading
     pace: int = 1
     ttl_seconds: float = 1.2
 
     @classmethod
-    def of(cls, sandbox: SandboxProcess, database_url: str, egress_url: str, pace: int = 1) -> Surroundings:
+    async def of(cls, sandbox: SandboxProcess, database_url: str, egress_url: str, pace: int = 1) -> Surroundings:
         """At a simulated broker that runs."""
-        return cls(database_url, egress_url, sandbox.https_url, sandbox.ca_file, sandbox.credentials, pace)
+        clock = await sandbox.get("/sandbox/clock")
+        reading = ClockReading(clock["market_ms"], clock["real_ms"], clock["rate"])
+        return cls(database_url, egress_url, sandbox.https_url, sandbox.ca_file, sandbox.credentials, reading, pace)
+
+    def market_clock(self) -> MarketClock:
+        """The broker's: on a day off its trades are of another day than ours, and an intraday position of them would seem to have ended."""
+        clock = MarketClock()
+        clock.set(self.reading)
+        return clock
 
     def broker(self, database: Database, account: Account, epoch: int) -> Broker:
         """The account at the simulated broker, through the egress."""
@@ -110,6 +120,7 @@ async def engine_at(around: Surroundings, owner: str, database: Database) -> Any
         fence=EgressFence(around.egress_url, owner),
         settings=around.settings(),
         instruments=ListedShares(),
+        market_clock=around.market_clock(),
         ttl_seconds=around.ttl_seconds,
         wait=False,
     ) as engine:

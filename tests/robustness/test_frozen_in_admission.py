@@ -38,7 +38,7 @@ async def test_an_engine_frozen_while_it_admits_does_not_delay_a_kill(
 ) -> None:
     await add_account(database)
     # Longer than it takes to engage the kill: nobody takes the account over because a lease has run out.
-    around = replace(Surroundings.of(sandbox, database_url, egress.url, pace=4), ttl_seconds=15.0)
+    around = replace(await Surroundings.of(sandbox, database_url, egress.url, pace=4), ttl_seconds=15.0)
     frozen = EngineProcess(around, "engine-a", order_one, tmp_path / "engine.log", (Failpoint(edge, "stop", nth=1),))
     async with frozen:
         await eventually(lambda: frozen.is_frozen, timeout=60, what=f"it freezes at {edge}")

@@ -86,7 +86,7 @@ async def test_whatever_edge_it_is_killed_at_nothing_is_sent_twice_or_forgotten(
     database: Database, database_url: str, sandbox: SandboxProcess, egress: ForkedEgress, tmp_path: Path
 ) -> None:
     await add_account(database)
-    around = Surroundings.of(sandbox, database_url, egress.url)
+    around = await Surroundings.of(sandbox, database_url, egress.url)
     promised: defaultdict[str, set[str]] = defaultdict(set)
     requests = [[f"r-{kill}-{number}" for number in range(ORDERS)] for kill in range(len(KILLS))]
     for kill, failpoint in enumerate(KILLS):

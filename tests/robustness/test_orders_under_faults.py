@@ -65,7 +65,7 @@ def sandbox_arguments() -> tuple[str, ...]:
 
 @pytest.fixture
 async def around(sandbox: SandboxProcess, egress: ForkedEgress, database_url: str) -> Surroundings:
-    return Surroundings.of(sandbox, database_url, egress.url, PACE)
+    return await Surroundings.of(sandbox, database_url, egress.url, PACE)
 
 
 class Run:

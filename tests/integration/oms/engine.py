@@ -194,6 +194,7 @@ async def running_engine(
     make_broker: Callable[[Account, int], Broker] | None = None,
     fence: Fence | None = None,
     instruments: FixedInstruments | None = None,
+    market_clock: MarketClock | None = None,
 ) -> AsyncIterator[Engine]:
     """An engine that runs until the block is left, then stops in order."""
     instruments, quotes, market, wakes = instruments or FixedInstruments(), FixedQuotes(), FixedMarket(), list[None]()
@@ -208,7 +209,7 @@ async def running_engine(
         database=database,
         event_log=event_log,
         clock=SystemClock(),
-        market_clock=MarketClock(),
+        market_clock=market_clock or MarketClock(),
         new_id=new_id,
         tag_key=b"t" * 32,
         wake_outbox=lambda: wakes.append(None),
