@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from bench.notifier_rig import Rig, rig
 from bench.result import Result, percentile
+from bench.sse_follower import UNSENT, SseFollower, follow, sent_now
 from tests.support.waiting import eventually
 from tradewinds import auth
 from tradewinds.v1 import notifier_pb2 as pb
@@ -30,7 +31,6 @@ _AHEAD: Final = 12
 # Of what was sustained: the ages are taken at this part of it, or at the target.
 _UNHURRIED: Final = 0.6
 _MANY: Final = 5_000
-_MARK, _DIGITS = b"sent@", 19
 _STREAM: Final = "/tradewinds.v1.Notifier/StreamNotifications"
 
 
@@ -63,43 +63,8 @@ async def run() -> list[Result]:
     ]
 
 
-class _Follower(asyncio.Protocol):
-    """Reads one stream, and notes how old each notification is."""
-
-    def __init__(self, ages: list[float], request: bytes) -> None:
-        self._ages = ages
-        self._request = request
-        self._unread = b""
-        self.live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        now = time.perf_counter_ns()
-        if not self.live.done() and b": beat" in data:
-            self.live.set_result(None)
-        self._unread += data
-        while (at := self._unread.find(_MARK)) >= 0 and len(self._unread) >= (end := at + len(_MARK) + _DIGITS):
-            self._ages.append((now - int(self._unread[at + len(_MARK) : end])) / 1e6)
-            self._unread = self._unread[end:]
-
-    def close(self) -> None:
-        self._transport.close()
-
-
-async def _open(there: Rig, ages: list[float], number: int) -> _Follower:
-    host, _, port = there.notifiers[0].http_address.partition(":")
-    head = (
-        f"GET /v1/notifications/stream HTTP/1.1\r\nHost: bench\r\n"
-        f"Authorization: Bearer {there.signing.token(_user(number))}\r\n\r\n"
-    )
-    _, follower = await asyncio.get_running_loop().create_connection(
-        lambda: _Follower(ages, head.encode()), host, int(port)
-    )
-    await follower.live
-    return follower
+async def _open(there: Rig, ages: list[float], number: int) -> SseFollower:
+    return await follow(there.notifiers[0].http_address, there.signing.token(_user(number)), ages.append)
 
 
 def _user(number: int) -> str:
@@ -120,7 +85,7 @@ class _Load:
         """The next one; it says when it was made."""
         template = self._templates[self.batches % len(self._templates)]
         self.batches += 1
-        return template.replace(_MARK + bytes(_DIGITS), _MARK + b"%0*d" % (_DIGITS, time.perf_counter_ns()))
+        return template.replace(UNSENT, sent_now())
 
 
 def _request(number: int) -> pb.SendNotificationRequest:
@@ -128,7 +93,7 @@ def _request(number: int) -> pb.SendNotificationRequest:
         user_id=_user(number),
         type="ORDER_PARTIALLY_FILLED",
         title="10 RELIANCE bought at 1400.05",
-        message=(_MARK + bytes(_DIGITS)).decode(),
+        message=UNSENT.decode(),
     )
 
 

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from bench.ceilings import xadd_to_reader
 from bench.notifier_rig import Rig, rig
 from bench.result import Result, percentile
+from bench.sse_follower import UNSENT, follow, sent_now
 from tradewinds.v1 import notifier_pb2 as pb
 
 _ROUNDS = 1_000
@@ -28,7 +29,6 @@ _PAYLOAD_BYTES = 200
 _USER = "bench"
 _LIVE, _KEPT = "ORDER_PARTIALLY_FILLED", "ORDER_EXECUTED"
 _SERVICE: Final = "/tradewinds.v1.Notifier/"
-_MARK, _DIGITS = b"sent@", 19
 
 
 async def run() -> list[Result]:
@@ -64,68 +64,33 @@ def _latencies(
     ]
 
 
-class _Follower(asyncio.Protocol):
-    """Reads one stream, and notes how old each notification is in milliseconds."""
-
-    def __init__(self, request: bytes) -> None:
-        self._request = request
-        self._unread = b""
-        self.ages: asyncio.Queue[float] = asyncio.Queue()
-        self.live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: Any) -> None:
-        transport.write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        now = time.perf_counter_ns()
-        if not self.live.done() and b": beat" in data:
-            self.live.set_result(None)
-        self._unread += data
-        while (at := self._unread.find(_MARK)) >= 0 and len(self._unread) >= (end := at + len(_MARK) + _DIGITS):
-            self.ages.put_nowait((now - int(self._unread[at + len(_MARK) : end])) / 1e6)
-            self._unread = self._unread[end:]
-
-
 @asynccontextmanager
 async def _follower(there: Rig, url: str) -> AsyncIterator[asyncio.Queue[float]]:
     """The age of everything that an SSE follower at `url` gets."""
-    host, _, port = urlsplit(url).netloc.partition(":")
-    head = (
-        f"GET /v1/notifications/stream HTTP/1.1\r\nHost: {host}\r\n"
-        f"Authorization: {there.signing.header(_USER)['authorization']}\r\n\r\n"
-    )
-    transport, follower = await asyncio.get_running_loop().create_connection(
-        lambda: _Follower(head.encode()), host, int(port)
-    )
-    await follower.live
+    ages: asyncio.Queue[float] = asyncio.Queue()
+    follower = await follow(urlsplit(url).netloc, there.signing.token(_USER), ages.put_nowait)
     try:
-        yield follower.ages
+        yield ages
     finally:
-        transport.close()
+        follower.close()
 
 
 class _Load:
     """Requests as bytes, which say when they were sent."""
 
     def __init__(self, type_: str) -> None:
-        request = pb.SendNotificationRequest(
-            type=type_, title="10 RELIANCE bought at 1400.05", message=(_MARK + bytes(_DIGITS)).decode()
-        )
+        request = pb.SendNotificationRequest(type=type_, title="10 RELIANCE bought at 1400.05", message=UNSENT.decode())
         request.data.update({"order_id": "ord-06h055j1n5e0zsrzesyvtz6j44"})
         self._single = request.SerializeToString()
         self._in_batch = pb.StreamNotificationsRequest(requests=[request]).SerializeToString()
 
     def single(self) -> bytes:
         """A `SendNotificationRequest`."""
-        return self._single.replace(_MARK + bytes(_DIGITS), self._now())
+        return self._single.replace(UNSENT, sent_now())
 
     def batch(self, count: int) -> bytes:
         """A `StreamNotificationsRequest` with so many."""
-        return self._in_batch.replace(_MARK + bytes(_DIGITS), self._now()) * count
-
-    @staticmethod
-    def _now() -> bytes:
-        return _MARK + b"%0*d" % (_DIGITS, time.perf_counter_ns())
+        return self._in_batch.replace(UNSENT, sent_now()) * count
 
 
 async def _one_by_one(there: Rig, received: asyncio.Queue[float], type_: str) -> list[float]:

@@ -38,8 +38,7 @@ class Exchange:
 
         `at_once` is called with good answers in the moment in which they arrive, before any task is woken; what it raises is raised.
         """
-        # The stubs know one kind of argument.
-        packed = b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
+        packed = _packed(commands)
         if self._line is not None and self._line.is_lost:
             await self.close()
         line, self._line = self._line or await self._connected(), None
@@ -57,8 +56,7 @@ class Exchange:
         line = self._line
         if line is None or line.is_lost:
             return None
-        packed = b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
-        return line.ask_at_once(packed, len(commands))
+        return line.ask_at_once(_packed(commands), len(commands))
 
     async def _connected(self) -> _Line:
         async with asyncio.timeout(self._seconds):
@@ -69,6 +67,11 @@ class Exchange:
         line, self._line = self._line, None  # a question that is asked meanwhile gets another one
         if line is not None:
             await line.cut()
+
+
+def _packed(commands: Sequence[Command]) -> bytes:
+    # The stubs know one kind of argument.
+    return b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
 
 
 class _Line(asyncio.Protocol):
