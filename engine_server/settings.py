@@ -8,9 +8,11 @@ from tradewinds.config import Settings
 
 
 class EngineSettings(Settings):
-    """`grpc_port` 0 takes any; the others say where its neighbours are."""
+    """Where it serves, where its neighbours are, and when a strategy is given up."""
 
-    grpc_port: int = Field(default=0, ge=0, le=65535, validation_alias="GRPC_PORT")
+    grpc_port: int = Field(
+        default=0, ge=0, le=65535, validation_alias="GRPC_PORT", description="where gRPC is served; 0 takes any"
+    )
     advertised_address: str = Field(
         default="",
         validation_alias="ADVERTISED_ADDRESS",
@@ -28,7 +30,11 @@ class EngineSettings(Settings):
         description="so many crashes of a strategy within the window, on whatever runner, and it is quarantined",
     )
     quarantine_window_seconds: float = Field(
-        default=600.0, gt=0, le=86_400, validation_alias="QUARANTINE_WINDOW_SECONDS"
+        default=600.0,
+        gt=0,
+        le=86_400,
+        validation_alias="QUARANTINE_WINDOW_SECONDS",
+        description="the window of QUARANTINE_CRASHES",
     )
 
     mis_square_off_minutes: float = Field(

@@ -16,8 +16,18 @@ DESCRIPTOR = Path(__file__).resolve().with_name("tradewinds.binpb")
 class GatewaySettings(Settings):
     """Addresses are `host:port`; a host may be a name that resolves to several instances."""
 
-    host: str = Field(default="127.0.0.1", validation_alias="BIND_HOST")
-    port: int = Field(default=8080, ge=0, le=65535, validation_alias="GATEWAY_PORT", description="0 takes any")
+    host: str = Field(
+        default="127.0.0.1",
+        validation_alias="BIND_HOST",
+        description="the address to listen on; 0.0.0.0 in a container",
+    )
+    port: int = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        validation_alias="GATEWAY_PORT",
+        description="where REST, server-sent events and gRPC are served; 0 takes any",
+    )
     engine_addresses: Annotated[tuple[str, ...], NoDecode] = Field(
         validation_alias="ENGINE_ADDRESSES",
         min_length=1,
@@ -30,7 +40,9 @@ class GatewaySettings(Settings):
         validation_alias="NOTIFIER_HTTP_ADDRESS", description="the notifier's HTTP address, host:port"
     )
     jwks_file: Path = Field(validation_alias="JWKS_FILE", description="path of a JWKS file with the public keys")
-    descriptor: Path = Field(default=DESCRIPTOR, validation_alias="GATEWAY_DESCRIPTOR")
+    descriptor: Path = Field(
+        default=DESCRIPTOR, validation_alias="GATEWAY_DESCRIPTOR", description="the contracts, as a descriptor set"
+    )
 
     @field_validator("engine_addresses", mode="before")
     @classmethod

@@ -34,7 +34,7 @@ class HeartbeatSettings(Settings):
         validation_alias="HEALTHCHECK_URL",
         description="the ping URL of a health-check service; empty for none",
     )
-    every_seconds: float = Field(default=60.0, gt=0, validation_alias="HEALTHCHECK_SECONDS")
+    every_seconds: float = Field(default=60.0, gt=0, validation_alias="HEALTHCHECK_SECONDS", description="how often")
     during: str = Field(
         default="Mon-Fri 09:00-15:40",
         validation_alias="HEALTHCHECK_DURING",

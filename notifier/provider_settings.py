@@ -46,9 +46,21 @@ VARIABLES: Final = {
 class ProviderSettings(Settings):
     """Providers, and how much is under way at once."""
 
-    email: SecretStr = Field(default=_NONE, validation_alias="EMAIL_PROVIDERS")
-    sms: SecretStr = Field(default=_NONE, validation_alias="SMS_PROVIDERS")
-    telegram: SecretStr = Field(default=_NONE, validation_alias="TELEGRAM_PROVIDERS")
+    email: SecretStr = Field(
+        default=_NONE,
+        validation_alias="EMAIL_PROVIDERS",
+        description="smtp://user:password@host:587?from=alerts@example.com, the preferred one first, separated by blanks",
+    )
+    sms: SecretStr = Field(
+        default=_NONE,
+        validation_alias="SMS_PROVIDERS",
+        description="twilio://SID:TOKEN@api.twilio.com?from=%2B15550100&entity_id=…&template_id=…, the preferred one first",
+    )
+    telegram: SecretStr = Field(
+        default=_NONE,
+        validation_alias="TELEGRAM_PROVIDERS",
+        description="telegram://BOT:TOKEN@api.telegram.org?rate=25, the preferred one first",
+    )
     vapid_private_key: SecretStr = Field(
         default=_NONE,
         validation_alias="VAPID_PRIVATE_KEY",
@@ -59,7 +71,13 @@ class ProviderSettings(Settings):
         validation_alias="VAPID_SUBJECT",
         description="mailto: or https: URL by which push services reach you",
     )
-    concurrency: int = Field(default=16, ge=1, le=256, validation_alias="DELIVERY_CONCURRENCY")
+    concurrency: int = Field(
+        default=16,
+        ge=1,
+        le=256,
+        validation_alias="DELIVERY_CONCURRENCY",
+        description="messages of a channel that are under way at once",
+    )
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,34 @@ from tradewinds.config import Settings
 class NotifierSettings(Settings):
     """Ports, and how long things are kept."""
 
-    grpc_port: int = Field(default=0, ge=0, le=65535, validation_alias="GRPC_PORT")
-    http_port: int = Field(default=0, ge=0, le=65535, validation_alias="HTTP_PORT")
-    ttl_seconds: float = Field(default=3600.0, gt=0, validation_alias="NOTIFICATION_TTL_SECONDS")
-    alerts_per_user: int = Field(default=500, ge=0, validation_alias="PRICE_ALERTS_PER_USER")
+    grpc_port: int = Field(
+        default=0, ge=0, le=65535, validation_alias="GRPC_PORT", description="where gRPC is served; 0 takes any"
+    )
+    http_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        validation_alias="HTTP_PORT",
+        description="where server-sent events and WebSockets are served; 0 takes any",
+    )
+    ttl_seconds: float = Field(
+        default=3600.0,
+        gt=0,
+        validation_alias="NOTIFICATION_TTL_SECONDS",
+        description="how far back a live stream can be resumed",
+    )
+    alerts_per_user: int = Field(
+        default=500,
+        ge=0,
+        validation_alias="PRICE_ALERTS_PER_USER",
+        description="active price alerts that one user may have",
+    )
     heartbeat_seconds: float = Field(
-        default=15.0, gt=0, le=15, validation_alias="NOTIFICATION_HEARTBEAT_SECONDS", description="the contract says 15"
+        default=15.0,
+        gt=0,
+        le=15,
+        validation_alias="NOTIFICATION_HEARTBEAT_SECONDS",
+        description="a silent stream says that it lives this often; the contract says 15",
     )
     canary_seconds: float = Field(
         default=2.0,
@@ -28,7 +50,10 @@ class NotifierSettings(Settings):
         description="how often the live path is tried",
     )
     retention_days: int = Field(
-        default=90, ge=1, validation_alias="NOTIFICATION_RETENTION_DAYS", description="older days are dropped whole"
+        default=90,
+        ge=1,
+        validation_alias="NOTIFICATION_RETENTION_DAYS",
+        description="notifications are kept for so many days; older days are dropped whole",
     )
 
 

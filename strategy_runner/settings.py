@@ -26,7 +26,9 @@ class RunnerSettings(Settings):
     service_token: SecretStr = Field(
         validation_alias="SERVICE_TOKEN", min_length=1, description="a token with the role runner"
     )
-    capacity: int = Field(default=200, ge=1, le=10_000, validation_alias="RUNNER_CAPACITY")
+    capacity: int = Field(
+        default=200, ge=1, le=10_000, validation_alias="RUNNER_CAPACITY", description="strategies that fit"
+    )
     strategy_folders: str = Field(
         default="",
         validation_alias="STRATEGY_FOLDERS",
@@ -41,7 +43,9 @@ class RunnerSettings(Settings):
         validation_alias="STRATEGY_MEMORY_MB",
         description="the most that one strategy may write to",
     )
-    open_files: int = Field(default=256, ge=32, validation_alias="STRATEGY_OPEN_FILES")
+    open_files: int = Field(
+        default=256, ge=32, validation_alias="STRATEGY_OPEN_FILES", description="files that a strategy may have open"
+    )
     file_mb: int = Field(
         default=64, ge=1, validation_alias="STRATEGY_FILE_MB", description="the largest file that a strategy may write"
     )
@@ -64,7 +68,9 @@ class RunnerSettings(Settings):
     busy_seconds: str = Field(
         default="60,600,0,0", validation_alias="STRATEGY_BUSY_SECONDS", description="with a whole core, as above"
     )
-    grpc_port: int = Field(default=0, ge=0, le=65535, validation_alias="GRPC_PORT")
+    grpc_port: int = Field(
+        default=0, ge=0, le=65535, validation_alias="GRPC_PORT", description="where gRPC is served; 0 takes any"
+    )
 
     @field_validator("strategy_folders")
     @classmethod

@@ -53,10 +53,22 @@ class ServiceSettings(Settings):
         validation_alias="INSTANCE_ID",
         description="the process's stable name, e.g. engine-0",
     )
-    host: str = Field(default="127.0.0.1", validation_alias="BIND_HOST")
-    metrics_port: int = Field(default=0, ge=0, le=65535, validation_alias="METRICS_PORT")
-    ready_file: Path | None = Field(default=None, validation_alias="READY_FILE")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", validation_alias="LOG_LEVEL")
+    host: str = Field(
+        default="127.0.0.1",
+        validation_alias="BIND_HOST",
+        description="the address to listen on; 0.0.0.0 in a container",
+    )
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, validation_alias="METRICS_PORT", description="where /metrics is served; 0 takes any"
+    )
+    ready_file: Path | None = Field(
+        default=None,
+        validation_alias="READY_FILE",
+        description="written once it serves: its process id and addresses, as JSON",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", validation_alias="LOG_LEVEL", description="what is logged at least"
+    )
 
 
 class DatabaseSettings(Settings):
@@ -65,8 +77,15 @@ class DatabaseSettings(Settings):
     url: SecretStr = Field(
         validation_alias="DATABASE_URL", description="set it to postgresql://user:password@host:port/database"
     )
-    pool_size: Annotated[int, Field(ge=2, le=100)] = Field(default=8, validation_alias="DATABASE_POOL_SIZE")
-    connect_deadline_seconds: float = Field(default=30.0, gt=0, validation_alias="DATABASE_CONNECT_DEADLINE_SECONDS")
+    pool_size: Annotated[int, Field(ge=2, le=100)] = Field(
+        default=8, validation_alias="DATABASE_POOL_SIZE", description="connections to PostgreSQL at the most"
+    )
+    connect_deadline_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        validation_alias="DATABASE_CONNECT_DEADLINE_SECONDS",
+        description="how long to wait for PostgreSQL at the start before giving up",
+    )
 
     @field_validator("url")
     @classmethod
@@ -128,7 +147,13 @@ class LeaseSettings(Settings):
     so that no process starts with times that could let two of them order.
     """
 
-    ttl_seconds: float = Field(default=6.0, gt=0.1, le=120, validation_alias="LEASE_TTL_SECONDS")
+    ttl_seconds: float = Field(
+        default=6.0,
+        gt=0.1,
+        le=120,
+        validation_alias="LEASE_TTL_SECONDS",
+        description="a lease that is not renewed for so long is over",
+    )
     own_heartbeat_seconds: float | None = Field(
         default=None,
         gt=0,
@@ -189,10 +214,18 @@ class LeaseSettings(Settings):
 class BrokerCredentials(Settings):
     """A real account at the broker, for `tradewinds up` and `tradewinds broker check`; all empty: the sandbox is the broker."""
 
-    client_code: str = Field(default="", validation_alias="BROKER_CLIENT_CODE")
-    pin: SecretStr = Field(default=SecretStr(""), validation_alias="BROKER_PIN")
-    totp_secret: SecretStr = Field(default=SecretStr(""), validation_alias="BROKER_TOTP_SECRET")
-    api_key: SecretStr = Field(default=SecretStr(""), validation_alias="BROKER_API_KEY")
+    client_code: str = Field(
+        default="", validation_alias="BROKER_CLIENT_CODE", description="the client code at the broker"
+    )
+    pin: SecretStr = Field(default=SecretStr(""), validation_alias="BROKER_PIN", description="its PIN")
+    totp_secret: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="BROKER_TOTP_SECRET",
+        description="in base32, shown once when TOTP was enabled",
+    )
+    api_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="BROKER_API_KEY", description="of the SmartAPI app"
+    )
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -226,16 +259,25 @@ class BrokerCredentials(Settings):
 class BrokerSettings(Settings):
     """Where the broker is. The defaults are Angel One's own addresses; `tradewinds up` points them at the sandbox."""
 
-    rest_url: str = Field(default="https://apiconnect.angelone.in", validation_alias="BROKER_REST_URL")
+    rest_url: str = Field(
+        default="https://apiconnect.angelone.in",
+        validation_alias="BROKER_REST_URL",
+        description="its REST API; https://",
+    )
     order_stream_url: str = Field(
-        default="wss://tns.angelone.in/smart-order-update", validation_alias="BROKER_ORDER_STREAM_URL"
+        default="wss://tns.angelone.in/smart-order-update",
+        validation_alias="BROKER_ORDER_STREAM_URL",
+        description="the order updates; wss://",
     )
     market_stream_url: str = Field(
-        default="wss://smartapisocket.angelone.in/smart-stream", validation_alias="BROKER_MARKET_STREAM_URL"
+        default="wss://smartapisocket.angelone.in/smart-stream",
+        validation_alias="BROKER_MARKET_STREAM_URL",
+        description="the ticks; wss://",
     )
     scrip_master_url: str = Field(
         default="https://margincalculator.angelone.in/OpenAPI_File/files/OpenAPIScripMaster.json",
         validation_alias="BROKER_SCRIP_MASTER_URL",
+        description="the list of all instruments, as JSON",
     )
     clock_url: str = Field(
         default="",

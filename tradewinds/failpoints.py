@@ -60,8 +60,12 @@ class FailpointSettings(Settings):
     """Both are for tests alone."""
 
     failpoints: str = Field(default="", validation_alias="FAILPOINTS", description="NAME=ACT,… (tests alone); unset it")
-    allowed: bool = Field(default=False, validation_alias="FAILPOINTS_ALLOWED")
-    broker_url: str = Field(default="", validation_alias="BROKER_REST_URL")
+    allowed: bool = Field(default=False, validation_alias="FAILPOINTS_ALLOWED", description="says that this is a test")
+    broker_url: str = Field(
+        default="",
+        validation_alias="BROKER_REST_URL",
+        description="where the broker is: failpoints are refused beside a real one",
+    )
 
     @model_validator(mode="after")
     def _refuse_outside_tests(self) -> FailpointSettings:

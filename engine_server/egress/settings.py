@@ -13,8 +13,12 @@ from tradewinds.config import Settings
 class EgressSettings(Settings):
     """`EGRESS_ALLOWED` is `host:port,host:port`; the default is Angel One's REST origin and order stream."""
 
-    port: int = Field(default=0, ge=0, le=65535, validation_alias="EGRESS_PORT")
-    grpc_port: int = Field(default=0, ge=0, le=65535, validation_alias="GRPC_PORT")
+    port: int = Field(
+        default=0, ge=0, le=65535, validation_alias="EGRESS_PORT", description="where the proxy listens; 0 takes any"
+    )
+    grpc_port: int = Field(
+        default=0, ge=0, le=65535, validation_alias="GRPC_PORT", description="where gRPC is served; 0 takes any"
+    )
     allowed: str = Field(
         default="apiconnect.angelone.in:443,tns.angelone.in:443",
         validation_alias="EGRESS_ALLOWED",

@@ -11,7 +11,9 @@ from tradewinds.config import Settings
 class FeedSettings(Settings):
     """Settings of the feed process alone."""
 
-    grpc_port: int = Field(default=0, ge=0, le=65535, validation_alias="GRPC_PORT")
+    grpc_port: int = Field(
+        default=0, ge=0, le=65535, validation_alias="GRPC_PORT", description="where gRPC is served; 0 takes any"
+    )
     account_id: str = Field(
         default="",
         validation_alias="FEED_ACCOUNT_ID",

@@ -78,31 +78,33 @@ def _read(value: Any) -> Any:
 RateSetting = Annotated[Rate, NoDecode, BeforeValidator(_read)]
 
 
-def _rate(text: str, variable: str) -> Any:
-    return Field(default=Rate.parse(text), validation_alias=f"BROKER_RATE_{variable}", description="as '9/s 500/min'")
+def _rate(text: str, variable: str, what: str) -> Any:
+    return Field(
+        default=Rate.parse(text), validation_alias=f"BROKER_RATE_{variable}", description=f"{what}; as '9/s 500/min'"
+    )
 
 
 class RateSettings(Settings):
     """The broker's table per client code. Each may be set as `BROKER_RATE_PLACE="9/s 500/min 1000/h"`."""
 
-    login: RateSetting = _rate("1/s", "LOGIN")
-    profile: RateSetting = _rate("3/s 1000/h", "PROFILE")
-    funds: RateSetting = _rate("2/s", "FUNDS")
-    place: RateSetting = _rate("9/s 500/min 1000/h", "PLACE")
-    modify: RateSetting = _rate("9/s 500/min 1000/h", "MODIFY")
-    cancel: RateSetting = _rate("9/s 500/min 1000/h", "CANCEL")
-    order_messages: RateSetting = _rate("9/s", "ORDER_MESSAGES")
-    convert: RateSetting = _rate("10/s 500/min 5000/h", "CONVERT")
-    order_book: RateSetting = _rate("1/s", "ORDER_BOOK")
-    order_details: RateSetting = _rate("10/s 500/min 5000/h", "ORDER_DETAILS")
-    trade_book: RateSetting = _rate("1/s", "TRADE_BOOK")
-    positions: RateSetting = _rate("1/s", "POSITIONS")
-    holdings: RateSetting = _rate("1/s", "HOLDINGS")
-    margin: RateSetting = _rate("10/s 500/min 5000/h", "MARGIN")
-    charges: RateSetting = _rate("1/s", "CHARGES")  # not in the table
-    quotes: RateSetting = _rate("10/s 500/min 5000/h", "QUOTES")
+    login: RateSetting = _rate("1/s", "LOGIN", "logins and renewals of the session")
+    profile: RateSetting = _rate("3/s 1000/h", "PROFILE", "questions for the profile")
+    funds: RateSetting = _rate("2/s", "FUNDS", "questions for funds")
+    place: RateSetting = _rate("9/s 500/min 1000/h", "PLACE", "placements")
+    modify: RateSetting = _rate("9/s 500/min 1000/h", "MODIFY", "changes")
+    cancel: RateSetting = _rate("9/s 500/min 1000/h", "CANCEL", "cancels")
+    order_messages: RateSetting = _rate("9/s", "ORDER_MESSAGES", "placements, changes and cancels together")
+    convert: RateSetting = _rate("10/s 500/min 5000/h", "CONVERT", "conversions of positions")
+    order_book: RateSetting = _rate("1/s", "ORDER_BOOK", "reads of the order book")
+    order_details: RateSetting = _rate("10/s 500/min 5000/h", "ORDER_DETAILS", "reads of one order")
+    trade_book: RateSetting = _rate("1/s", "TRADE_BOOK", "reads of the trade book")
+    positions: RateSetting = _rate("1/s", "POSITIONS", "reads of positions")
+    holdings: RateSetting = _rate("1/s", "HOLDINGS", "reads of holdings")
+    margin: RateSetting = _rate("10/s 500/min 5000/h", "MARGIN", "questions for margins")
+    charges: RateSetting = _rate("1/s", "CHARGES", "questions for charges")  # not in the table
+    quotes: RateSetting = _rate("10/s 500/min 5000/h", "QUOTES", "quotes")
     # The table says 3/s; users are refused at a steady 2.5 and not at 2. Open interest is counted with the candles.
-    candles: RateSetting = _rate("2/s 180/min 5000/h", "CANDLES")
+    candles: RateSetting = _rate("2/s 180/min 5000/h", "CANDLES", "candles and open interest")
 
     def of(self, category: Category) -> Rate:
         """The category's own rate."""
