@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
-from engine_server.bars.history import BarHistory
-from engine_server.bars.market_hours import MarketHours
-from engine_server.bars.store import BarStore
-from engine_server.bars.wishes import WishSender
 from engine_server.broker.angel_one.broker import AngelOneBroker
 from engine_server.broker.angel_one.budgets import BudgetsByClient
 from engine_server.broker.angel_one.credentials import unseal_credentials
@@ -19,20 +14,13 @@ from engine_server.broker.angel_one.rates import RateSettings
 from engine_server.broker.angel_one.sessions import PostgresSessionStore
 from engine_server.broker.fence import EgressFence
 from engine_server.broker.port import Broker
-from engine_server.calendar.store import CalendarStore
-from engine_server.calendar.trading_calendar import TradingCalendar
-from engine_server.calendar.unknown_day import UnknownDayAlarm
+from engine_server.configuration import Configuration, Parts
 from engine_server.fleet.cordons import Cordons
 from engine_server.fleet.domain.crashes import CrashBudget
 from engine_server.fleet.fleet import Fleet
 from engine_server.fleet.trading_hours import CalendarHours
-from engine_server.instruments.catalog import InstrumentCatalog
-from engine_server.instruments.master_gate import MasterGate
-from engine_server.market.entry_gate import EntryGate
 from engine_server.market.feed_status import FeedStatusReader
-from engine_server.market.intraday import IntradayDay
-from engine_server.market.quote_watch import QuoteWatch
-from engine_server.market.quotes import QuoteService
+from engine_server.market_parts import MarketParts
 from engine_server.oms.account_lease import LeaseOwner
 from engine_server.oms.directory import Account
 from engine_server.oms.domain.tags import tag_key
@@ -43,7 +31,6 @@ from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.parts import OmsParts, OmsSettings
 from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.queries import OrderQueries
-from engine_server.oms.quotes import QuoteReader
 from engine_server.oms.reconciled_news import ReconciledNews
 from engine_server.oms.registry import AccountRegistry, BrokerFactory
 from engine_server.oms.risk_board import StoredRiskBoard
@@ -64,17 +51,9 @@ from engine_server.rpc.runner_session import StrategyRunnerServicer
 from engine_server.rpc.strategy_manager import StrategyManagerServicer
 from engine_server.rpc.strategy_watch import StrategyWatch
 from engine_server.rpc.trading import TradingServicer
-from engine_server.settings import EngineSettings, RiskSettings
 from tradewinds import garbage
 from tradewinds.auth import TokenVerifier
-from tradewinds.clock import MarketClock, SystemClock
 from tradewinds.config import (
-    AuthSettings,
-    BrokerSettings,
-    DatabaseSettings,
-    LeaseSettings,
-    RedisSettings,
-    SealSettings,
     load,
 )
 from tradewinds.database.faults import is_passing
@@ -82,8 +61,7 @@ from tradewinds.database.redis_connection import RedisConnection
 from tradewinds.database.session import Database
 from tradewinds.grpc_server import GrpcServer, open_channel
 from tradewinds.ids import new_id
-from tradewinds.market_clock_reader import follow_market_clock
-from tradewinds.service import Service, log_settings, serve_metrics
+from tradewinds.service import Service, serve_metrics
 from tradewinds.v1 import (
     market_data_pb2_grpc,
     operations_pb2_grpc,
@@ -97,50 +75,6 @@ _SERVICES = tuple(
 )
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """Every setting of an engine, loaded before anything is opened."""
-
-    engine: EngineSettings
-    database: DatabaseSettings
-    redis: RedisSettings
-    auth: AuthSettings
-    seal: SealSettings
-    leases: LeaseSettings
-    broker: BrokerSettings
-    risk: RiskSettings
-
-    @classmethod
-    def from_environment(cls) -> Configuration:
-        """Raises `ConfigurationError` for the first class that does not load."""
-        return cls(
-            load(EngineSettings),
-            load(DatabaseSettings),
-            load(RedisSettings),
-            load(AuthSettings),
-            load(SealSettings),
-            load(LeaseSettings),
-            load(BrokerSettings),
-            load(RiskSettings),
-        )
-
-    def log(self) -> None:
-        """At start, redacted."""
-        log_settings(self.engine, self.database, self.redis, self.auth, self.seal, self.leases, self.broker, self.risk)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the capabilities of one engine share."""
-
-    configuration: Configuration
-    database: Database
-    redis: RedisConnection
-    relay: OutboxRelay
-    clock: SystemClock = field(default_factory=SystemClock)
-    market_clock: MarketClock = field(default_factory=MarketClock)
-
-
 async def main(service: Service) -> None:
     """Serve until the process is told to stop."""
     configuration = Configuration.from_environment()
@@ -152,75 +86,18 @@ async def main(service: Service) -> None:
 
 
 async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> None:
-    catalog, relay = InstrumentCatalog(parts.redis.client), parts.relay
-    event_log, queries = OrderEventLog(parts.database), OrderQueries(parts.database)
-    following = QuoteService(parts.redis.client, parts.database)
-    quotes = QuoteReader(parts.redis.client, parts.clock, lambda key: following.quotes([key], "orders"))
-    calendar = TradingCalendar(CalendarStore(parts.database))
-    await calendar.start()
-    master = MasterGate(catalog, parts.market_clock, calendar.may_trade)
-    intraday = IntradayDay(calendar, parts.market_clock, parts.configuration.engine.mis_square_off_minutes)
-    entries = EntryGate(calendar, master, intraday, parts.market_clock)
-    risk = parts.configuration.risk
-    board, policy = StoredRiskBoard(parts.database), DecisionPolicy(risk.approvals, risk.cool_off_seconds)
-    desk = _kill_desk(service, parts, policy)
-    registry = _registry(service, parts, event_log, catalog, quotes, entries, intraday, board, desk)
-    hours = CalendarHours(calendar, parts.market_clock, catalog, master.problem)
-    fleet = _fleet(service, parts, event_log, catalog, queries, registry, hours)
-    follower = EventFollower(parts.database, parts.redis.client, event_log, service.settings.instance_id)
-    peers = Peers(service.settings.instance_id)
-    strategies = StrategyWatch(parts.database, service.stopping)
-    watch = OrderWatch(event_log, queries, service.stopping)
-    health = HealthCheck(parts.database, parts.redis.client, master.problem)
+    market = await MarketParts.read(service, parts)
+    orders = _orders(service, parts, market)
+    fleet = _fleet(service, parts, market, orders)
+    peers, strategies = Peers(service.settings.instance_id), StrategyWatch(parts.database, service.stopping)
     server = GrpcServer(verifier, is_passing)
-    trading_pb2_grpc.add_TradingServicer_to_server(
-        TradingServicer(registry, queries, watch, quotes, catalog.by_token, peers), server.server
-    )
-    strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(
-        StrategyManagerServicer(fleet, peers, strategies), server.server
-    )
-    strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server.server)
-    quote_watch = QuoteWatch(
-        parts.redis.client, partial(following.follow, subject=f"watch:{service.settings.instance_id}"), service.stopping
-    )
-    feed_status = FeedStatusReader(parts.redis.client, parts.clock)
-    market_data_pb2_grpc.add_MarketDataServicer_to_server(
-        MarketDataServicer(
-            catalog,
-            following,
-            quote_watch,
-            feed_status,
-            CalendarDesk(parts.database, calendar),
-            BarDesk(_bar_history(parts, calendar)),
-            parts.market_clock,
-            parts.clock,
-        ),
-        server.server,
-    )
-    operations_pb2_grpc.add_OperationsServicer_to_server(
-        OperationsServicer(
-            health,
-            Listings(parts.database),
-            Cordons(parts.database),
-            RiskParts(parts.database, queries, desk, policy, new_id, parts.market_clock),
-            BrokerLogins(parts.database, registry, peers),
-            OwnersWord(registry, peers),
-        ),
-        server.server,
-    )
-    service.spawn("instruments", catalog.follow())
-    service.spawn("calendar", calendar.follow(parts.database))
-    service.spawn("unknown day", UnknownDayAlarm(parts.database, calendar, parts.market_clock).run())
-    service.spawn("quote watch", quote_watch.run())
-    service.spawn("quotes of orders", quotes.run())
-    service.spawn("market clock", follow_market_clock(parts.redis.client, parts.market_clock))
-    service.spawn("outbox relay", relay.run())
-    service.spawn("risk board", board.follow())
-    service.spawn("risk decisions", keep_applying(parts.database))
-    service.spawn("accounts", registry.run())
-    service.spawn("order events announced", follower.announce())
-    service.spawn("order events heard", follower.listen())
-    service.spawn("order events followed", follower.follow())
+    _add_trading(server.server, service, market, orders, peers)
+    _add_fleet(server.server, fleet, peers, strategies)
+    _add_market_data(server.server, parts, market)
+    _add_operations(server.server, parts, market, orders, peers)
+    market.spawn(service, parts)
+    orders.spawn(service, parts)
+    service.spawn("outbox relay", parts.relay.run())
     await strategies.start()
     await fleet.start(service)
     try:
@@ -236,63 +113,101 @@ async def _serve(service: Service, parts: Parts, verifier: TokenVerifier) -> Non
         await service.close()  # before the stores that its tasks work with
 
 
-def _bar_history(parts: Parts, calendar: TradingCalendar) -> BarHistory:
-    """Bars for everybody: what is missing is wished from the feed."""
-    hours = MarketHours(lambda: calendar.current)
-    redis = parts.redis.client
-    return BarHistory(BarStore(parts.database), hours, WishSender(redis), redis, parts.market_clock)
+@dataclass(frozen=True)
+class _Orders:
+    """The order management of the accounts that this engine owns, and what every engine can say of all of them."""
+
+    registry: AccountRegistry
+    event_log: OrderEventLog
+    queries: OrderQueries
+    board: StoredRiskBoard
+    policy: DecisionPolicy
+    desk: KillDesk
+
+    def spawn(self, service: Service, parts: Parts) -> None:
+        """Everything that keeps it going."""
+        follower = EventFollower(parts.database, parts.redis.client, self.event_log, service.settings.instance_id)
+        service.spawn("risk board", self.board.follow())
+        service.spawn("risk decisions", keep_applying(parts.database))
+        service.spawn("accounts", self.registry.run())
+        service.spawn("order events announced", follower.announce())
+        service.spawn("order events heard", follower.listen())
+        service.spawn("order events followed", follower.follow())
 
 
-def _registry(
-    service: Service,
-    parts: Parts,
-    event_log: OrderEventLog,
-    catalog: InstrumentCatalog,
-    quotes: QuoteReader,
-    entries: EntryGate,
-    intraday: IntradayDay,
-    board: StoredRiskBoard,
-    desk: KillDesk,
-) -> AccountRegistry:
-    """The order management of the accounts that this engine owns."""
-    rates = load(RateSettings)
+def _orders(service: Service, parts: Parts, market: MarketParts) -> _Orders:
+    configuration, rates = parts.configuration, load(RateSettings)
+    egress, name = configuration.engine.egress_url, service.settings.instance_id
+    event_log, board = OrderEventLog(parts.database), StoredRiskBoard(parts.database)
+    policy = DecisionPolicy(configuration.risk.approvals, configuration.risk.cool_off_seconds)
+    desk = KillDesk(parts.database, EgressFence(egress, name), parts.clock, new_id, policy)
     oms = OmsParts(
         database=parts.database,
         event_log=event_log,
         clock=parts.clock,
         market_clock=parts.market_clock,
         new_id=new_id,
-        tag_key=tag_key(parts.configuration.seal.key_bytes()),
+        tag_key=tag_key(configuration.seal.key_bytes()),
         wake_outbox=parts.relay.wake,
-        compare_positions=PositionsCheck(catalog.by_token),
+        compare_positions=PositionsCheck(market.catalog.by_token),
         tell_reconciled=ReconciledNews(parts.redis.client, parts.clock).tell,
         board=board,
         desk=desk,
-        instruments=catalog,
-        quotes=quotes,
-        intraday=intraday,
+        instruments=market.catalog,
+        quotes=market.order_quotes,
+        intraday=market.intraday,
         settings=OmsSettings(pacer=PacerSettings(limit=rates.order_messages.in_a_second)),
     )
-    owner = LeaseOwner(service.settings.instance_id, parts.configuration.engine.address(service.settings.host))
-    make_broker = _broker_factory(parts.configuration, parts.database, rates)
-    fence = EgressFence(parts.configuration.engine.egress_url, owner.owner_id)
-    return AccountRegistry(oms, owner, parts.configuration.leases, fence, make_broker, catalog, quotes, entries)
+    owner = LeaseOwner(name, configuration.engine.address(service.settings.host))
+    fence = EgressFence(egress, owner.owner_id)
+    make_broker = _broker_factory(configuration, parts.database, rates)
+    registry = AccountRegistry(
+        oms, owner, configuration.leases, fence, make_broker, market.catalog, market.order_quotes, market.entries
+    )
+    return _Orders(registry, event_log, OrderQueries(parts.database), board, policy, desk)
 
 
-def _kill_desk(service: Service, parts: Parts, policy: DecisionPolicy) -> KillDesk:
-    fence = EgressFence(parts.configuration.engine.egress_url, service.settings.instance_id)
-    return KillDesk(parts.database, fence, parts.clock, new_id, policy)
+def _add_trading(server: Any, service: Service, market: MarketParts, orders: _Orders, peers: Peers) -> None:
+    watch = OrderWatch(orders.event_log, orders.queries, service.stopping)
+    servicer = TradingServicer(
+        orders.registry, orders.queries, watch, market.order_quotes, market.catalog.by_token, peers
+    )
+    trading_pb2_grpc.add_TradingServicer_to_server(servicer, server)
 
 
-def _fleet(
-    service: Service,
-    parts: Parts,
-    event_log: OrderEventLog,
-    catalog: InstrumentCatalog,
-    queries: OrderQueries,
-    registry: AccountRegistry,
-    hours: CalendarHours,
-) -> Fleet:
+def _add_fleet(server: Any, fleet: Fleet, peers: Peers, strategies: StrategyWatch) -> None:
+    manager = StrategyManagerServicer(fleet, peers, strategies)
+    strategy_manager_pb2_grpc.add_StrategyManagerServicer_to_server(manager, server)
+    strategy_runner_pb2_grpc.add_StrategyRunnerServicer_to_server(StrategyRunnerServicer(fleet), server)
+
+
+def _add_market_data(server: Any, parts: Parts, market: MarketParts) -> None:
+    servicer = MarketDataServicer(
+        market.catalog,
+        market.quotes,
+        market.watch,
+        FeedStatusReader(parts.redis.client, parts.clock),
+        CalendarDesk(parts.database, market.calendar),
+        BarDesk(market.bars),
+        parts.market_clock,
+        parts.clock,
+    )
+    market_data_pb2_grpc.add_MarketDataServicer_to_server(servicer, server)
+
+
+def _add_operations(server: Any, parts: Parts, market: MarketParts, orders: _Orders, peers: Peers) -> None:
+    servicer = OperationsServicer(
+        HealthCheck(parts.database, parts.redis.client, market.master.problem),
+        Listings(parts.database),
+        Cordons(parts.database),
+        RiskParts(parts.database, orders.queries, orders.desk, orders.policy, new_id, parts.market_clock),
+        BrokerLogins(parts.database, orders.registry, peers),
+        OwnersWord(orders.registry, peers),
+    )
+    operations_pb2_grpc.add_OperationsServicer_to_server(servicer, server)
+
+
+def _fleet(service: Service, parts: Parts, market: MarketParts, orders: _Orders) -> Fleet:
     """Commands, assignment and the sessions of the runners that connect here."""
     engine = parts.configuration.engine
     return Fleet(
@@ -301,16 +216,16 @@ def _fleet(
         leases=parts.configuration.leases,
         engine_id=service.settings.instance_id,
         engine_address=engine.address(service.settings.host),
-        instruments=catalog,
-        order_events=event_log,
-        books=queries,
+        instruments=market.catalog,
+        order_events=orders.event_log,
+        books=orders.queries,
         outbox_wake=parts.relay.wake,
         clock=parts.clock,
         ids=new_id,
         crash_budget=CrashBudget(engine.quarantine_crashes, engine.quarantine_window_seconds),
-        strategy_facts_changed=registry.strategies.forget,
-        hours=hours,
-        orders=registry,
+        strategy_facts_changed=orders.registry.strategies.forget,
+        hours=CalendarHours(market.calendar, parts.market_clock, market.catalog, market.master.problem),
+        orders=orders.registry,
     )
 
 
