@@ -17,7 +17,7 @@ any moment and is rebuilt by its owner from PostgreSQL or the broker (design §2
 | `md:bars:answer:{wish}` | list | 60 s | feed | msgpack of what became of it |
 | `md:events` | stream, MAXLEN ~ | none | feed | field `e` = JSON of one event: kind STALE or RESUMED, reason, instruments |
 | `md:stale` | hash | none | feed | canonical key -> epoch ms since when its ticks are missing, in an open market |
-| `nt:live:{shard}` | stream, MAXLEN ~ | NOTIFICATION_TTL_SECONDS by trimming | notifier | `b` = notifications, `i` = index; `g` = missing |
+| `nt:live:{shard}` | stream, MAXLEN ~ | NOTIFICATION_TTL_SECONDS by trimming | notifier | `b` = notifications, `w` = index; `g` = missing |
 | `nt:epoch` | string | none | notifier | random name of this life of the store: gone with the streams |
 | `nt:dedupe:{n}:{user}:{key}` | string | 5 to 300 s | notifier | id of the first send; `~id`, 3 s: being sent |
 | `nt:group:{user}:{channel}:{type}` | string | the user's grouping window | notifier | messages of this type in this window |

@@ -321,7 +321,9 @@ def _state(info: Any) -> ShardState:
 
 
 def _entry(shard: int, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
-    return Entry(shard, _number(entry_id), fields.get(wire.FRAMES_FIELD), fields.get(wire.INDEX_FIELD, b""))
+    index = fields.get(wire.INDEX_FIELD)
+    frames = fields.get(wire.FRAMES_FIELD) if index is not None else None
+    return Entry(shard, _number(entry_id), frames, index or b"")
 
 
 def _is_newer(entry: Entry, than_us: int) -> bool:

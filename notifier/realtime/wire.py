@@ -6,7 +6,9 @@ Whoever follows everybody takes the frames as they are; whoever follows one user
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -14,7 +16,8 @@ import msgspec
 from notifier.types import DeliveryClass
 
 FRAMES_FIELD: Final = b"b"
-INDEX_FIELD: Final = b"i"
+# Another name where the index is another: what was written before is a gap to us, and not misread.
+INDEX_FIELD: Final = b"w"
 # Written where a replica could not write notifications that it had promised to tell: whoever follows has a gap there.
 GAP_FIELD: Final = b"g"
 MAXIMUM_ENTRY: Final = 500  # below the index that means a whole entry
@@ -38,14 +41,31 @@ class Told(msgspec.Struct, gc=False):
         return len(self.frames) + 100
 
 
-class Index(msgspec.Struct, array_like=True):
-    """Whose each frame is, where it ends, and what else decides about it. `expires_us` is empty where none expires."""
+class Index(msgspec.Struct, array_like=True, dict=True):
+    """Whose each of `count` frames is, where it ends, and what else decides about it. Columns in one piece each: they are written and
+    read as such, and taken apart only where somebody follows one user."""
 
     newest_us: int
-    users: list[str]
-    ends: list[int]
+    count: int
+    joined_users: bytes  # UTF-8, a NUL between two of them; none holds one
+    packed_ends: bytes  # 32 bits each, as the machine has them
     classes: bytes
-    expires_us: list[int]
+    packed_expires_us: bytes  # 64 bits each; empty where none expires
+
+    @cached_property
+    def users(self) -> list[str]:
+        """Whose each frame is."""
+        return self.joined_users.decode().split("\0")
+
+    @cached_property
+    def ends(self) -> Sequence[int]:
+        """Where each frame ends."""
+        return array("I", self.packed_ends)
+
+    @cached_property
+    def expires_us(self) -> Sequence[int]:
+        """When each frame is over (0: never); empty where none is."""
+        return array("q", self.packed_expires_us)
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -61,10 +81,11 @@ def encode(told: Sequence[Told], newest_us: int) -> tuple[bytes, bytes]:
     expires_us = [one.expires_us for one in told]
     index = Index(
         newest_us,
-        [one.user_id for one in told],
-        ends,
+        len(told),
+        "\0".join([one.user_id for one in told]).encode(),
+        array("I", ends).tobytes(),
         bytes([one.delivery_class for one in told]),
-        expires_us if any(expires_us) else [],
+        array("q", expires_us).tobytes() if any(expires_us) else b"",
     )
     return b"".join([one.frames for one in told]), _encode(index)
 
@@ -80,17 +101,17 @@ def at(index: Index, frames: bytes, position: int) -> Told:
         index.users[position],
         frames[index.ends[position - 1] if position else 0 : index.ends[position]],
         index.classes[position],
-        index.expires_us[position] if index.expires_us else 0,
+        index.expires_us[position] if index.packed_expires_us else 0,
     )
 
 
 def whole(index: Index, frames: bytes) -> Told:
     """Everything of one entry that has not expired, for who follows everybody."""
-    if index.expires_us and is_over(min(filter(None, index.expires_us))):
-        everything = [at(index, frames, position) for position in range(len(index.users))]
+    if index.packed_expires_us and is_over(min(filter(None, index.expires_us))):
+        everything = [at(index, frames, position) for position in range(index.count)]
         fresh = [one for one in everything if not is_over(one.expires_us)]
         return Told("", b"".join([one.frames for one in fresh]), DeliveryClass.PERSISTED, count=len(fresh))
-    return Told("", frames, DeliveryClass.PERSISTED, count=len(index.users))
+    return Told("", frames, DeliveryClass.PERSISTED, count=index.count)
 
 
 def is_over(expires_us: int) -> bool:
