@@ -12,7 +12,18 @@ import uvloop
 
 from tradewinds.telemetry import configure_logging
 
-_FRAMEWORK = {"__main__", "ceilings", "feed_rig", "frame_source", "notifier_rig", "order_rig", "result", "stores"}
+_FRAMEWORK = {
+    "__main__",
+    "alert_market",
+    "ceilings",
+    "feed_rig",
+    "frame_source",
+    "notifier_rig",
+    "order_rig",
+    "result",
+    "sse_follower",
+    "stores",
+}
 
 
 def names() -> list[str]:

@@ -7,6 +7,8 @@ Nearly all ticks pass between the levels, as they do; a hundred a second reach o
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 import time
 from decimal import Decimal
 from typing import Any, Final
@@ -18,6 +20,7 @@ import numpy as np
 import psutil
 from redis.asyncio import Redis
 
+from bench import alert_market
 from bench.result import Result, percentile
 from bench.stores import Stores, running_stores
 from notifier.alerts.book import AlertBook
@@ -26,22 +29,16 @@ from tests.support.service_process import ServiceProcess
 from tests.support.signing import Signing
 from tests.support.waiting import eventually
 from tradewinds import auth, redis_keys
-from tradewinds.database.redis_exchange import Exchange
 from tradewinds.grpc_server import open_channel
 from tradewinds.instruments import Instrument
-from tradewinds.ticks import TICK_DTYPE, TickArray
 from tradewinds.v1.notifier_pb2 import WatchNotificationsRequest
 from tradewinds.v1.notifier_pb2_grpc import NotifierStub
 
 _ALERTS: Final = 1_000_000
-_INSTRUMENTS: Final = 2_000
 _RATE: Final = 50_000
-_ENTRY_TICKS: Final = 100
 _WATCHERS: Final = 40
 _FIRES_PER_SECOND: Final = 100
-_PRICE_E4: Final = 10_000_000
 _BATCHES: Final = 2_000
-_DRAWN: Final = 64
 _LOAD_SECONDS: Final = 120.0
 
 # Levels from 1 % to 10 % away, on both sides, a third each for once, every time and once a day; every fiftieth trails.
@@ -71,7 +68,7 @@ async def run() -> list[Result]:
         connection = await asyncpg.connect(stores.database_url)  # without the short timeouts of services
         for start in range(0, _ALERTS - near, _INSERTED_AT_ONCE):
             end = min(start + _INSERTED_AT_ONCE, _ALERTS - near)
-            await connection.execute(_INSERT, end - 1, _INSTRUMENTS, start)
+            await connection.execute(_INSERT, end - 1, alert_market.INSTRUMENTS, start)
         await connection.execute(_INSERT_NEAR, near, _WATCHERS)
         await connection.execute("VACUUM ANALYZE price_alerts")
         await connection.close()
@@ -100,19 +97,19 @@ async def _in_memory(stores: Stores) -> list[Result]:
 def _judging_rate(book: AlertBook, tokens: list[tuple[int, int]]) -> tuple[float, float]:
     """Ticks a second of one core in batches as the feed writes them; beside it the two comparisons alone."""
     draw = np.random.default_rng(7)
-    batches = [_quiet_ticks(draw, tokens) for _ in range(_BATCHES)]
-    entries = np.arange(1, _ENTRY_TICKS + 1)
+    batches = [alert_market.quiet_ticks(draw) for _ in range(_BATCHES)]
+    entries = np.arange(1, alert_market.ENTRY_TICKS + 1)
     started = time.perf_counter()
     for batch in batches:
         book.judge(batch, entries, 1)
     judging = time.perf_counter() - started
-    up, down = np.full(len(tokens), _PRICE_E4 * 2), np.zeros(len(tokens), np.int64)
-    slots = [draw.integers(0, len(tokens), _ENTRY_TICKS) for _ in batches]
+    up, down = np.full(len(tokens), alert_market.PRICE_E4 * 2), np.zeros(len(tokens), np.int64)
+    slots = [draw.integers(0, len(tokens), alert_market.ENTRY_TICKS) for _ in batches]
     started = time.perf_counter()
     for batch, slot in zip(batches, slots, strict=True):
         ((batch["last_price_e4"] >= up[slot]) | (batch["last_price_e4"] <= down[slot])).any()
     comparing = time.perf_counter() - started
-    ticks = _BATCHES * _ENTRY_TICKS
+    ticks = _BATCHES * alert_market.ENTRY_TICKS
     return ticks / judging, ticks / comparing
 
 
@@ -137,9 +134,8 @@ async def _through_a_notifier(stores: Stores, near: int) -> list[Result]:
         ]
         await asyncio.sleep(1.0)
         cpu, began = sum(process.cpu_times()[:2]), time.monotonic()
-        sent = await _publish(stores.redis, near)
-        elapsed = time.monotonic() - began
-        busy = (sum(process.cpu_times()[:2]) - cpu) / elapsed
+        sent, elapsed = await _publish(stores, near)
+        busy = (sum(process.cpu_times()[:2]) - cpu) / (time.monotonic() - began)
         await eventually(lambda: len(latencies) >= near, timeout=30)
         for task in following:
             task.cancel()
@@ -173,43 +169,24 @@ async def _follow(channel: Any, token: str, latencies: list[float]) -> None:
         latencies += [(now_us - n.data["market"]["received_us"]) / 1000 for n in response.notifications]
 
 
-async def _publish(redis: Redis, near: int) -> int:
-    """`_RATE` ticks a second, among them one every so often that reaches a level, until all near ones have been reached. Drawn before
-    and written past the client library: this process also is who waits, and must not be what is measured."""
-    draw = np.random.default_rng(11)
-    drawn = [_quiet_ticks(draw, [(1, _FIRST_TOKEN + number) for number in range(_INSTRUMENTS)]) for _ in range(_DRAWN)]
-    pause, sent, reached, started = _ENTRY_TICKS / _RATE, 0, 0, time.monotonic()
-    feed = Exchange(redis)
-    while reached < near:
-        entry = sent // _ENTRY_TICKS
-        ticks = drawn[entry % _DRAWN]
-        if (time.monotonic() - started) * _FIRES_PER_SECOND > reached:
-            ticks = ticks.copy()
-            ticks["token"][0], ticks["last_price_e4"][0] = _FIRST_TOKEN + reached, 10_050_000
-            reached += 1
-        ticks["received_ns"], ticks["exchange_ms"] = time.time_ns(), time.time_ns() // 1_000_000
-        await feed.ask([("XADD", redis_keys.TICKS, "MAXLEN", "~", 5_000, "*", "t", ticks.tobytes())])
-        sent += _ENTRY_TICKS
-        await asyncio.sleep(max(0.0, started + sent / _ENTRY_TICKS * pause - time.monotonic()))
-    await feed.close()
-    return sent
-
-
-def _quiet_ticks(draw: np.random.Generator, tokens: list[tuple[int, int]]) -> TickArray:
-    ticks = np.zeros(_ENTRY_TICKS, TICK_DTYPE)
-    ticks["exchange_type"] = 1
-    ticks["token"] = np.array([token for _, token in tokens])[draw.integers(0, len(tokens), _ENTRY_TICKS)]
-    ticks["last_price_e4"] = _PRICE_E4 + draw.integers(-20_000, 20_000, _ENTRY_TICKS)
-    ticks["volume"], ticks["close_price_e4"] = 1_000, _PRICE_E4
-    ticks["exchange_ms"] = time.time_ns() // 1_000_000
-    return ticks
-
-
-_FIRST_TOKEN: Final = 100_000
+async def _publish(stores: Stores, near: int) -> tuple[int, float]:
+    """Ticks written by a process of their own, and in how many seconds."""
+    arguments = (stores.redis_url, _RATE, _FIRES_PER_SECOND, near)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.alert_market", *map(str, arguments), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    facts = json.loads(said)
+    return facts["ticks"], facts["seconds"]
 
 
 def _token(key: str) -> int:
-    return _FIRST_TOKEN + int(key.removeprefix("NSE:I").removesuffix("-EQ"))
+    return alert_market.FIRST_TOKEN + int(key.removeprefix("NSE:I").removesuffix("-EQ"))
 
 
 async def _list_instruments(redis: Redis) -> None:
@@ -226,6 +203,6 @@ async def _list_instruments(redis: Redis) -> None:
             tick_size=Decimal("0.05"),
         )
 
-    rows: dict[Any, Any] = {i.key: msgspec.msgpack.encode(i) for i in map(instrument, range(_INSTRUMENTS))}
+    rows: dict[Any, Any] = {i.key: msgspec.msgpack.encode(i) for i in map(instrument, range(alert_market.INSTRUMENTS))}
     await redis.hset(redis_keys.INSTRUMENTS, mapping=rows)
     await redis.set(redis_keys.INSTRUMENTS_VERSION, "bench")
