@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -54,10 +54,13 @@ class Following:
         self._heartbeat_seconds = heartbeat_seconds
 
     @asynccontextmanager
-    async def stream(self, user_id: str, cursor: str, authorization: str) -> AsyncIterator[Stream]:
-        """One stream, whose token was verified. Raises `InvalidArgumentError` for a bad cursor and `UnavailableError` when the server is
-        stopping."""
+    async def stream(
+        self, user_id: str, cursor: str, authorization: str, let_go: Callable[[], object]
+    ) -> AsyncIterator[Stream]:
+        """One stream, whose token was verified; `let_go` cuts the connection of a client that does not even read its stream's last word.
+        Raises `InvalidArgumentError` for a bad cursor and `UnavailableError` when the server is stopping."""
         subscription, resumed = await self._live.follow(user_id, cursor)
+        subscription.let_go = let_go
         lifetime = max(0.0, auth.expires_at(authorization).timestamp() - time.time())
         expiry = asyncio.get_running_loop().call_later(
             lifetime, subscription.end, UNAUTHENTICATED, "the token has expired; connect again with a new one"

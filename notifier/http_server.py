@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import grpc
@@ -128,7 +129,8 @@ class HttpServer:
             caller = self._verifier.verify_header(authorization)
             auth.authorize(_METHOD, caller)
             _refuse_unknown(request)
-            async with self._following.stream(caller.subject, cursor, authorization) as stream:
+            let_go = partial(_abort, request)
+            async with self._following.stream(caller.subject, cursor, authorization, let_go) as stream:
                 return await carry(request, stream)
         except TradewindsError as e:
             return _error(e)
@@ -160,10 +162,6 @@ class _Events:
             raise ConnectionResetError
         await self._writer.drain()
 
-    def abort(self) -> None:
-        """Let the connection go, unread as it is."""
-        self._transport.abort()
-
 
 async def _write(request: web.Request, stream: Stream) -> web.StreamResponse:
     response = web.StreamResponse(headers=_HEADERS)
@@ -178,6 +176,12 @@ async def _write(request: web.Request, stream: Stream) -> web.StreamResponse:
     except ConnectionError:
         pass  # the client went while we wrote
     return response
+
+
+def _abort(request: web.Request) -> None:
+    """Let its connection go, unread as it is."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _refuse_unknown(request: web.Request) -> None:

@@ -22,6 +22,8 @@ QUEUE_BYTES: Final = 1024 * 1024
 # Who follows everybody has everybody's queue.
 WIDE_QUEUE_BYTES: Final = 64 * 1024 * 1024
 
+# How long a client may leave what it was given unread. Its queue alone would not end it where nothing but realtime waits.
+STALLED_SECONDS: Final = 30.0
 # How long a client has to take the word that its stream is over.
 LAST_WORD_SECONDS: Final = 10.0
 
@@ -68,10 +70,6 @@ class Sink(Protocol):
         """Wait until it has room again. Raises `ConnectionError` when nobody is there any more."""
         ...
 
-    def abort(self) -> None:
-        """Nobody will read what it holds: `drained` raises `ConnectionError` from now on."""
-        ...
-
 
 class _Gap(msgspec.Struct):
     """Something is missing here; `dropped` of it by our own doing."""
@@ -111,6 +109,9 @@ class Subscription:
         self._stirred = False
         self._failure: Exception | None = None
         self._heartbeat_seconds = 0.0
+        # Cuts the connection, so that whoever writes to it need not wait for a client that never reads.
+        self.let_go: Callable[[], object] | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     @property
@@ -210,16 +211,21 @@ class Subscription:
         if reason == SLOW_CONSUMER:
             self._queue.clear()
             self._bytes = self._droppable_bytes = 0
-        if self._sink is not None:
+        if self.let_go is not None:
             # A client may keep its connection for ever without reading: then the last word is not waited for.
-            self._deadline = asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self._sink.abort)
+            self._deadline = asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self.let_go)
         self._wake()
 
     async def take(self, heartbeat_seconds: float) -> Batch:
-        """Everything that waits, at once; after `heartbeat_seconds` of nothing an empty batch. Its last batch has `end`."""
+        """Everything that waits, at once; after `heartbeat_seconds` of nothing an empty batch. Its last batch has `end`.
+
+        Whoever takes one says by taking the next that it was read.
+        """
+        self._was_read()
         if not self._queue and self._end is None:
             self._beat_after(heartbeat_seconds)
             await self._wait()
+        self._is_to_be_read()
         return self._drain()
 
     async def pour(self, sink: Sink, heartbeat_seconds: float) -> None:
@@ -230,7 +236,9 @@ class Subscription:
         self._sink, self._heartbeat_seconds = sink, heartbeat_seconds
         while self._sink is not None:
             if not sink.has_room:
+                self._is_to_be_read()
                 await sink.drained()
+                self._was_read()
             self.flush()
             if self._failure is not None:
                 raise self._failure
@@ -261,6 +269,18 @@ class Subscription:
         if batch.end is not None:
             self._sink = None
             self._wake_waiting()
+
+    def _is_to_be_read(self) -> None:
+        if self._end is None:
+            self._unread = asyncio.get_running_loop().call_later(STALLED_SECONDS, self._stalled)
+
+    def _was_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _stalled(self) -> None:
+        self.end(SLOW_CONSUMER, f"nothing was read for {STALLED_SECONDS:.0f} s; resume from your cursor")
 
     async def _wait(self) -> None:
         self._waiting = asyncio.get_running_loop().create_future()
@@ -299,7 +319,7 @@ class Subscription:
     def close(self) -> None:
         """Nobody takes from it any more."""
         self._sink = None
-        for timer in (self._timer, self._deadline):
+        for timer in (self._timer, self._unread, self._deadline):
             if timer is not None:
                 timer.cancel()
 

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 from notifier.access import everybody, recipient
 from notifier.alerts.assembly import Alerts
@@ -100,7 +101,9 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
         caller = auth.principal()
         followed = everybody(caller) if request.all_users else caller.subject
         authorization = dict(context.invocation_metadata())["authorization"]
-        async with self._following.stream(followed, request.cursor, authorization) as opened:
+        # A write waits for as long as the client does not read (HTTP/2 flow control): nothing but an end of this task ends that.
+        let_go = cast("asyncio.Task[None]", asyncio.current_task()).cancel
+        async with self._following.stream(followed, request.cursor, authorization, let_go) as opened:
             async for batch in opened:
                 yield messages.watch_response(batch)
 

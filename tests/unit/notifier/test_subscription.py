@@ -255,6 +255,7 @@ async def test_a_sink_that_stays_full_ends_its_stream_as_a_slow_reader_does() ->
 async def test_who_never_reads_its_last_word_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscription_module, "LAST_WORD_SECONDS", 0.01)
     subscription, sink = a_subscription(queue_bytes=2_000), FakeSink(room=1)
+    subscription.let_go = sink.abort
     async with pouring(subscription, sink) as task:
         for number in range(1, 40):
             subscription.push(a_delivery(number))
@@ -262,6 +263,24 @@ async def test_who_never_reads_its_last_word_is_let_go(monkeypatch: pytest.Monke
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(asyncio.shield(task), 5)
         assert sink.aborted
+
+
+async def test_who_reads_nothing_is_ended_although_only_what_may_be_left_out_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subscription_module, "STALLED_SECONDS", 0.01)
+    subscription, sink = a_subscription(queue_bytes=2_000), FakeSink(room=1)
+    async with pouring(subscription, sink):
+        for number in range(1, 40):
+            subscription.push(a_delivery(number, type_=LIVE))
+            await asyncio.sleep(0)
+        await eventually(lambda: subscription.ended is not None)
+    taken = a_subscription()
+    taken.push(a_delivery(1))
+    await taken.take(HEARTBEAT)  # and never the next one
+    await eventually(lambda: taken.ended is not None)
+    assert (await taken.take(HEARTBEAT)).cursor == a_delivery(1).cursor.encode()
+    taken.close()
 
 
 async def test_one_that_stalls_among_thousands_ends_alone_and_holds_no_more_than_its_queue() -> None:
