@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from prometheus_client import Gauge
@@ -14,17 +13,16 @@ from engine_server.bars.domain.builder import BarBuilder, ClosedBars
 from engine_server.bars.domain.ranges import Range
 from engine_server.bars.domain.rows import Rows
 from engine_server.bars.domain.sessions import DAY_MS, MINUTE_MS, ist_day
-from engine_server.bars.domain.trades import TICK
 from engine_server.bars.market_hours import Market, MarketHours, market_of
 from engine_server.feed.bar_keeper import BarKeeper
 from engine_server.feed.bar_publisher import BarPublisher
+from engine_server.feed.followed import Changes, FollowedInstruments, StreamedSocket
 from engine_server.feed.growing_bars import GrowingBars
-from engine_server.feed.placement import Instruments
 from tradewinds.bars import STREAM, Bar
 from tradewinds.clock import MarketClock
 from tradewinds.instruments import Instrument, InstrumentKey
 from tradewinds.telemetry import get_logger
-from tradewinds.ticks import REST_FLAG, TickArray, instrument_code, instrument_codes, joined
+from tradewinds.ticks import TickArray
 
 log = get_logger("feed.bars")
 
@@ -38,23 +36,6 @@ _MAX_WAITING_TICKS: Final = 200_000
 _JUMP_BACK_MS: Final = 60_000
 # Real seconds: a subscription that was asked for is in force by then.
 _SUBSCRIBED_SECONDS: Final = 1.0
-
-
-class StreamedSocket(NamedTuple):
-    """What one socket carries, and the number of the connection it comes on; None while there is none."""
-
-    instruments: Instruments
-    connection: int | None
-
-
-@dataclass
-class _Followed:
-    """`source` is the socket and connection that its ticks come on; None while none come."""
-
-    key: InstrumentKey
-    code: int
-    market: Market
-    source: tuple[int, int] | None
 
 
 class BarFeed:
@@ -79,13 +60,10 @@ class BarFeed:
         self._is_known = is_known
         self._streamed = streamed
         self._may_write = may_write
-        self._seen: Sequence[StreamedSocket] = ()
         self._builder = BarBuilder()
-        self._followed: dict[int, _Followed] = {}  # by slot
-        self._slots: dict[InstrumentKey, int] = {}
+        self._followed = FollowedInstruments()
         self._markets: dict[Market, int] = {}
         self._hours_of: tuple[int, int, int] = (-1, -1, -1)
-        self._codes = self._slots_by_code = np.empty(0, np.int64)
         self._waiting: list[TickArray] = []
         self._waiting_ticks = 0
         self._has_lost = False
@@ -133,9 +111,9 @@ class BarFeed:
 
     def complete_from(self) -> Mapping[InstrumentKey, int]:
         """Since when the minutes of each instrument are complete (epoch ms)."""
-        slots = np.fromiter(self._followed, np.int64, len(self._followed))
-        times = self._builder.complete_from_ms(slots).tolist()
-        return {self._followed[slot].key: _next_minute(ms) for slot, ms in zip(slots.tolist(), times, strict=True)}
+        slots = self._followed.slots
+        times = self._builder.complete_from_ms(np.array(slots, np.int64)).tolist()
+        return {self._followed.key(slot): _next_minute(ms) for slot, ms in zip(slots, times, strict=True)}
 
     def round(self, lag_seconds: float = 0.0) -> None:
         """Take what has come, close what is over, follow what is streamed now. A process that was held up has not read yet what came
@@ -156,7 +134,7 @@ class BarFeed:
         self._now_ms = now_ms
         if self._has_lost:
             self._has_lost = False
-            self._interrupt(list(self._followed), now_ms)
+            self._interrupt(self._followed.slots, now_ms)
         self._refresh_hours(now_ms)
         ticks = self._collect()
         yield
@@ -174,21 +152,9 @@ class BarFeed:
         self._follow(self._streamed(), now_ms)
 
     def _collect(self) -> Rows:
-        """What has come since the last round of what we follow. A sampled price is none: its bars come from the broker."""
+        """What has come since the last round of what we follow."""
         batches, self._waiting, self._waiting_ticks = self._waiting, [], 0
-        if not batches or not len(self._codes):
-            return np.empty(0, TICK)
-        ticks = joined(batches)
-        ticks = ticks[(ticks["flags"] & REST_FLAG) == 0]
-        codes = instrument_codes(ticks)
-        places = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
-        known = self._codes[places] == codes
-        ticks, places = ticks[known], places[known]
-        rows = np.empty(len(ticks), TICK)
-        rows["slot"] = self._slots_by_code[places]
-        rows["time_ms"], rows["price_e4"] = ticks["exchange_ms"], ticks["last_price_e4"]
-        rows["volume"], rows["open_interest"] = ticks["volume"], ticks["open_interest"]
-        return rows
+        return self._followed.rows(batches)
 
     def _tell(self, closed: list[ClosedBars], ticks: Rows) -> None:
         for bars in closed:
@@ -207,68 +173,46 @@ class BarFeed:
         if minutes or whole:
             self._keeper.add(minutes, whole)
         if self._keeper.take_shortage():
-            self._interrupt(list(self._followed), self._now_ms)
+            self._interrupt(self._followed.slots, self._now_ms)
 
     def _bars(self, interval: str, rows: Rows, *, closed: bool) -> Iterable[Bar]:
         for slot, start, _end, _filled, first, high, low, last, volume, interest, complete, _watched in rows.tolist():
-            key = self._followed[slot].key
+            key = self._followed.key(slot)
             yield Bar(key, interval, start, first, high, low, last, volume, interest, STREAM, closed, complete)
 
     def _follow(self, streamed: Sequence[StreamedSocket], now_ms: int) -> None:
-        is_same = len(streamed) == len(self._seen) and all(
-            one.instruments is before.instruments and one.connection == before.connection
-            for one, before in zip(streamed, self._seen, strict=True)
-        )
-        if not is_same:
-            self._seen = streamed
-            self._follow_others(streamed, now_ms)
-        if mute := [slot for slot, one in self._followed.items() if one.source is None]:
+        if changes := self._followed.changes(streamed):
+            self._change(changes, now_ms)
+        if mute := self._followed.mute:
             self._builder.interrupt(np.array(mute, np.int64), now_ms)
 
-    def _follow_others(self, streamed: Sequence[StreamedSocket], now_ms: int) -> None:
-        carried = {
-            key: (instrument, None if socket.connection is None else (number, socket.connection))
-            for number, socket in enumerate(streamed)
-            for key, instrument in socket.instruments.items()
-        }
+    def _change(self, changes: Changes, now_ms: int) -> None:
         settled_ms = now_ms + int(_SUBSCRIBED_SECONDS * 1000 * max(1.0, self._market_clock.rate))
-        if gone := [slot for slot, one in self._followed.items() if not self._is_carried(one, carried)]:
-            self._leave(gone)
-        moved = [slot for slot, one in self._followed.items() if one.source != carried[one.key][1]]
-        if moved:
-            self._interrupt(moved, settled_ms)
-            for slot in moved:
-                self._followed[slot].source = carried[self._followed[slot].key][1]
-        new = [key for key in carried if key not in self._slots]
-        for key in new:
-            self._begin(key, *carried[key], settled_ms)
-        if gone or new:
-            self._index()
+        self._leave(changes.gone)
+        self._interrupt(list(changes.moved), settled_ms)
+        for slot, source in changes.moved.items():
+            self._followed.move(slot, source)
+        for instrument, source in changes.new.values():
+            self._followed.add(self._begin(instrument, settled_ms), instrument, source)
+        if changes.gone or changes.new:
+            self._followed.index()
 
-    @staticmethod
-    def _is_carried(one: _Followed, carried: Mapping[InstrumentKey, tuple[Instrument, tuple[int, int] | None]]) -> bool:
-        """Under the token that it has had: another token is another instrument."""
-        found = carried.get(one.key)
-        return found is not None and _code(found[0]) == one.code
-
-    def _begin(
-        self, key: InstrumentKey, instrument: Instrument, source: tuple[int, int] | None, complete_from_ms: int
-    ) -> None:
+    def _begin(self, instrument: Instrument, complete_from_ms: int) -> int:
         market = market_of(instrument)
         if market not in self._markets:
             self._markets[market] = len(self._markets)
             self._hours_of = (-1, -1, -1)
-        slot = self._slots[key] = self._builder.begin(self._markets[market], complete_from_ms)
-        self._followed[slot] = _Followed(key, _code(instrument), market, source)
+        return self._builder.begin(self._markets[market], complete_from_ms)
 
     def _leave(self, slots: list[int]) -> None:
+        if not slots:
+            return
         self._lose(slots)
         self._growing.forget(slots)
+        self._publisher.forget([self._followed.key(slot) for slot in slots])
         for slot in slots:
             self._builder.end(slot)
-            one = self._followed.pop(slot)
-            del self._slots[one.key]
-            self._publisher.forget((one.key,))
+            self._followed.remove(slot)
 
     def _interrupt(self, slots: list[int], complete_from_ms: int) -> None:
         if slots:
@@ -280,7 +224,7 @@ class BarFeed:
         last_seen = self._builder.last_seen_ms(np.array(slots, np.int64)).tolist()
         self._keeper.lose(
             [
-                (self._followed[slot].key, seen // MINUTE_MS * MINUTE_MS)
+                (self._followed.key(slot), seen // MINUTE_MS * MINUTE_MS)
                 for slot, seen in zip(slots, last_seen, strict=True)
             ]
         )
@@ -288,14 +232,8 @@ class BarFeed:
     def _correct_late(self, now_ms: int) -> None:
         """What came after its bar was over is missing there, and its volume is in the bar of now: both come from the broker."""
         if late := self._builder.take_late():
-            self._keeper.lose([(self._followed[slot].key, ms // MINUTE_MS * MINUTE_MS) for slot, ms in late.items()])
+            self._keeper.lose([(self._followed.key(slot), ms // MINUTE_MS * MINUTE_MS) for slot, ms in late.items()])
             self._builder.interrupt(np.array(list(late), np.int64), now_ms)
-
-    def _index(self) -> None:
-        codes = np.array([one.code for one in self._followed.values()], np.int64)
-        order = np.argsort(codes)
-        self._codes = codes[order]
-        self._slots_by_code = np.array(list(self._followed), np.int64)[order]
 
     def _refresh_hours(self, now_ms: int) -> None:
         """Sessions of yesterday, today and tomorrow, again when the day, the calendar or the markets change."""
@@ -308,10 +246,6 @@ class BarFeed:
 
     def _is_trading(self, time_ms: int) -> bool:
         return any(self._hours.minutes(market, time_ms, time_ms + MINUTE_MS) for market in self._markets)
-
-
-def _code(instrument: Instrument) -> int:
-    return instrument_code(instrument.exchange_type, int(instrument.token))
 
 
 def _next_minute(time_ms: int) -> int:

@@ -14,9 +14,10 @@ from engine_server.bars.store import BarStore
 from engine_server.bars.wishes import WishReader
 from engine_server.broker.market_data import MarketDataSource
 from engine_server.feed.bar_backfill import Backfill
-from engine_server.feed.bar_feed import BarFeed, StreamedSocket
+from engine_server.feed.bar_feed import BarFeed
 from engine_server.feed.bar_keeper import BarKeeper
 from engine_server.feed.bar_publisher import BarPublisher
+from engine_server.feed.followed import StreamedSocket
 from tradewinds.clock import MarketClock
 from tradewinds.database.session import Database
 from tradewinds.instruments import Instrument, InstrumentKey

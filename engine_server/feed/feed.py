@@ -15,13 +15,13 @@ from engine_server.broker.angel_one.rates import RateSettings
 from engine_server.calendar.domain.segments import class_of, segment_of
 from engine_server.calendar.store import CalendarStore
 from engine_server.calendar.trading_calendar import TradingCalendar
-from engine_server.feed.bar_feed import StreamedSocket
 from engine_server.feed.bar_parts import BarParts, BarSurroundings
 from engine_server.feed.broker_session import SessionKeeper
 from engine_server.feed.clock_poller import ClockPoller
 from engine_server.feed.download import download
 from engine_server.feed.feed_lease import FeedLease
 from engine_server.feed.feed_state import FeedFacts, SocketFacts, StatePublisher
+from engine_server.feed.followed import StreamedSocket
 from engine_server.feed.inbox import FrameInbox
 from engine_server.feed.instrument_keeper import InstrumentKeeper, MasterRules
 from engine_server.feed.instrument_publisher import InstrumentPublisher

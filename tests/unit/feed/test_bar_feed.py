@@ -14,7 +14,8 @@ from engine_server.bars.domain.ranges import Range
 from engine_server.bars.market_hours import MarketHours
 from engine_server.calendar.domain.calendar import Calendar
 from engine_server.calendar.domain.seed import seeded_days
-from engine_server.feed.bar_feed import BarFeed, StreamedSocket
+from engine_server.feed.bar_feed import BarFeed
+from engine_server.feed.followed import StreamedSocket
 from tests.unit.feed.instruments import instrument
 from tradewinds.bars import Bar
 from tradewinds.clock import IST
