@@ -95,6 +95,21 @@ class DatabaseSettings(Settings):
         return value
 
 
+class MigrationSettings(DatabaseSettings):
+    """Who owns the database, where the services connect as somebody else: only migrations are given that."""
+
+    owner_url: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="DATABASE_OWNER_URL",
+        description="the owner's postgresql://user:password@host:port/database; unset, DATABASE_URL is the owner's",
+    )
+
+    @field_validator("owner_url")
+    @classmethod
+    def _is_postgresql_or_unset(cls, value: SecretStr) -> SecretStr:
+        return cls._is_postgresql(value) if value.get_secret_value() else value
+
+
 class RedisSettings(Settings):
     """Redis or Valkey, the nerve. `redis://[:password@]host:port[/db]`."""
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -63,6 +64,16 @@ async def test_the_sample_strategy_trades_within_a_minute(stack: UpProcess) -> N
     assert order["filled_quantity"] == order["quantity"]
     assert Decimal(order["average_price"]) > 0
     assert len(order["tag"]) <= 19
+
+
+async def test_what_the_services_connect_as_cannot_change_the_audit_log(stack: UpProcess) -> None:
+    connection = await asyncpg.connect(stack.facts["database_url"])
+    try:
+        assert await connection.fetchval("SELECT count(*) FROM audit_log WHERE action = 'order.place'") > 0
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for table audit_log"):
+            await connection.execute("DELETE FROM audit_log")
+    finally:
+        await connection.close()
 
 
 async def test_positions_agree_with_the_broker(stack: UpProcess) -> None:

@@ -57,8 +57,9 @@ def up(
 ) -> None:
     """Start PostgreSQL, Valkey, a simulated broker and every service; a sample strategy trades within seconds.
 
-    DATABASE_URL and REDIS_URL replace the embedded servers. BROKER_CLIENT_CODE, BROKER_PIN, BROKER_TOTP_SECRET and BROKER_API_KEY
-    replace the simulated broker: real money, and no sample strategy (`tradewinds broker check` first). Ctrl-C stops everything in order.
+    DATABASE_URL and REDIS_URL replace the embedded servers (DATABASE_OWNER_URL migrates it, where DATABASE_URL's role does not own it).
+    BROKER_CLIENT_CODE, BROKER_PIN, BROKER_TOTP_SECRET and BROKER_API_KEY replace the simulated broker: real money, and no sample strategy
+    (`tradewinds broker check` first). Ctrl-C stops everything in order.
     """
     if more_replays and not replay:
         raise typer.BadParameter(f"{more_replays[0]} belongs to no option; recorded data come with --replay FILE")
@@ -73,6 +74,7 @@ def up(
         ready_file=ready_file,
         demo=demo,
         database_url=os.environ.get("DATABASE_URL", ""),
+        database_owner_url=os.environ.get("DATABASE_OWNER_URL", ""),
         redis_url=os.environ.get("REDIS_URL", ""),
     )
     run(_up(options))

@@ -1,4 +1,7 @@
-"""`python -m tradewinds.database migrate`: bring the database at DATABASE_URL to the newest revision."""
+"""`python -m tradewinds.database migrate`: bring the database at DATABASE_URL to the newest revision.
+
+With DATABASE_OWNER_URL it is migrated as its owner, and the role of DATABASE_URL, which the services connect as, gets its rights.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import asyncio
 import sys
 
-from tradewinds.config import DatabaseSettings, load
+from tradewinds.config import MigrationSettings, load
 from tradewinds.database import migrations
 from tradewinds.errors import TradewindsError
 
@@ -17,11 +20,16 @@ def main() -> int:
     parser.add_argument("action", choices=["migrate"])
     parser.parse_args()
     try:
-        asyncio.run(migrations.upgrade(load(DatabaseSettings).url.get_secret_value()))
+        asyncio.run(_migrate(load(MigrationSettings)))
     except TradewindsError as e:
         sys.stderr.write(f"{e.message}\n")
         return 1
     return 0
+
+
+async def _migrate(settings: MigrationSettings) -> None:
+    services_url = settings.url.get_secret_value()
+    await migrations.upgrade(settings.owner_url.get_secret_value() or services_url, services_url=services_url)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ DEFAULT_REST_PORT = 8080
 
 @dataclass(frozen=True)
 class UpOptions:
-    """`database_url` and `redis_url` replace the embedded servers when they are not empty, `real_broker` the simulated one."""
+    """`database_url` and `redis_url` replace the embedded servers when they are not empty, `real_broker` the simulated one.
+    `database_owner_url` migrates that database where the services' role does not own it."""
 
     state_dir: Path
     rest_port: int | None = None
@@ -25,6 +26,7 @@ class UpOptions:
     ready_file: Path | None = None
     demo: bool = True
     database_url: str = ""
+    database_owner_url: str = ""
     redis_url: str = ""
     real_broker: RealBroker | None = None
 
@@ -44,6 +46,10 @@ class UpOptions:
             raise ConfigurationError(
                 f"--strategies: the folder's name {self.strategies.resolve().name!r} cannot be a Python package; "
                 "rename it to letters, digits and underscores"
+            )
+        if self.database_owner_url and not self.database_url:
+            raise ConfigurationError(
+                "DATABASE_OWNER_URL: it goes with the DATABASE_URL of the services; set that too, or unset this for the embedded PostgreSQL"
             )
         if self.real_broker is not None and (self.replay or self.speed != 1.0):
             raise ConfigurationError(

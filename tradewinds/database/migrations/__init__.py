@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from tradewinds.database.addresses import redacted
+from tradewinds.database.application_role import grant_to_services
 from tradewinds.errors import UnavailableError
 
 # Any constant that nobody else uses: "tradewin" in ASCII, read as a bigint.
@@ -29,10 +30,11 @@ class MigrationError(UnavailableError):
     """The database could not be migrated."""
 
 
-async def upgrade(url: str) -> None:
+async def upgrade(url: str, *, services_url: str = "") -> None:
     """Bring the database at `url` (`postgresql://…`) to the newest revision, in one transaction.
 
-    Somebody else's migration in progress is waited for, up to 60 s. Raises `MigrationError` naming the database and the reason.
+    The role of `services_url` gets its rights, where it is not the owner's. Somebody else's migration in progress is waited for, up to
+    60 s. Raises `MigrationError` naming the database and the reason, and as `grant_to_services`.
     """
 
     async def connect() -> asyncpg.Connection:
@@ -48,6 +50,8 @@ async def upgrade(url: str) -> None:
         raise MigrationError(f"{redacted(url)} was not migrated, nothing was changed: {e}") from e
     finally:
         await engine.dispose()
+    if services_url and services_url != url:
+        await grant_to_services(url, services_url)
 
 
 def _upgrade(connection: Connection) -> None:
