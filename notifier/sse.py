@@ -13,7 +13,7 @@ import msgspec
 
 from notifier.realtime.subscription import Batch, End
 from notifier.realtime.wire import Told
-from notifier.rpc.messages import json_of
+from notifier.rpc.frame_text import json_text
 
 _RETRY_MS: Final = range(500, 4_000)
 _encode: Final = msgspec.json.Encoder().encode
@@ -27,6 +27,8 @@ def opening() -> bytes:
 
 def event_bytes(batch: Batch) -> bytes:
     """One batch as events, in order: resync, notifications, end; a comment when it is empty."""
+    if len(batch.deliveries) == 1 and not batch.resync and batch.end is None:  # nearly always
+        return _notification(batch.cursor, batch.deliveries[0].told)
     parts: list[bytes] = []
     if batch.resync:
         parts.append(_event("resync", batch.cursor if not batch.deliveries else "", _encode(resync_of(batch))))
@@ -54,7 +56,7 @@ def end_of(end: End) -> dict[str, Any]:
 def text_of(told: Told) -> bytes:
     """The JSON of one notification, made once for all its followers."""
     if not told.text:
-        told.text = _encode(json_of(told.frames))
+        told.text = json_text(told.frames)
     return told.text
 
 

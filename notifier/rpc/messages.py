@@ -123,14 +123,13 @@ def content_of(new: NewNotification) -> bytes:
 def data_of(new: NewNotification) -> dict[str, Any]:
     """The facts, which for most notifications nobody wants to see."""
     if new.data is NOT_DECODED:
-        return _plain_struct(notifier_pb2.Notification.FromString(new.content).data)
+        return plain_struct(notifier_pb2.Notification.FromString(new.content).data)
     return dict(new.data)
 
 
 def json_of(frames: bytes) -> dict[str, Any]:
     """The notification in one frame with the fields that GET /v1/notifications has (proto3 JSON with proto names)."""
     message = notifier_pb2.Notification.FromString(frame_bytes.body(frames))
-    created_at = message.created_at
     fields = {
         "notification_id": message.notification_id,
         "user_id": message.user_id,
@@ -138,19 +137,20 @@ def json_of(frames: bytes) -> dict[str, Any]:
         "severity": _SEVERITIES[message.severity],
         "title": message.title,
         "message": message.message,
-        "data": _plain_struct(message.data),
-        "created_at": _rfc3339(created_at.seconds, created_at.nanos),
+        "data": plain_struct(message.data),
+        "created_at": rfc3339_of(message.created_at),
         "persisted": message.persisted,
         "must_acknowledge": message.must_acknowledge,
         "acknowledged_by": "",
     }
     if message.HasField("expires_at"):
-        fields["expires_at"] = _rfc3339(message.expires_at.seconds, message.expires_at.nanos)
+        fields["expires_at"] = rfc3339_of(message.expires_at)
     return fields
 
 
-def _rfc3339(seconds: int, nanos: int) -> str:
+def rfc3339_of(moment: timestamp_pb2.Timestamp) -> str:
     """As proto3 JSON writes a Timestamp: 0, 3 or 6 digits of a second."""
+    seconds, nanos = moment.seconds, moment.nanos
     fraction = f".{nanos // 1_000:06d}" if nanos else ""
     if fraction.endswith("000"):
         fraction = fraction[:-3]
@@ -163,7 +163,8 @@ def _second(seconds: int) -> str:
     return f"{timestamp(seconds * 1_000_000):%Y-%m-%dT%H:%M:%S}"
 
 
-def _plain_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
+def plain_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
+    """As JSON has it."""
     fields = struct.fields
     # Most are strings: what is none answers with an empty one.
     return {key: fields[key].string_value or _plain(fields[key]) for key in fields}
@@ -176,7 +177,7 @@ def _plain(value: struct_pb2.Value) -> Any:
         # JSON has one kind of number; 3 must not come back as 3.0.
         return int(number) if number.is_integer() and abs(number) < 2**53 else number
     if kind == "struct_value":
-        return _plain_struct(value.struct_value)
+        return plain_struct(value.struct_value)
     if kind == "list_value":
         return [_plain(item) for item in value.list_value.values]
     return getattr(value, kind) if kind in ("string_value", "bool_value") else None

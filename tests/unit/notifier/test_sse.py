@@ -12,6 +12,7 @@ from notifier.realtime.cursor import Cursor
 from notifier.realtime.deliveries import Delivery
 from notifier.realtime.subscription import Batch, End
 from notifier.rpc.messages import notification_message
+from notifier.types import TYPES
 from tests.unit.notifier.builders import a_notification, told
 
 CURSOR = Cursor(b"12345678", 1, 7)
@@ -20,19 +21,38 @@ JSON = st.recursive(
 )
 
 
+TEXT = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
+
+
 @given(
-    title=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=50),
+    user_id=st.text(TEXT, min_size=1, max_size=140),
+    type_=st.sampled_from(sorted(TYPES)),
+    title=st.text(TEXT, max_size=50) | st.text("x", min_size=120, max_size=140),
+    message=st.text(TEXT, max_size=50) | st.integers(120, 20_000).map("ü".__mul__),
     data=st.dictionaries(st.text(), JSON, max_size=3),
     created_us=st.integers(0, 4_000_000_000_000_000),
     expires_us=st.none() | st.integers(1, 4_000_000_000_000_000),
 )
 def test_an_event_has_the_same_fields_as_rest(
-    title: str, data: dict[str, object], created_us: int, expires_us: int | None
+    user_id: str,
+    type_: str,
+    title: str,
+    message: str,
+    data: dict[str, object],
+    created_us: int,
+    expires_us: int | None,
 ) -> None:
-    notification = a_notification(title=title, data=data, created_us=created_us, expires_us=expires_us)
-    message = notification_message(notification)
+    notification = a_notification(
+        user_id=user_id,
+        type=type_,
+        title=title,
+        message=message,
+        data=data,
+        created_us=created_us,
+        expires_us=expires_us,
+    )
     rest = json_format.MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        notification_message(notification), preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
     assert msgspec.json.decode(sse.text_of(told(notification))) == rest
 
