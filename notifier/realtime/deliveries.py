@@ -26,12 +26,12 @@ def deliveries(
     A user's last one carries the whole entry as its place: what follows there is not theirs, and such a cursor stays good when the
     entry itself has been trimmed.
     """
-    wanted = [position for position, user_id in enumerate(index.users) if user_id in users]
-    last = {index.users[position]: position for position in wanted}
-    for position in wanted:
+    wanted = [(user_id, position) for position, user_id in enumerate(index.users) if user_id in users]
+    last = dict(wanted)
+    for user_id, position in wanted:
         told = wire.at(index, frames, position)
-        if not wire.is_over(told.expires_us):
-            place = WHOLE_ENTRY if last[told.user_id] == position else position
+        if not told.expires_us or not wire.is_over(told.expires_us):
+            place = WHOLE_ENTRY if last[user_id] == position else position
             yield Delivery(told, Cursor(epoch, shard, entry, place))
 
 

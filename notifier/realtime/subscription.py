@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from notifier.realtime.cursor import Place, newest
+from notifier.realtime.cursor import Cursor, Place, newest
 from notifier.realtime.deliveries import Delivery, is_after
 from notifier.types import DeliveryClass
 
@@ -33,6 +33,8 @@ UNAUTHENTICATED: Final = "UNAUTHENTICATED"
 
 # Whoever follows everybody.
 EVERYBODY: Final = ""
+
+_REALTIME: Final = int(DeliveryClass.REALTIME)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Subscription:
         self._stir = stir
         self._queue_bytes = queue_bytes
         self._queue: deque[Delivery | _Gap] = deque()
+        self._gaps = 0
         self._bytes = 0
         self._droppable_bytes = 0
         self._floor: Place | None = None
@@ -127,7 +130,7 @@ class Subscription:
     def push(self, delivery: Delivery) -> int:
         """Something happened; what lies before the cursor that this follower resumed from is not told again. Returns how many
         realtime notifications were left out."""
-        if self._end is not None or not is_after(delivery, self._floor):
+        if self._end is not None or (self._floor is not None and not self._is_news(delivery, self._floor)):
             return 0
         dropped = 0
         if self._bytes + delivery.told.size > self._queue_bytes:
@@ -135,21 +138,25 @@ class Subscription:
             if self._end is not None:
                 return dropped
         if not dropped or self._fits(delivery):
-            self._append(delivery)
+            self._queue.append(delivery)
+            self._count(delivery, 1)
         self._wake()
         return dropped
+
+    def _is_news(self, delivery: Delivery, floor: Place) -> bool:
+        if not is_after(delivery, floor):
+            return False
+        if isinstance(floor, Cursor) and delivery.cursor.epoch == floor.epoch:
+            self._floor = None  # so is all that comes
+        return True
 
     def _fits(self, delivery: Delivery) -> bool:
         return self._bytes + delivery.told.size <= self._queue_bytes
 
-    def _append(self, delivery: Delivery) -> None:
-        self._queue.append(delivery)
-        self._count(delivery, 1)
-
     def _count(self, delivery: Delivery, sign: int) -> None:
         size = sign * delivery.told.size
         self._bytes += size
-        if delivery.told.delivery_class == DeliveryClass.REALTIME:
+        if delivery.told.delivery_class == _REALTIME:
             self._droppable_bytes += size
 
     def _make_room(self, delivery: Delivery) -> int:
@@ -158,19 +165,19 @@ class Subscription:
         dropped = self._drop_realtime() if self._droppable_bytes else 0
         if self._fits(delivery):
             return dropped
-        if delivery.told.delivery_class == DeliveryClass.REALTIME:
+        if delivery.told.delivery_class == _REALTIME:
             self._gap(1)
             return dropped + 1
         self.end(SLOW_CONSUMER, f"more than {self._queue_bytes} bytes were waiting to be read; resume from your cursor")
         return dropped
 
     def _drop_realtime(self) -> int:
-        waiting, self._queue = self._queue, deque()
+        waiting, self._queue, self._gaps = self._queue, deque(), 0
         dropped = 0
         for item in waiting:
             if isinstance(item, _Gap):
                 self._gap(item.dropped)
-            elif item.told.delivery_class == DeliveryClass.REALTIME:
+            elif item.told.delivery_class == _REALTIME:
                 self._count(item, -1)
                 self._gap(1)
                 dropped += 1
@@ -183,6 +190,7 @@ class Subscription:
             self._queue[-1].dropped += dropped
         else:
             self._queue.append(_Gap(dropped))
+            self._gaps += 1
 
     def start_at(self, last: Place, *, taken: Place | None = None) -> None:
         """This follower comes back to `last` until it is given something; it has had everything up to `taken` (default: the same).
@@ -210,7 +218,7 @@ class Subscription:
         self._end = End(reason, message)
         if reason == SLOW_CONSUMER:
             self._queue.clear()
-            self._bytes = self._droppable_bytes = 0
+            self._gaps = self._bytes = self._droppable_bytes = 0
         if self.let_go is not None:
             # A client may keep its connection for ever without reading: then the last word is not waited for.
             self._deadline = asyncio.get_running_loop().call_later(LAST_WORD_SECONDS, self.let_go)
@@ -335,23 +343,36 @@ class Subscription:
             self._waiting.set_result(None)
 
     def _drain(self) -> Batch:
-        gap: _Gap | None = None
-        taken: list[Delivery] = []
-        while self._queue:
-            item = self._queue[0]
-            if isinstance(item, _Gap):
-                if taken or gap is not None:
-                    break
-                gap = item
-            else:
-                taken.append(item)
-                self._count(item, -1)
-            self._queue.popleft()
+        gap = self._gap_first()
+        taken = self._before_a_gap() if self._gaps else self._all()
+        end = self._end if not self._queue else None
         if taken:
             self._last = taken[-1].cursor
-        end = self._end if not self._queue else None
-        cursor = taken[-1].cursor.encode() if taken else self.cursor()
-        return Batch(tuple(taken), gap is not None, cursor, end, gap.dropped if gap is not None else 0)
+            cursor = self._last.encode()
+        else:
+            cursor = self.cursor()
+        return Batch(taken, gap is not None, cursor, end, gap.dropped if gap is not None else 0)
+
+    def _gap_first(self) -> _Gap | None:
+        if self._gaps and isinstance(first := self._queue[0], _Gap):
+            self._queue.popleft()
+            self._gaps -= 1
+            return first
+        return None
+
+    def _before_a_gap(self) -> tuple[Delivery, ...]:
+        taken: list[Delivery] = []
+        while self._queue and not isinstance(item := self._queue[0], _Gap):
+            taken.append(item)
+            self._count(item, -1)
+            self._queue.popleft()
+        return tuple(taken)
+
+    def _all(self) -> tuple[Delivery, ...]:
+        taken: tuple[Delivery, ...] = tuple(self._queue)  # type: ignore[arg-type] # there is no gap among them
+        self._queue.clear()
+        self._bytes = self._droppable_bytes = 0
+        return taken
 
     def cursor(self) -> str:
         """Where to resume from. With nothing queued that is the shard's position, which ages better than one's own last."""
