@@ -74,7 +74,8 @@ def _room(cls: type[Settings]) -> str:
 
 
 def _section(cls: type[Settings]) -> str:
-    rows = [_row(field) for field in cls.model_fields.values()]
+    inherited = {name for base in cls.__mro__[1:] if issubclass(base, Settings) for name in base.model_fields}
+    rows = [_row(field) for name, field in cls.model_fields.items() if name not in inherited]
     return "\n".join([f"{inspect.getdoc(cls)}\n", "| variable | what it is | default |", "|---|---|---|", *rows, ""])
 
 
