@@ -99,6 +99,7 @@ class Agent:
                 market_reading=lambda: self._market_clock.reading,
                 market_clock_known=self._market_clock.known,
                 spawn=service.spawn,
+                dismiss=service.dismiss,
                 folders=settings.folders,
                 confinement=settings.confinement,
                 bounds=settings.bounds,

@@ -159,7 +159,7 @@ class HostedStrategy:
                 await self._lane.drain(_DRAIN_SECONDS)
                 self._report(end.event, detail=end.detail)
         finally:
-            lane.cancel()
+            self._hosting.dismiss(lane)
 
     async def _wait_to_restart(self, end: End) -> None:
         _crashes.inc()
@@ -201,7 +201,7 @@ class HostedStrategy:
             child.writer.close()
             if self._kill_timer is not None:
                 self._kill_timer.cancel()
-            subscribing.cancel()
+            self._hosting.dismiss(subscribing)
             following.end()
             self.events.end()
             self._lane.deny_entries("")

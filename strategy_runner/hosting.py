@@ -24,7 +24,7 @@ from tradewinds.clock import Clock, ClockReading
 
 @dataclass(frozen=True, kw_only=True)
 class Hosting:
-    """Injected into each `HostedStrategy`. `spawn` runs a named task whose death is the runner's."""
+    """Injected into each `HostedStrategy`. `spawn` runs a named task whose death is the runner's, `dismiss` ends it."""
 
     host: ProcessHost
     upstream: Upstream
@@ -39,6 +39,7 @@ class Hosting:
     market_reading: Callable[[], ClockReading | None]
     market_clock_known: asyncio.Event
     spawn: Callable[[str, Coroutine[Any, Any, Any]], asyncio.Task[Any]]
+    dismiss: Callable[[asyncio.Task[Any]], None]
     folders: tuple[str, ...]
     confinement: Confinement
     bounds: Bounds

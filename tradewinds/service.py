@@ -33,20 +33,34 @@ class Service:
         self.settings = settings
         self.stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._dismissed: set[asyncio.Task[Any]] = set()
         self._failure: BaseException | None = None
 
     def spawn(self, name: str, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run a named background task; if it fails, the process says so and stops."""
+        """Run a named background task; if it fails, or is cancelled by anybody but `dismiss` and `close`, the process says so and stops."""
         task = asyncio.get_running_loop().create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
         return task
 
+    def dismiss(self, task: asyncio.Task[Any]) -> None:
+        """Cancel a spawned task that is no longer needed; `close` still waits for it."""
+        if not task.done():
+            self._dismissed.add(task)
+            task.cancel()
+
     def _task_done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if task.cancelled() or task.exception() is None:
-            return
-        self.fail(task.get_name(), task.exception())
+        self._judge(task)
+        self._dismissed.discard(task)
+
+    def _judge(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled():
+            if (error := task.exception()) is not None:
+                self.fail(task.get_name(), error)
+        elif task not in self._dismissed and not self.stopping.is_set():
+            # Something that it awaited was cancelled under it. Nobody else would notice that its work is no longer done.
+            self.fail(task.get_name(), RuntimeError("it ended cancelled, and nobody had dismissed it"))
 
     def fail(self, what: str, error: BaseException | None) -> None:
         """Something the process cannot live without has died: stop, with exit code 1."""
@@ -67,6 +81,7 @@ class Service:
 
     async def close(self) -> None:
         """Cancel what still runs and wait for it; then raise what made us stop, if anything did."""
+        self.stopping.set()  # also where `main` has ended by itself: what is cancelled from here on has not died
         pending = {task for task in self._tasks if not task.done()}
         while pending:
             # More than once: before Python 3.12 `asyncio.wait_for`, in which redis-py sends, loses a cancellation that comes

@@ -297,8 +297,13 @@ def _fence(config_id: str | None, epoch: int | None) -> Fence | None:
 
 
 async def _first_failure(*running: asyncio.Future[None]) -> None:
-    """Wait until one of them ends, and raise what ended it; the earlier ones are more often the cause."""
+    """Wait until one of them ends, and raise what ended it; the earlier ones are more often the cause.
+
+    One that ended cancelled is a defect: passed on as a cancellation it would end the account without a word.
+    """
     await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     for one in running:
+        if one.cancelled():
+            raise RuntimeError(f"{one!r} ended cancelled, and nobody had stopped the account")
         if one.done():
             one.result()

@@ -85,6 +85,7 @@ class AccountRegistry:
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
+                    _raise_for_ended(running)
                     enabled = await self._enabled()
                     for account in enabled or ():
                         if account.account_id not in running:
@@ -281,6 +282,13 @@ def _paused(facts: StrategyFacts | None) -> Denial | None:
         return None
     because = f" ({facts.pause_reason})" if facts.pause_reason else ""
     return Denial("STRATEGY_PAUSED", f"the strategy is paused{because}: no entries until somebody resumes it")
+
+
+def _raise_for_ended(running: dict[str, asyncio.Task[None]]) -> None:
+    """An account is owned or waited for until it is given up here. A group says nothing of a member that ended cancelled."""
+    for account_id, task in running.items():
+        if task.done():
+            raise RuntimeError(f"account {account_id} is no longer looked after: its task ended cancelled")
 
 
 def _stop_others(running: dict[str, asyncio.Task[None]], enabled: set[str]) -> None:

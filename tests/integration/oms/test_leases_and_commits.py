@@ -212,3 +212,17 @@ async def test_a_stop_waits_for_answers_and_frees_the_account(database: Database
     lease = (await engine.rows("SELECT gate, gate_reason, expires_at < now() AS free FROM account_leases"))[0]
     assert lease == {"gate": "CLOSED", "gate_reason": "the engine stopped", "free": True}
     assert broker.closed
+
+
+@pytest.mark.parametrize("name", [f"margins {ACCOUNT}", f"account {ACCOUNT}"])
+async def test_a_part_of_an_account_that_ends_cancelled_is_not_silent(database: Database, name: str) -> None:
+    await add_account(database)
+
+    async def cancelled_under_us() -> None:
+        async with running_engine(database, ScriptedBroker()) as engine:
+            parts = {task.get_name(): task for task in asyncio.all_tasks()}
+            parts[name].cancel()  # as what it awaits may: nobody has given the account up
+            await eventually(parts[f"registry {engine.owner}"].done, what="the engine's own end")
+
+    with pytest.raises(RuntimeError, match="ended cancelled"):
+        await cancelled_under_us()
