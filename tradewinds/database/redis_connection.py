@@ -119,10 +119,28 @@ class RedisConnection:
 
 
 def telling_loss(connection_class: Any) -> Any:
-    """`connection_class` for uvloop, which says RuntimeError to a write on a connection that has just been cut; redis-py and its
-    callers know OSError as the loss of a connection, and take the other for a defect."""
+    """`connection_class` that loses nothing that its callers must be told.
+
+    uvloop says RuntimeError to a write on a connection that has just been cut; redis-py and its callers know OSError as the loss of a
+    connection, and take the other for a defect. And redis-py sends in `asyncio.wait_for`, which before Python 3.12 forgets a cancellation
+    that comes just as it ends (python/cpython#86296): the task would run on for ever. (It makes a task of each command, too.)
+    """
 
     class Connection(connection_class):
+        async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+            if not self.is_connected:
+                await self.connect_check_health(check_health=False)
+            if check_health:
+                await self.check_health()
+            try:
+                async with asyncio.timeout(self.socket_timeout):
+                    await self._send_packed_command(_pieces(command))
+            except BaseException as e:
+                await self.disconnect(nowait=True)  # a part of it may have gone
+                if isinstance(e, OSError):  # TimeoutError is one
+                    raise _loss(e) from e
+                raise
+
         async def _send_packed_command(self, command: Iterable[bytes]) -> None:
             try:
                 await super()._send_packed_command(command)
@@ -130,3 +148,16 @@ def telling_loss(connection_class: Any) -> Any:
                 raise ConnectionResetError(errno.ECONNRESET, f"the connection was closed: {e}") from e
 
     return Connection
+
+
+def _pieces(command: bytes | str | Iterable[bytes]) -> Iterable[bytes]:
+    if isinstance(command, str):
+        return [command.encode()]
+    return [command] if isinstance(command, bytes) else command
+
+
+def _loss(error: OSError) -> RedisError:
+    """As redis-py says it."""
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return RedisTimeoutError("Timeout writing to socket")
+    return RedisConnectionError(f"Error {error.errno} while writing to socket. {error}.")

@@ -71,6 +71,24 @@ async def test_commands_survive_a_restart_of_the_server(own_valkey: EmbeddedValk
     await connection.close()
 
 
+async def test_a_cancellation_is_never_lost(redis: RedisConnection) -> None:
+    """Whenever it comes: while a command is sent, too, where `asyncio.wait_for` of Python 3.11 forgets one in a dozen."""
+
+    async def ask_for_ever() -> None:
+        while True:
+            await redis.client.get("a")
+
+    for number in range(120):
+        asking = asyncio.create_task(ask_for_ever())
+        for _ in range(number % 12):
+            await asyncio.sleep(0)
+        asking.cancel()
+        _, forgotten = await asyncio.wait([asking], timeout=5)
+        asking.cancel()
+        assert not forgotten, number
+    assert await redis.is_healthy()
+
+
 async def test_values_are_bytes(redis: RedisConnection) -> None:
     await redis.client.set("a", b"\xff\x00")
 
