@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container
 
 import msgspec
 
@@ -20,19 +20,21 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 def deliveries(
     epoch: bytes, shard: int, entry: int, index: Index, frames: bytes, users: Container[str]
-) -> Iterator[Delivery]:
-    """Those of one entry that are for `users`, in order, without those that have expired.
+) -> dict[str, list[Delivery]]:
+    """Those of one entry that are for `users`, by user and in order, without those that have expired.
 
     A user's last one carries the whole entry as its place: what follows there is not theirs, and such a cursor stays good when the
     entry itself has been trimmed.
     """
     wanted = [(user_id, position) for position, user_id in enumerate(index.users) if user_id in users]
     last = dict(wanted)
+    found: dict[str, list[Delivery]] = {user_id: [] for user_id in last}
     for user_id, position in wanted:
         told = wire.at(index, frames, position)
         if not told.expires_us or not wire.is_over(told.expires_us):
             place = WHOLE_ENTRY if last[user_id] == position else position
-            yield Delivery(told, Cursor(epoch, shard, entry, place))
+            found[user_id].append(Delivery(told, Cursor(epoch, shard, entry, place)))
+    return found
 
 
 def is_after(delivery: Delivery, floor: Place | None) -> bool:

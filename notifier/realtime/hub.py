@@ -44,7 +44,7 @@ class Hub:
         self._begun = asyncio.Event()
         self._nobody = asyncio.Event()
         self._nobody.set()
-        # Who has something to pour since the last `deliver`.
+        # For whom something waits since the last `deliver`.
         self._stirred: list[Subscription] = []
         self.epoch: bytes | None = None
 
@@ -96,15 +96,15 @@ class Hub:
             return
         if self._wide and frames:
             everything = Delivery(wire.whole(index, frames), WideCursor(self.epoch, tuple(self._positions), shard))
-            dropped = sum([subscription.push(everything) for subscription in self._wide])
+            dropped = sum([subscription.tell([everything]) for subscription in self._wide])
             _count(everything.told.count * len(self._wide), dropped)
         followers = self._by_user
         if not followers.keys().isdisjoint(index.users):
             delivered = dropped = 0
-            for delivery in deliveries(self.epoch, shard, entry, index, frames, followers.keys()):
-                for subscription in followers[delivery.told.user_id]:
-                    dropped += subscription.push(delivery)
-                    delivered += 1
+            for user_id, news in deliveries(self.epoch, shard, entry, index, frames, followers.keys()).items():
+                for subscription in followers[user_id]:
+                    dropped += subscription.tell(news)
+                    delivered += len(news)
             _count(delivered, dropped)
 
     def _stir(self, subscription: Subscription) -> None:
@@ -113,7 +113,7 @@ class Hub:
         self._stirred.append(subscription)
 
     def deliver(self) -> None:
-        """Pour what has happened, to everybody whom it is for: once for all that was read together. Without this it happens soon."""
+        """Pour what waits for those who had something to read already. Without this it happens soon."""
         stirred, self._stirred = self._stirred, []
         for subscription in stirred:
             subscription.flush()

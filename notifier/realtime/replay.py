@@ -150,7 +150,7 @@ def _of(user_id: str, epoch: bytes, entry: Entry) -> list[Delivery]:
     if entry.frames is None:
         raise _NotThereError
     index = wire.decode_index(entry.index)
-    return list(deliveries(epoch, entry.shard, entry.number, index, entry.frames, {user_id}))
+    return deliveries(epoch, entry.shard, entry.number, index, entry.frames, {user_id}).get(user_id, [])
 
 
 def _everything(epoch: bytes, entry: Entry, positions: Sequence[int]) -> Delivery:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -127,9 +127,21 @@ class Subscription:
         """What its follower has not taken yet."""
         return self._bytes
 
-    def push(self, delivery: Delivery) -> int:
+    def tell(self, news: Sequence[Delivery]) -> int:
         """Something happened; what lies before the cursor that this follower resumed from is not told again. Returns how many
-        realtime notifications were left out."""
+        realtime notifications were left out.
+
+        Where nothing waits, and the sink has room, nothing is queued: that is how it is for nearly every follower nearly always.
+        """
+        sink = self._sink
+        if sink is None or self._queue or self._floor is not None or self._end is not None or not sink.has_room:
+            return sum([self._push(delivery) for delivery in news])
+        if news:
+            self._last = news[-1].cursor
+            self._hand_over(sink, Batch(tuple(news), cursor=self._last.encode()))
+        return 0
+
+    def _push(self, delivery: Delivery) -> int:
         if self._end is not None or (self._floor is not None and not self._is_news(delivery, self._floor)):
             return 0
         dropped = 0
@@ -248,35 +260,32 @@ class Subscription:
                 await sink.drained()
                 self._was_read()
             self.flush()
-            if self._failure is not None:
-                raise self._failure
             if self._sink is not None and sink.has_room:
+                self._beat_after(heartbeat_seconds)
                 await self._wait()
+        if self._failure is not None:
+            raise self._failure
 
     def flush(self) -> None:
-        """Pour what waits, as far as it is taken. What is wrong with the sink is the matter of who pours."""
+        """Pour what waits, as far as it is taken."""
         self._stirred = False
-        try:
-            self._pour_all()
-        except Exception as e:
-            self._failure = e
-            self._wake_waiting()
-
-    def _pour_all(self) -> None:
         while self._sink is not None and (self._queue or self._end is not None):
             if not self._sink.has_room:
                 self._wake_waiting()
                 return
-            self._pour_one(self._sink)
-        if self._sink is not None:
-            self._beat_after(self._heartbeat_seconds)
+            self._hand_over(self._sink, self._drain())
 
-    def _pour_one(self, sink: Sink) -> None:
-        batch = self._drain()
-        sink.write(batch)
-        if batch.end is not None:
+    def _hand_over(self, sink: Sink, batch: Batch) -> None:
+        """What is wrong with the sink is the matter of who pours."""
+        try:
+            sink.write(batch)
+        except Exception as e:
+            self._failure = e
+        if batch.end is not None or self._failure is not None:
             self._sink = None
             self._wake_waiting()
+        else:
+            self._beat_after(self._heartbeat_seconds)
 
     def _is_to_be_read(self) -> None:
         if self._end is None:
@@ -322,7 +331,7 @@ class Subscription:
     def _beat(self) -> None:
         self._beat_after(self._heartbeat_seconds)
         if self._sink is not None and self._sink.has_room:
-            self._pour_one(self._sink)
+            self._hand_over(self._sink, self._drain())
 
     def close(self) -> None:
         """Nobody takes from it any more."""

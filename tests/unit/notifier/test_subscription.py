@@ -43,7 +43,7 @@ async def ids(subscription: Subscription) -> list[str]:
 async def test_everything_that_waits_comes_at_once_and_in_order() -> None:
     subscription = a_subscription()
     for number in (1, 2, 3):
-        subscription.push(a_delivery(number))
+        subscription.tell([a_delivery(number)])
     assert await ids(subscription) == ["ntf-1", "ntf-2", "ntf-3"]
     assert await ids(subscription) == []
 
@@ -52,7 +52,7 @@ async def test_a_waiting_reader_is_woken() -> None:
     subscription = a_subscription()
     reading = asyncio.create_task(subscription.take(10))
     await asyncio.sleep(0)
-    subscription.push(a_delivery(1))
+    subscription.tell([a_delivery(1)])
     assert len((await reading).deliveries) == 1
 
 
@@ -63,15 +63,15 @@ async def test_a_heartbeat_carries_the_shards_position() -> None:
 
 async def test_a_batchs_cursor_is_its_last_ones() -> None:
     subscription = a_subscription()
-    subscription.push(a_delivery(1))
-    subscription.push(a_delivery(2))
+    subscription.tell([a_delivery(1)])
+    subscription.tell([a_delivery(2)])
     assert (await subscription.take(HEARTBEAT)).cursor == a_delivery(2).cursor.encode()
 
 
 async def test_a_replay_comes_before_what_came_live_meanwhile() -> None:
     subscription = a_subscription()
     subscription.start_at(a_delivery(1).cursor)
-    subscription.push(a_delivery(4))
+    subscription.tell([a_delivery(4)])
     subscription.begin_with([a_delivery(2), a_delivery(3)])
     assert await ids(subscription) == ["ntf-2", "ntf-3", "ntf-4"]
 
@@ -81,16 +81,16 @@ async def test_what_lies_before_the_cursor_is_not_told_again() -> None:
     subscription = a_subscription()
     subscription.start_at(a_delivery(2).cursor)
     for number in (1, 2, 3):
-        subscription.push(a_delivery(number))
+        subscription.tell([a_delivery(number)])
     assert await ids(subscription) == ["ntf-3"]
 
 
 async def test_a_resync_is_told_once_and_between_what_was_before_and_after() -> None:
     subscription = a_subscription()
-    subscription.push(a_delivery(1))
+    subscription.tell([a_delivery(1)])
     subscription.resync()
     subscription.resync()
-    subscription.push(a_delivery(2))
+    subscription.tell([a_delivery(2)])
     before = await subscription.take(HEARTBEAT)
     after = await subscription.take(HEARTBEAT)
     assert (before.resync, len(before.deliveries)) == (False, 1)
@@ -101,7 +101,7 @@ async def test_a_resync_is_told_once_and_between_what_was_before_and_after() -> 
 async def test_a_slow_follower_is_ended_and_its_queue_is_given_up() -> None:
     subscription = a_subscription(queue_bytes=5_000)
     for number in range(100):
-        subscription.push(a_delivery(number, message="x" * 1000))
+        subscription.tell([a_delivery(number, message="x" * 1000)])
     batch = await subscription.take(HEARTBEAT)
     assert batch.end is not None
     assert batch.end.reason == SLOW_CONSUMER
@@ -110,9 +110,9 @@ async def test_a_slow_follower_is_ended_and_its_queue_is_given_up() -> None:
 
 async def test_a_stop_is_told_after_what_still_waits() -> None:
     subscription = a_subscription()
-    subscription.push(a_delivery(1))
+    subscription.tell([a_delivery(1)])
     subscription.end(SERVER_STOPPING, "bye")
-    subscription.push(a_delivery(2))
+    subscription.tell([a_delivery(2)])
     batch = await subscription.take(HEARTBEAT)
     assert [id_of(delivery.told) for delivery in batch.deliveries] == ["ntf-1"]
     assert batch.end is not None
@@ -122,13 +122,13 @@ async def test_a_stop_is_told_after_what_still_waits() -> None:
 def test_only_a_users_own_are_theirs_and_their_last_one_stands_for_the_whole_entry() -> None:
     batch = [a_notification("a1"), a_notification("b1", "bob"), a_notification("a2"), a_notification("b2", "bob")]
     _, frames, index = an_entry(0, *batch)
-    mine = list(deliveries(EPOCH, 0, 5, wire.decode_index(index), frames, {"alice"}))
+    mine = deliveries(EPOCH, 0, 5, wire.decode_index(index), frames, {"alice"})["alice"]
     assert [(id_of(d.told), d.cursor) for d in mine] == [("a1", Cursor(EPOCH, 0, 5, 0)), ("a2", Cursor(EPOCH, 0, 5))]
 
 
 def test_one_that_has_expired_is_not_told_any_more() -> None:
     _, frames, index = an_entry(0, a_notification("old", expires_us=1), a_notification("b", expires_us=4 * 10**15))
-    of_one = deliveries(EPOCH, 0, 5, wire.decode_index(index), frames, {"alice"})
+    of_one = deliveries(EPOCH, 0, 5, wire.decode_index(index), frames, {"alice"})["alice"]
     everybodys = wire.whole(wire.decode_index(index), frames)
     assert [id_of(delivery.told) for delivery in of_one] == [id_of(everybodys)] == ["b"]
     assert everybodys.count == 1
@@ -136,9 +136,9 @@ def test_one_that_has_expired_is_not_told_any_more() -> None:
 
 async def test_a_slow_follower_is_told_how_many_realtime_ones_were_left_out() -> None:
     subscription = a_subscription(queue_bytes=5_000)
-    subscription.push(a_delivery(1))
-    dropped = sum(subscription.push(a_delivery(n, message="x" * 1000, type_=LIVE)) for n in range(2, 52))
-    subscription.push(a_delivery(52))
+    subscription.tell([a_delivery(1)])
+    dropped = sum(subscription.tell([a_delivery(n, message="x" * 1000, type_=LIVE)]) for n in range(2, 52))
+    subscription.tell([a_delivery(52)])
     kept = await subscription.take(HEARTBEAT)
     assert (kept.resync, [id_of(one.told) for one in kept.deliveries]) == (False, ["ntf-1"])
     rest = await subscription.take(HEARTBEAT)
@@ -151,8 +151,8 @@ async def test_a_slow_follower_is_told_how_many_realtime_ones_were_left_out() ->
 async def test_what_is_kept_is_not_left_out_for_what_is_live() -> None:
     subscription = a_subscription(queue_bytes=5_000)
     for number in range(1, 4):
-        subscription.push(a_delivery(number, message="x" * 1200))
-    assert subscription.push(a_delivery(4, message="x" * 1200, type_=LIVE)) == 1
+        subscription.tell([a_delivery(number, message="x" * 1200)])
+    assert subscription.tell([a_delivery(4, message="x" * 1200, type_=LIVE)]) == 1
     batch = await subscription.take(HEARTBEAT)
     assert [id_of(one.told) for one in batch.deliveries] == ["ntf-1", "ntf-2", "ntf-3"]
     assert (await subscription.take(HEARTBEAT)).dropped == 1
@@ -161,10 +161,10 @@ async def test_what_is_kept_is_not_left_out_for_what_is_live() -> None:
 
 async def test_a_follower_that_was_too_slow_to_hear_of_a_loss_resumes_from_before_it() -> None:
     subscription = a_subscription(queue_bytes=2_000)
-    subscription.push(a_delivery(1))
+    subscription.tell([a_delivery(1)])
     await subscription.take(HEARTBEAT)
     subscription.resync()
-    subscription.push(a_delivery(5, message="x" * 3000))
+    subscription.tell([a_delivery(5, message="x" * 3000)])
     batch = await subscription.take(HEARTBEAT)
     assert batch.end is not None
     assert batch.cursor == a_delivery(1).cursor.encode()
@@ -219,11 +219,9 @@ async def pouring(
 
 async def test_what_is_routed_together_is_poured_together_and_at_once() -> None:
     subscription, sink = a_subscription(), FakeSink()
-    subscription.push(a_delivery(1))  # before it began
+    subscription.tell([a_delivery(1)])  # before it began
     async with pouring(subscription, sink):
-        subscription.push(a_delivery(2))
-        subscription.push(a_delivery(3))
-        await asyncio.sleep(0)
+        subscription.tell([a_delivery(2), a_delivery(3)])
         assert [len(batch.deliveries) for batch in sink.batches] == [1, 2]
         assert sink.ids == ["ntf-1", "ntf-2", "ntf-3"]
 
@@ -232,7 +230,7 @@ async def test_what_a_full_sink_does_not_take_waits_and_comes_in_order() -> None
     subscription, sink = a_subscription(), FakeSink(room=1)
     async with pouring(subscription, sink):
         for number in (1, 2, 3):
-            subscription.push(a_delivery(number))
+            subscription.tell([a_delivery(number)])
             await asyncio.sleep(0)
         assert sink.ids == ["ntf-1"]
         sink.emptied.set()
@@ -243,7 +241,7 @@ async def test_a_sink_that_stays_full_ends_its_stream_as_a_slow_reader_does() ->
     subscription, sink = a_subscription(queue_bytes=2_000), FakeSink(room=1)
     async with pouring(subscription, sink) as task:
         for number in range(1, 40):
-            subscription.push(a_delivery(number))
+            subscription.tell([a_delivery(number)])
             await asyncio.sleep(0)
         sink.emptied.set()
         await asyncio.wait_for(asyncio.shield(task), 5)
@@ -258,7 +256,7 @@ async def test_who_never_reads_its_last_word_is_let_go(monkeypatch: pytest.Monke
     subscription.let_go = sink.abort
     async with pouring(subscription, sink) as task:
         for number in range(1, 40):
-            subscription.push(a_delivery(number))
+            subscription.tell([a_delivery(number)])
             await asyncio.sleep(0)
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(asyncio.shield(task), 5)
@@ -272,11 +270,11 @@ async def test_who_reads_nothing_is_ended_although_only_what_may_be_left_out_wai
     subscription, sink = a_subscription(queue_bytes=2_000), FakeSink(room=1)
     async with pouring(subscription, sink):
         for number in range(1, 40):
-            subscription.push(a_delivery(number, type_=LIVE))
+            subscription.tell([a_delivery(number, type_=LIVE)])
             await asyncio.sleep(0)
         await eventually(lambda: subscription.ended is not None)
     taken = a_subscription()
-    taken.push(a_delivery(1))
+    taken.tell([a_delivery(1)])
     await taken.take(HEARTBEAT)  # and never the next one
     await eventually(lambda: taken.ended is not None)
     assert (await taken.take(HEARTBEAT)).cursor == a_delivery(1).cursor.encode()
@@ -316,10 +314,10 @@ async def test_one_that_stalls_among_thousands_ends_alone_and_holds_no_more_than
 async def test_the_last_word_is_poured_and_ends_it() -> None:
     subscription, sink = a_subscription(), FakeSink()
     async with pouring(subscription, sink) as task:
-        subscription.push(a_delivery(1))
+        subscription.tell([a_delivery(1)])
         subscription.end(SERVER_STOPPING, "stops")
         await asyncio.wait_for(asyncio.shield(task), 5)
-        assert [batch.end is not None for batch in sink.batches] == [True]
+        assert [batch.end is not None for batch in sink.batches] == [False, True]
         assert sink.ids == ["ntf-1"]
 
 
@@ -334,6 +332,6 @@ async def test_a_sink_that_fails_fails_its_own_stream() -> None:
     subscription, sink = a_subscription(), FakeSink()
     async with pouring(subscription, sink) as task:
         sink.error = ValueError("no")
-        subscription.push(a_delivery(1))
+        subscription.tell([a_delivery(1)])
         with pytest.raises(ValueError, match="no"):
             await asyncio.wait_for(asyncio.shield(task), 5)
