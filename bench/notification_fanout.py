@@ -13,13 +13,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from bench.notifier_rig import Rig, rig
 from bench.result import Result, percentile
-from bench.sse_follower import UNSENT, SseFollower, follow, sent_now
+from bench.sse_follower import UNSENT, SseFollower, ages_in, count_in, follow, sent_now
 from tests.support.waiting import eventually
 from tradewinds import auth
 from tradewinds.v1 import notifier_pb2 as pb
@@ -28,6 +28,8 @@ _FOLLOWERS, _TARGET = 1_000, 30_000
 _SECONDS: Final = 6.0
 _AT_ONCE: Final = 50  # divides the followers
 _AHEAD: Final = 12
+# The age of every so many and one (no part of a batch, so that it is not always the first of one); each is counted.
+_SAMPLED: Final = 8
 # Of what was sustained: the ages are taken at this part of it, or at the target.
 _UNHURRIED: Final = 0.6
 _MANY: Final = 5_000
@@ -39,16 +41,18 @@ async def run() -> list[Result]:
     written = await _raw_writes()
     async with rig() as there:
         empty = there.notifier_megabytes()
-        ages: list[float] = []
-        followers = [await _open(there, ages, number) for number in range(_FOLLOWERS)]
+        heard = _Heard()
+        followers = [await _open(there, heard, number) for number in range(_FOLLOWERS)]
         used = there.notifier_cpu_seconds()
-        sustained = await _as_fast_as_acknowledged(there, ages)
-        cost = (there.notifier_cpu_seconds() - used) / len(ages) * 1e6
+        sustained = await _as_fast_as_acknowledged(there, heard)
+        cost = (there.notifier_cpu_seconds() - used) / heard.count * 1e6
         rate = int(min(_TARGET, sustained * _UNHURRIED))
-        ages.clear()
-        await _paced(there, ages, rate)
-        at_rate = list(ages)
-        followers += [await _open(there, ages, number) for number in range(_FOLLOWERS, _MANY)]
+        heard = _Heard()
+        for follower in followers:
+            follower.heard = heard.take
+        await _paced(there, heard, rate)
+        at_rate = list(heard.ages)
+        followers += [await _open(there, heard, number) for number in range(_FOLLOWERS, _MANY)]
         full = there.notifier_megabytes()
         for follower in followers:
             follower.close()
@@ -63,8 +67,23 @@ async def run() -> list[Result]:
     ]
 
 
-async def _open(there: Rig, ages: list[float], number: int) -> SseFollower:
-    return await follow(there.notifiers[0].http_address, there.signing.token(_user(number)), ages.append)
+class _Heard:
+    """What all followers were told: counted each, but only now and then looked at, or looking would be measured."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.ages: list[float] = []
+        self._next = 0
+
+    def take(self, lines: bytes) -> None:
+        self.count += count_in(lines)
+        if self.count > self._next:
+            self.ages += ages_in(lines)
+            self._next = self.count + _SAMPLED
+
+
+async def _open(there: Rig, heard: _Heard, number: int) -> SseFollower:
+    return await follow(there.notifiers[0].http_address, there.signing.token(_user(number)), heard.take)
 
 
 def _user(number: int) -> str:
@@ -97,7 +116,7 @@ def _request(number: int) -> pb.SendNotificationRequest:
     )
 
 
-async def _as_fast_as_acknowledged(there: Rig, ages: Sequence[float]) -> float:
+async def _as_fast_as_acknowledged(there: Rig, heard: _Heard) -> float:
     """How many a second arrive."""
     room, load, started = asyncio.Semaphore(_AHEAD), _Load(), time.perf_counter()
 
@@ -105,18 +124,18 @@ async def _as_fast_as_acknowledged(there: Rig, ages: Sequence[float]) -> float:
         while time.perf_counter() - started < _SECONDS:
             await room.acquire()
             # Acknowledged is not delivered: what is on its way must not grow without end.
-            while load.batches * _AT_ONCE - len(ages) > _AHEAD * _AT_ONCE * 2:  # noqa: ASYNC110 - an event for each would be measured
+            while load.batches * _AT_ONCE - heard.count > _AHEAD * _AT_ONCE * 2:  # noqa: ASYNC110 - an event for each would be measured
                 await asyncio.sleep(0.001)
             yield load.batch()
 
     async for _ in _stream(there, made()):
         room.release()
     total = load.batches * _AT_ONCE
-    await eventually(lambda: len(ages) >= total, timeout=60)
+    await eventually(lambda: heard.count >= total, timeout=60)
     return total / (time.perf_counter() - started)
 
 
-async def _paced(there: Rig, ages: Sequence[float], rate: int) -> None:
+async def _paced(there: Rig, heard: _Heard, rate: int) -> None:
     """A batch whenever one is due."""
     total, load, started = int(rate * _SECONDS) // _AT_ONCE, _Load(), time.perf_counter()
 
@@ -127,7 +146,7 @@ async def _paced(there: Rig, ages: Sequence[float], rate: int) -> None:
 
     async for _ in _stream(there, due()):
         pass
-    await eventually(lambda: len(ages) >= total * _AT_ONCE, timeout=60)
+    await eventually(lambda: heard.count >= total * _AT_ONCE, timeout=60)
 
 
 def _stream(there: Rig, batches: AsyncIterator[bytes]) -> Any:

@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from bench.ceilings import xadd_to_reader
 from bench.notifier_rig import Rig, rig
 from bench.result import Result, percentile
-from bench.sse_follower import UNSENT, follow, sent_now
+from bench.sse_follower import UNSENT, ages_in, follow, sent_now
 from tradewinds.v1 import notifier_pb2 as pb
 
 _ROUNDS = 1_000
@@ -68,7 +68,12 @@ def _latencies(
 async def _follower(there: Rig, url: str) -> AsyncIterator[asyncio.Queue[float]]:
     """The age of everything that an SSE follower at `url` gets."""
     ages: asyncio.Queue[float] = asyncio.Queue()
-    follower = await follow(urlsplit(url).netloc, there.signing.token(_USER), ages.put_nowait)
+
+    def heard(lines: bytes) -> None:
+        for age in ages_in(lines):
+            ages.put_nowait(age)
+
+    follower = await follow(urlsplit(url).netloc, there.signing.token(_USER), heard)
     try:
         yield ages
     finally:
