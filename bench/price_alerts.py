@@ -24,7 +24,8 @@ from bench import alert_market
 from bench.result import Result, percentile
 from bench.stores import Stores, running_stores
 from notifier.alerts.book import AlertBook
-from notifier.alerts.evaluation_store import STORM_BUDGET, EvaluationStore
+from notifier.alerts.evaluation_store import EvaluationStore
+from notifier.alerts.firing import STORM_BUDGET
 from tests.support.service_process import ServiceProcess
 from tests.support.signing import Signing
 from tests.support.waiting import eventually

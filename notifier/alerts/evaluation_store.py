@@ -1,8 +1,5 @@
-"""What the evaluator says to PostgreSQL: the lease, the alerts, what fires, what it has seen. Every statement carries its own guard.
-
-A fire is one statement: it names the generation that it saw, so that of any number of evaluators, however frozen, restarted or slow,
-one ends a generation; the history row, from which the notification is told, is written by the same statement.
-"""
+"""What the evaluator says to PostgreSQL: the lease, the alerts, what it has seen. Every statement carries its own guard. What fires is
+in `firing.py`."""
 
 from __future__ import annotations
 
@@ -12,16 +9,12 @@ from datetime import timedelta
 from io import BytesIO
 from typing import Any, Final, NamedTuple
 
-from notifier.alerts.book import Fire
 from notifier.alerts.domain.vocabulary import Condition, Frequency, Measure, Reference
 from notifier.alerts.rows import Row, RowTable, from_copy
-from notifier.alerts.wording import describe, snapshot
 from tradewinds.database.session import Database
 
 LEASE: Final = "evaluator"
 SUBSCRIBER: Final = "price-alerts"
-STORM_BUDGET: Final = 20
-STORM_WINDOW: Final = timedelta(seconds=60)
 _SECONDS: Final = 5.0
 # For what reads or writes many rows, where two seconds, which is what other statements have, may not do.
 _LONG_SECONDS: Final = 60.0
@@ -79,50 +72,6 @@ FROM unnest($1::int8[], $2::int4[], $3::int2[], $4::int8[], $5::int8[]) AS g (nu
 WHERE a.alert_number = g.number AND a.generation = g.generation
 """
 _KEPT_AT_ONCE: Final = 10_000
-_FIRE: Final = """
-WITH given AS (
-    SELECT * FROM unnest($1::int8[], $2::int4[], $3::int2[], $4::int8[], $5::int8[], $6::int8[], $7::bool[], $8::jsonb[],
-        $9::text[], $10::int8[], $11::int2[], $12::int8[], $13::int8[]) WITH ORDINALITY
-        AS g (number, generation, direction, value, previous, level, late, snapshot, description, entry, arms, mark,
-              not_before_ms, place)
-), fired AS (
-    UPDATE price_alerts a
-    SET generation = a.generation + 1, fire_count = a.fire_count + 1, last_fired_at = clock_timestamp(),
-        arms = g.arms, mark = g.mark, seen = g.entry, not_before_ms = g.not_before_ms,
-        cooling_until = CASE a.frequency WHEN 'EVERY_TIME' THEN clock_timestamp() + make_interval(secs => a.cooldown_seconds) END,
-        state = CASE a.frequency WHEN 'ONCE' THEN 'TRIGGERED' ELSE a.state END
-    FROM given g
-    WHERE a.alert_number = g.number AND a.generation = g.generation AND a.state = 'ACTIVE'
-      AND (a.expires_at IS NULL OR a.expires_at > clock_timestamp())
-      AND (a.snoozed_until IS NULL OR a.snoozed_until <= clock_timestamp())
-    RETURNING a.alert_number, a.alert_id, a.user_id, a.instrument, a.measure, a.note, a.template_id, g.generation AS fired_generation,
-        g.direction, g.value, g.previous, g.level, g.late, g.snapshot, g.description, g.place
-), recent AS (
-    SELECT u.user_id, (
-        SELECT count(*) FROM (
-            SELECT FROM price_alert_fires f
-            WHERE f.user_id = u.user_id AND NOT f.grouped AND f.fired_at > now() - $15::interval
-            LIMIT $14::int
-        ) AS told
-    ) AS told_alone
-    FROM (SELECT DISTINCT user_id FROM fired) AS u
-), judged AS (
-    SELECT fired.*,
-        told_alone + row_number() OVER (PARTITION BY user_id ORDER BY place) > $14::int AS grouped
-    FROM fired JOIN recent USING (user_id)
-), written AS (
-    INSERT INTO price_alert_fires (alert_id, generation, user_id, instrument, measure, description, note, template_id, value, previous,
-        level, direction, late, snapshot, grouped, message_key)
-    SELECT alert_id, fired_generation, user_id, instrument, measure, description, note, template_id, value, previous, level,
-        direction, late, snapshot, grouped,
-        CASE WHEN NOT grouped THEN 'price-alert:' || alert_id || ':' || fired_generation END
-    FROM judged ORDER BY place
-    RETURNING *
-)
-SELECT written.*, fired.alert_number FROM written
-JOIN fired ON fired.alert_id = written.alert_id AND fired.fired_generation = written.generation
-ORDER BY fire_number
-"""
 # A thousand at a time: many end with the same session. `now()` is one moment to the planner, which `clock_timestamp()` is not.
 _EXPIRE: Final = """
 UPDATE price_alerts SET state = 'EXPIRED'
@@ -222,12 +171,6 @@ class EvaluationStore:
         async with self._database.pool.acquire(timeout=_SECONDS) as connection:
             return [Row(*row.values()) for row in await connection.fetch(_CHANGED, list(instruments), list(numbers))]
 
-    async def fire(self, fires: Sequence[Fire]) -> list[Mapping[str, Any]]:
-        """The rows of those that were committed, each alert at most once in `fires`; all others were refused: somebody has fired,
-        changed, snoozed or deleted that generation, or it has expired."""
-        async with self._database.pool.acquire(timeout=_SECONDS) as connection:
-            return list(await connection.fetch(_FIRE, *_fire_columns(fires), STORM_BUDGET, STORM_WINDOW))
-
     async def expire(self) -> list[int]:
         """End those whose time is over; their numbers."""
         async with self._database.pool.acquire(timeout=_SECONDS) as connection:
@@ -284,22 +227,4 @@ def _seen_columns(seen: Sequence[Row]) -> list[list[int]]:
         [row.arms for row in seen],
         [row.mark for row in seen],
         [row.not_before_ms for row in seen],
-    ]
-
-
-def _fire_columns(fires: Sequence[Fire]) -> list[list[Any]]:
-    return [
-        [fire.row.number for fire in fires],
-        [fire.row.generation for fire in fires],
-        [fire.direction for fire in fires],
-        [fire.value for fire in fires],
-        [fire.previous for fire in fires],
-        [fire.level for fire in fires],
-        [fire.late for fire in fires],
-        [snapshot(fire.tick) for fire in fires],
-        [describe(fire.row.shape, Measure(fire.row.measure), fire.row.mark) for fire in fires],
-        [fire.entry for fire in fires],
-        [fire.arms for fire in fires],
-        [fire.mark for fire in fires],
-        [fire.not_before_ms for fire in fires],
     ]

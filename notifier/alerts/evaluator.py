@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from notifier.alerts.alert_store import CHANNEL
 from notifier.alerts.evaluation_store import EvaluationStore
 from notifier.alerts.faults import INTERRUPTIONS
+from notifier.alerts.firing import Firing
 from notifier.alerts.teller import Teller
 from notifier.alerts.turn import LEASE_TTL, LeaseLostError, Turn
 from tradewinds.clock import Clock
@@ -64,13 +65,15 @@ class Evaluator:
         if lease is None:
             return
         log.info("taken", epoch=lease.epoch, positions=dict(lease.positions))
-        turn = self._turn = Turn(lease, self._store, self._redis, self._teller, self._clock, self._stopping)
+        firing = Firing(self._database)
+        turn = self._turn = Turn(lease, self._store, firing, self._redis, self._teller, self._clock, self._stopping)
         listener = await self._database.listen(CHANNEL, turn.changes.hear)
         try:
             await turn.run()
         finally:
             self._turn = None
             await listener.close()
+            await firing.close()
 
     async def _pause(self) -> None:
         try:

@@ -21,6 +21,7 @@ from notifier.alerts.chores import Chores
 from notifier.alerts.commits import Commits
 from notifier.alerts.evaluation_store import EvaluationStore, Lease
 from notifier.alerts.faults import INTERRUPTIONS, REDIS_ERRORS
+from notifier.alerts.firing import Firing
 from notifier.alerts.rows import Row
 from notifier.alerts.teller import Teller
 from notifier.alerts.tick_source import TickBatch, TickSource, entry_number, latest_quotes
@@ -61,7 +62,14 @@ class Turn:
     """`run` ends when `stopping` is set, and raises `LeaseLostError` and the errors of both stores."""
 
     def __init__(
-        self, lease: Lease, store: EvaluationStore, redis: Redis, teller: Teller, clock: Clock, stopping: asyncio.Event
+        self,
+        lease: Lease,
+        store: EvaluationStore,
+        firing: Firing,
+        redis: Redis,
+        teller: Teller,
+        clock: Clock,
+        stopping: asyncio.Event,
     ) -> None:
         self._lease = lease
         self._store = store
@@ -73,7 +81,8 @@ class Turn:
         self.changes = Changes(self._woken)
         self._watched = WatchedInstruments(redis)
         self._book = AlertBook()
-        self._commits = Commits(store, teller.tell, self._look_again)
+        self._firing = firing
+        self._commits = Commits(firing, teller.tell, self._look_again)
         self._source = TickSource(redis, lease.positions, self._woken, self._pause_seconds)
         self._positions: Mapping[str, str] = lease.positions
         self._kept_positions: Mapping[str, str] = lease.positions
@@ -96,6 +105,7 @@ class Turn:
     async def _work(self) -> None:
         await self.changes.connected.wait()
         await self._load()
+        await self._firing.begin()
         self._positions = await self._source.begin()
         await first_to_end(self._source.run(), self._commits.run(), self._judge())
         await self._store.keep(self._lease, LEASE_TTL, *self._seen())

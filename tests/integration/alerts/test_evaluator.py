@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -10,14 +12,16 @@ import numpy as np
 import pytest
 from redis.asyncio import Redis
 
-from notifier.alerts.book import AlertBook
-from notifier.alerts.evaluation_store import STORM_BUDGET, EvaluationStore
+from notifier.alerts.book import AlertBook, Fire
+from notifier.alerts.evaluation_store import EvaluationStore
 from notifier.alerts.fire_store import FireStore
+from notifier.alerts.firing import STORM_BUDGET, Firing
 from notifier.alerts.tick_source import latest_quotes
 from tests.integration.alerts.market import FUTURE, RELIANCE, SBIN, Market, list_instruments
 from tests.integration.alerts.replicas import Told, an_alert, lease_expires, replica
 from tests.support.waiting import eventually
 from tradewinds import redis_keys
+from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.redis_connection import RedisConnection
 from tradewinds.database.session import Database
 from tradewinds.errors import UnavailableError
@@ -49,6 +53,16 @@ async def is_judging(database: Database) -> None:
         return bool(await database.pool.fetchval("SELECT count(*) FROM market_subscriptions"))
 
     await eventually(is_there, timeout=SECONDS)
+
+
+@asynccontextmanager
+async def firing(database: Database) -> AsyncIterator[Firing]:
+    """On a connection of its own."""
+    one = Firing(database)
+    try:
+        yield one
+    finally:
+        await one.close()
 
 
 async def fires(database: Database) -> list[Any]:
@@ -104,15 +118,36 @@ async def test_parallel_fires_of_one_generation_are_one(database: Database, valk
     await market.tick(SBIN, 801)
     ticks = await latest_quotes(valkey, [SBIN])
 
-    async def judge() -> set[int]:
+    async def judged() -> list[Fire]:
         book = AlertBook([(1, 3045)], await store.load([SBIN]), 1)
         found = book.judge(ticks, np.array([5]), 1)
         assert len(found) == 20
-        return {row["alert_number"] for row in await store.fire(found)}
+        return found
 
-    won = await asyncio.gather(judge(), judge(), judge())
+    async def commit(found: list[Fire]) -> set[int]:
+        async with firing(database) as one:
+            return {row["alert_number"] for row in await one.fire(found)}
+
+    won = await asyncio.gather(*[commit(found) for found in [await judged() for _ in range(3)]])
     assert sorted(number for part in won for number in part) == sorted(numbers)
     assert len(await fires(database)) == 20
+
+
+async def test_a_fire_whose_connection_was_cut_is_committed_on_another(database: Database, valkey: Redis) -> None:
+    await an_alert(database, SBIN)
+    await Market(valkey).tick(SBIN, 801)
+    book = AlertBook([(1, 3045)], await EvaluationStore(database).load([SBIN]), 1)
+    found = book.judge(await latest_quotes(valkey, [SBIN]), np.array([5]), 1)
+    async with firing(database) as one:
+        await one.begin()
+        await database.pool.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query LIKE '%json_to_recordset%'"
+            " AND pid <> pg_backend_pid() AND datname = current_database()"
+        )
+        with pytest.raises(PASSING_FAULTS):
+            await one.fire(found)
+        assert len(await one.fire(found)) == 1
+    assert len(await fires(database)) == 1
 
 
 async def test_two_replicas_and_a_take_over_tell_each_cross_once(
@@ -219,7 +254,8 @@ async def test_what_has_expired_or_is_snoozed_in_the_table_does_not_fire(
     await market.tick(SBIN, 801)
     found = book.judge(await latest_quotes(valkey, [SBIN]), np.array([5]), 1)
     assert len(found) == 2
-    assert await store.fire(found) == []
+    async with firing(database) as one:
+        assert await one.fire(found) == []
     assert await store.expire() == [expired]
 
 
