@@ -27,7 +27,7 @@ _SILENT_MS: Final = 30_000
 
 
 class Chores:
-    """Done between two batches. What a store that is away prevents is done the next time."""
+    """Done beside the judging, which it must not hold up. What a store that is away prevents is done the next time."""
 
     def __init__(
         self, lease: Lease, store: EvaluationStore, watched: WatchedInstruments, redis: Redis, teller: Teller
@@ -51,7 +51,7 @@ class Chores:
         self._soon_at = float("-inf")
 
     async def do_what_is_due(self, book: AlertBook, now: float) -> list[int]:
-        """The numbers of alerts that have just expired. `now` is monotonic."""
+        """The numbers of alerts that have just expired: they are to be looked at again. `now` is monotonic."""
         ended: list[int] = []
         try:
             if now - self._soon_at >= _SOON_SECONDS:

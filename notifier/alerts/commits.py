@@ -46,34 +46,38 @@ class Commits:
         self._tell = tell
         self._refused = refused
         self._waiting: list[Fire] = []
-        self._given = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._settled.set()
+        self._are_given = asyncio.Event()
+        self._advanced = asyncio.Event()
+        self.given = 0
+        self._done = 0
 
     async def give(self, fires: Sequence[Fire]) -> None:
         """Commit these soon; waits where too many wait already."""
         if not fires:
             return
         self._waiting += fires
-        self._settled.clear()
-        self._given.set()
+        self.given += len(fires)
+        self._are_given.set()
         if len(self._waiting) > _MOST_WAITING:
-            await self._settled.wait()
+            await self.settled()
 
-    async def settled(self) -> None:
-        """Wait until all that was given is committed or refused."""
-        await self._settled.wait()
+    async def settled(self, given: int | None = None) -> None:
+        """Wait until all that had been given when `given` had this value (None: now) is committed or refused."""
+        wanted = self.given if given is None else given
+        while self._done < wanted:
+            await self._advanced.wait()
 
     async def run(self) -> None:
         """Commit; a database that is away is waited for."""
         while True:
-            await self._given.wait()
-            self._given.clear()
+            await self._are_given.wait()
+            self._are_given.clear()
             fires, self._waiting = self._waiting, []
             for part in _one_per_alert(fires):
                 self._take(part, await self._commit(part))
-            if not self._waiting:
-                self._settled.set()
+                self._done += len(part)
+                self._advanced.set()
+                self._advanced = asyncio.Event()
 
     async def _commit(self, part: Sequence[Fire]) -> list[Committed]:
         backoff = Backoff(cap_seconds=1.0)

@@ -37,6 +37,7 @@ log = get_logger("notifier.alerts")
 
 LEASE_TTL: Final = timedelta(seconds=6)
 _KEEP_SECONDS: Final = 1.0
+_CHORES_SECONDS: Final = 0.25
 _QUOTES_AT_ONCE: Final = 1_000
 _CHANGES_AT_ONCE: Final = 1_000
 # A batch costs about the same whether it is one entry or ten, and entries may come a thousand times a second.
@@ -52,10 +53,11 @@ class LeaseLostError(Exception):
 
 
 class _Seen(NamedTuple):
-    """All that was seen up to `positions`."""
+    """All that was seen up to `positions`; to be kept when the fires that had been given by then are committed."""
 
     positions: Mapping[str, str]
     rows: Sequence[Row]
+    fires_given: int = 0
 
 
 class Turn:
@@ -86,14 +88,20 @@ class Turn:
         self._source = TickSource(redis, lease.positions, self._woken, self._pause_seconds)
         self._positions: Mapping[str, str] = lease.positions
         self._kept_positions: Mapping[str, str] = lease.positions
-        self._to_keep: asyncio.Queue[_Seen] = asyncio.Queue(1)
-        self._is_keeping = False
+        self._to_keep: _Seen | None = None
+        self._has_seen = asyncio.Event()
         self._kept_at = clock.monotonic()
         self._chores = Chores(lease, store, self._watched, redis, teller)
+        self._changing_everything = asyncio.Lock()
 
     async def run(self) -> None:
         """Judge. Nothing is judged before every alert is loaded."""
         await first_to_end(self._work(), self._keep())
+        if self._to_keep is not None:  # it was on its way
+            self._book.give_back(self._to_keep.rows)
+        await self._store.keep(self._lease, LEASE_TTL, self._positions, self._book.take_dirty())
+        await self._store.release_lease(self._lease)
+        log.info("released", epoch=self._lease.epoch)
 
     def _pause_seconds(self) -> float:
         return _PAUSE_SECONDS if len(self._book) else _IDLE_PAUSE_SECONDS
@@ -107,14 +115,15 @@ class Turn:
         await self._load()
         await self._firing.begin()
         self._positions = await self._source.begin()
-        await first_to_end(self._source.run(), self._commits.run(), self._judge())
-        await self._store.keep(self._lease, LEASE_TTL, *self._seen())
-        await self._store.release_lease(self._lease)
-        log.info("released", epoch=self._lease.epoch)
+        await first_to_end(self._source.run(), self._commits.run(), self._judge(), self._do_chores())
 
     async def _load(self) -> None:
+        async with self._changing_everything:
+            await self._load_everything()
+
+    async def _load_everything(self) -> None:
         self.changes.everything = False
-        await self._store.keep(self._lease, LEASE_TTL, *self._seen())
+        await self._store.keep(self._lease, LEASE_TTL, self._positions, self._book.take_dirty())
         self._watched = WatchedInstruments(self._redis)
         self._chores = Chores(self._lease, self._store, self._watched, self._redis, self._teller)
         await self._watched.refresh()
@@ -138,10 +147,7 @@ class Turn:
                 await self._judge_batch(batch)
             elif not has_judged_quotes and self._source.has_caught_up(self._positions):
                 has_judged_quotes = await self._judge_last_quotes()
-            await self._hand_over_what_was_seen()
-            ended = await self._chores.do_what_is_due(self._book, self._clock.monotonic())
-            for number in ended:
-                self._book.remove(number)
+            self._hand_over_what_was_seen()
             _ACTIVE.set(len(self._book))
             if batch is None:
                 await self._wait()
@@ -172,7 +178,7 @@ class Turn:
 
     async def _apply_changes(self) -> None:
         if self.changes.everything:
-            if not self._is_keeping:  # what is on its way to be kept is older than what is here
+            if self._to_keep is None:  # what is on its way to be kept is older than what is here
                 await self._load()
             return
         numbers = self.changes.take(_CHANGES_AT_ONCE)
@@ -190,18 +196,24 @@ class Turn:
             self._book.remove(number)
         self._chores.subscribe_soon()
 
+    async def _do_chores(self) -> None:
+        while True:
+            async with self._changing_everything:
+                ended = await self._chores.do_what_is_due(self._book, self._clock.monotonic())
+            if ended:
+                # Not simply removed: somebody may have made them anew meanwhile.
+                self.changes.give_back(ended)
+                self._woken.set()
+            await asyncio.sleep(_CHORES_SECONDS)
+
     # --- keeping
 
-    async def _hand_over_what_was_seen(self) -> None:
-        """At a moment at which all that was judged is committed."""
+    def _hand_over_what_was_seen(self) -> None:
         now = self._clock.monotonic()
-        if not self._is_keeping and now - self._kept_at >= _KEEP_SECONDS:
-            await self._commits.settled()
-            self._is_keeping, self._kept_at = True, now
-            self._to_keep.put_nowait(_Seen(*self._seen()))
-
-    def _seen(self) -> tuple[Mapping[str, str], list[Row]]:
-        return self._positions, self._book.take_dirty()
+        if self._to_keep is None and now - self._kept_at >= _KEEP_SECONDS:
+            self._kept_at = now
+            self._to_keep = _Seen(self._positions, self._book.take_dirty(), self._commits.given)
+            self._has_seen.set()
 
     async def _keep(self) -> None:
         """Renew the lease every second, with what was handed over; beside the judging, which it must not hold up."""
@@ -215,16 +227,22 @@ class Turn:
                 log.warning_throttled("unkept", error=describe(e), alerts=len(seen.rows))
                 await asyncio.sleep(_KEEP_SECONDS / 2)
                 is_ours = True
-            self._is_keeping = False
+            if seen is self._to_keep:
+                self._to_keep = None
+                self._has_seen.clear()
             if not is_ours:
                 raise LeaseLostError(f"epoch {self._lease.epoch} is over")
 
     async def _next_seen(self) -> _Seen:
         try:
             async with asyncio.timeout(_KEEP_SECONDS * 1.5):
-                return await self._to_keep.get()
+                await self._has_seen.wait()
+                if self._to_keep is not None:
+                    await self._commits.settled(self._to_keep.fires_given)
+                    return self._to_keep
         except TimeoutError:  # loading, or waiting for a commit
-            return _Seen(self._kept_positions, ())
+            pass
+        return _Seen(self._kept_positions, ())
 
     async def _wait(self) -> None:
         """Until something happens, or the next chore or opening is due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ class WatchedInstruments:
         self.keys: list[InstrumentKey] = []
         self.tokens: list[Token | None] = []
         self.version = ""
+        self._one_at_a_time = asyncio.Lock()  # a place and its number come together
 
     def slot(self, key: InstrumentKey) -> int:
         """Its place."""
@@ -35,13 +37,14 @@ class WatchedInstruments:
 
     async def add(self, keys: Iterable[InstrumentKey]) -> bool:
         """Give these a place too; whether any is new. Raises redis' errors, and then none has one."""
-        new = [key for key in dict.fromkeys(keys) if key not in self._slot_of]
-        tokens = await self._look_up(new)
-        for key, token in zip(new, tokens, strict=True):
-            self._slot_of[key] = len(self.keys)
-            self.keys.append(key)
-            self.tokens.append(token)
-        return bool(new)
+        async with self._one_at_a_time:
+            new = [key for key in dict.fromkeys(keys) if key not in self._slot_of]
+            tokens = await self._look_up(new)
+            for key, token in zip(new, tokens, strict=True):
+                self._slot_of[key] = len(self.keys)
+                self.keys.append(key)
+                self.tokens.append(token)
+            return bool(new)
 
     async def refresh(self) -> bool:
         """Look all of them up again, where another scrip master is in force; whether it is. Raises redis' errors."""
@@ -49,8 +52,9 @@ class WatchedInstruments:
         text = version.decode() if isinstance(version, bytes) else version or ""
         if not text or text == self.version:
             return False
-        self.tokens = await self._look_up(self.keys)
-        self.version = text
+        async with self._one_at_a_time:
+            self.tokens = await self._look_up(self.keys)
+            self.version = text
         return True
 
     def gone(self) -> list[InstrumentKey]:
