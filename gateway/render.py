@@ -28,6 +28,7 @@ def render(settings: GatewaySettings) -> str:
     values = {
         "host": settings.host,
         "port": settings.port,
+        "trusted_hops": settings.trusted_hops,
         "issuer": auth.ISSUER,
         "audience": auth.AUDIENCE,
         "jwks_file": str(settings.jwks_file.absolute()),

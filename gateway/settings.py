@@ -40,6 +40,13 @@ class GatewaySettings(Settings):
         validation_alias="NOTIFIER_HTTP_ADDRESS", description="the notifier's HTTP address, host:port"
     )
     jwks_file: Path = Field(validation_alias="JWKS_FILE", description="path of a JWKS file with the public keys")
+    trusted_hops: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        validation_alias="GATEWAY_TRUSTED_HOPS",
+        description="how many proxies of ours stand before the gateway and append to x-forwarded-for",
+    )
     descriptor: Path = Field(
         default=DESCRIPTOR, validation_alias="GATEWAY_DESCRIPTOR", description="the contracts, as a descriptor set"
     )

@@ -43,9 +43,12 @@ class MeanReversionStrategy(BaseStrategy):
         self.metric(f"deviations {bar.symbol}", deviations)
         if self.position(bar.symbol).net_quantity > 0:
             if deviations >= 0 or bar.close <= self.stop(bar.symbol):
-                self.square_off(bar.symbol)
+                self.square_off(bar.symbol, reason=f"closed {deviations:.2f} deviations from the mean")
         elif deviations <= -self.params.entry_deviations and self.now.time() < time(15, 0):
-            self.buy(bar.symbol, self.params.quantity, self.round_to_tick(bar.symbol, bar.close))
+            limit = self.round_to_tick(bar.symbol, bar.close)
+            self.buy(
+                bar.symbol, self.params.quantity, limit, reason=f"closed {deviations:.2f} deviations from the mean"
+            )
 
     @at("15:10")
     def leave(self) -> None:

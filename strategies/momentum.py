@@ -60,7 +60,7 @@ class MomentumStrategy(BaseStrategy):
         share = self.params.capital_allocated / len(self.params.symbols)
         quantity = int(share / limit) // lot * lot
         if quantity > 0:
-            self.buy(symbol, quantity, limit)
+            self.buy(symbol, quantity, limit, reason=f"risen {rise:.3f} % over {self.params.lookback} looks")
         else:
             self.notify(f"{symbol} is too dear", f"{share:.2f} rupees do not buy one lot at {limit}", dedupe_key=symbol)
 
@@ -70,7 +70,9 @@ class MomentumStrategy(BaseStrategy):
         entered_at = self.state["entered_at"].get(symbol, 0)
         turned = rise is not None and rise < 0
         if turned or self.now.timestamp() - entered_at >= self.params.max_hold:
-            self.sell(symbol, self.position(symbol).net_quantity, self.marketable_limit(symbol, Side.SELL))
+            why = f"fallen {-rise:.3f} %" if turned and rise is not None else f"held for {self.params.max_hold} s"
+            held = self.position(symbol).net_quantity
+            self.sell(symbol, held, self.marketable_limit(symbol, Side.SELL), reason=why)
 
     def rise_percent(self, symbol: str) -> Decimal | None:
         """How far the price has risen over the lookback; None while there are too few prices."""

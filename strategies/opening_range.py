@@ -54,7 +54,8 @@ class OpeningRangeStrategy(BaseStrategy):
             return
         if tick.last_price > Decimal(top_and_bottom[0]):
             self.state["done"].append(tick.symbol)
-            self.buy(tick.symbol, self.params.quantity)
+            why = f"{tick.last_price} is above the opening range, whose top is {top_and_bottom[0]}"
+            self.buy(tick.symbol, self.params.quantity, reason=why)
 
     def on_order(self, order: OrderHandle) -> None:
         """As soon as the entry is filled, its stop rests at the exchange, where it needs none of us."""
@@ -65,7 +66,7 @@ class OpeningRangeStrategy(BaseStrategy):
         elif order.side == "BUY" and order.filled:
             trigger = Decimal(self.state["ranges"][order.instrument][1])
             limit = self.round_to_tick(order.instrument, trigger * Decimal("0.995"))
-            self.sell(order.instrument, order.filled, limit, trigger_price=trigger)
+            self.sell(order.instrument, order.filled, limit, trigger_price=trigger, reason="stop at the range's bottom")
         elif order.side == "BUY":
             self.notify(f"{order.instrument} was not bought", f"{order.reason} {order.message}")
 

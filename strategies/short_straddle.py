@@ -44,7 +44,7 @@ class ShortStraddleStrategy(BaseStrategy):
             return
         for leg in legs:
             if self.position(leg.key).net_quantity == 0 and not self.orders(leg.key):
-                self.sell(leg.key, self.params.lots * leg.lot_size)
+                self.sell(leg.key, self.params.lots * leg.lot_size, reason="a leg of the day's straddle")
 
     def on_order(self, order: OrderHandle) -> None:
         """A sold leg is guarded, above the price that was received."""

@@ -50,6 +50,7 @@ class EngineCalls:
             product=f"PRODUCT_{order.product}",
             price=order.price,
             trigger_price=order.trigger_price,
+            reason=order.reason,
         )
         answer = await self._call("PlaceOrder", request)
         return str(answer.order_id)

@@ -31,7 +31,7 @@ _EVENTS_OF_ORDER = """
 SELECT sequence, kind, recorded_at, payload FROM order_events WHERE order_id = $1 ORDER BY sequence LIMIT 1000
 """
 _AUDIT_OF_ORDER = """
-SELECT recorded_at, actor, action, reason FROM audit_log WHERE subject_type = 'order' AND subject_id = $1
+SELECT recorded_at, actor, action, reason, source, before, after FROM audit_log WHERE subject_type = 'order' AND subject_id = $1
 ORDER BY recorded_at LIMIT 1000
 """
 _ATTEMPTS = f"SELECT {_ORDERS} FROM orders o WHERE o.intent_id = $1 AND o.attempt > 1 ORDER BY o.attempt"  # noqa: S608

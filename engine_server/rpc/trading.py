@@ -23,8 +23,11 @@ from engine_server.rpc.order_decisions import order_answer
 from engine_server.rpc.order_watch import OrderWatch
 from engine_server.rpc.peers import Peers
 from tradewinds import paging
+from tradewinds.errors import InvalidArgumentError
 from tradewinds.idempotency import request_id_of
 from tradewinds.v1 import trading_pb2 as pb
+
+_LONGEST_REASON = 500
 
 
 class QuoteSource(Protocol):
@@ -191,8 +194,17 @@ def _order_request(request: pb.PlaceOrderRequest, caller: Caller, request_id: st
         config_id=request.config_id or None,
         epoch=request.epoch or None,
         reduce_only=request.reduce_only,
+        reason=_reason(request.reason),
         source=caller.source,
     )
+
+
+def _reason(text: str) -> str:
+    if len(text) > _LONGEST_REASON:
+        raise InvalidArgumentError.field(
+            "reason", f"has {len(text)} characters; at most {_LONGEST_REASON} go into the audit"
+        )
+    return text.strip()
 
 
 def _page(requested_size: int, token: str) -> tuple[int, Page]:

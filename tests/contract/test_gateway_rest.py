@@ -19,6 +19,7 @@ from tests.support.gateway_process import GatewayProcess
 from tests.support.signing import Signing
 from tests.unit.feed.instruments import instrument
 from tradewinds import auth
+from tradewinds.audit import source_of
 from tradewinds.auth import TokenVerifier
 from tradewinds.bars import Bar
 from tradewinds.errors import InvalidArgumentError, NotFoundError
@@ -46,7 +47,11 @@ class Trading(trading_pb2_grpc.TradingServicer):
             raise InvalidArgumentError.field("quantity", f"{request.quantity} is not a quantity")
         user_id = auth.principal().subject
         return trading_pb2.Order(
-            order_id="o-1", request_id=request_id_of(request, context), quantity=request.quantity, user_id=user_id
+            order_id="o-1",
+            request_id=request_id_of(request, context),
+            quantity=request.quantity,
+            user_id=user_id,
+            message=f"asked from {source_of(context)}",
         )
 
     async def GetOrder(self, request: trading_pb2.GetOrderRequest, context: Any) -> trading_pb2.Order:  # noqa: N802
@@ -229,6 +234,14 @@ async def test_a_good_body_arrives_in_either_spelling_and_comes_back_in_ours(res
 async def test_the_idempotency_key_arrives_as_the_request_id(rest: httpx.AsyncClient) -> None:
     answer = await rest.post("/v1/orders", json={"quantity": "1"}, headers={"idempotency-key": "k-1"})
     assert answer.json()["request_id"] == "k-1"
+
+
+@pytest.mark.parametrize("claimed", [{}, {"x-forwarded-for": "203.0.113.66"}])
+async def test_the_source_is_who_connects_whatever_the_client_says_of_itself(
+    rest: httpx.AsyncClient, claimed: dict[str, str]
+) -> None:
+    answer = await rest.post("/v1/orders", json={"quantity": "1"}, headers=claimed)
+    assert answer.json()["message"] == "asked from 127.0.0.1"
 
 
 async def test_a_services_error_comes_with_its_details(rest: httpx.AsyncClient) -> None:

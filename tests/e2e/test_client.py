@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +124,9 @@ async def execute(stack: UpProcess, statement: str, *arguments: str) -> None:
 
 
 async def test_the_command_line_speaks_json(stack: UpProcess) -> None:
-    placed = await command_line("orders", "place", "BUY", "SBIN", "3", "--price", "900", "--json")
+    placed = await command_line(
+        "orders", "place", "BUY", "SBIN", "3", "--price", "900", "--reason", "by hand", "--json"
+    )
     assert (placed["instrument"], placed["price"], placed["quantity"]) == ("NSE:SBIN-EQ", "900.00", "3")
     status, strategies, orders, positions, notifications, health = await asyncio.gather(
         command_line("status", "--json"),
@@ -142,8 +146,33 @@ async def test_the_command_line_speaks_json(stack: UpProcess) -> None:
     assert shown["config"]["symbols"] == ["NSE:RELIANCE-EQ", "NSE:TCS-EQ"]
 
 
+async def test_the_audit_log_is_exported_for_people_who_were_not_there(stack: UpProcess) -> None:
+    placed = await command_line(
+        "orders", "place", "BUY", "SBIN", "2", "--price", "900", "--reason", "an average", "--json"
+    )
+    export = ("audit", "export", "--account", stack.facts["account_id"], "--format")
+    rows = [
+        row
+        for row in csv.DictReader(io.StringIO(await printed(*export, "csv")))
+        if row["subject_id"] == placed["order_id"]
+    ]
+    assert [(row["actor"], row["action"], row["reason"]) for row in rows] == [("trader", "order.place", "an average")]
+    recorded_at = datetime.fromisoformat(rows[0]["recorded_at"])
+    assert recorded_at.utcoffset() == timedelta(hours=5, minutes=30)
+    assert abs(datetime.now(UTC) - recorded_at) < timedelta(minutes=5)
+    lines = [json.loads(line) for line in (await printed(*export, "json")).splitlines()]
+    same = next(line for line in lines if line["subject_id"] == placed["order_id"])
+    assert (same["hash"], same["after"]["tag"]) == (rows[0]["hash"], placed["tag"])
+    assert datetime.fromisoformat(same["recorded_at"]) == recorded_at
+
+
 async def command_line(*words: str) -> Any:
     """What `tradewinds WORDS…` prints, parsed."""
+    return json.loads(await printed(*words))
+
+
+async def printed(*words: str) -> str:
+    """What `tradewinds WORDS…` prints."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tradewinds.cli", *words),
         stdout=asyncio.subprocess.PIPE,
@@ -152,4 +181,4 @@ async def command_line(*words: str) -> Any:
     )
     output, errors = await process.communicate()
     assert process.returncode == 0, f"{words}: {errors.decode()}"
-    return json.loads(output)
+    return output.decode()

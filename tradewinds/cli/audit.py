@@ -56,19 +56,16 @@ def verify(
     ] = None,
     note: Annotated[Path | None, typer.Option(help="Write the heads here; keep the file outside this system.")] = None,
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Prove that the log is what was written; exit code 1 and the first bad row when it is not."""
     request = pb.VerifyAuditLogRequest()
     if heads is not None:
         request.heads.extend(pb.AuditHead(**head) for head in json.loads(heads.read_text()))
     verdict = with_connection(state_dir, lambda link: link.call(link.operations.VerifyAuditLog, request))
+    print_json(to_dict(verdict)) if as_json else _print_verdict(verdict)
     if verdict.HasField("problem"):
-        bad = verdict.problem
-        console.print(
-            f"[red]NOT what was written[/red] at audit_id {bad.audit_id} ({bad.stream} {bad.sequence}): {bad.what}"
-        )
         raise typer.Exit(1)
-    console.print(f"[green]As it was written[/green]: {verdict.checked} rows in {len(verdict.heads)} chains.")
     if note is not None:
         note.write_text(json.dumps([to_dict_of_head(head) for head in verdict.heads], indent=1) + "\n")
 
@@ -81,7 +78,7 @@ def export(
     form: Annotated[Format, typer.Option("--format", help="csv, or json: one object a line.")] = Format.CSV,
     state_dir: StateDir = None,
 ) -> None:
-    """Write the log of a period to stdout, oldest first."""
+    """Write the log of a period to stdout, oldest first. Times are Indian in csv, UTC in json."""
     request = pb.ExportAuditLogRequest(account_id=account, start=_moment(start, "--from"), end=_moment(end, "--to"))
     write = _csv_writer() if form is Format.CSV else _write_json
 
@@ -91,6 +88,16 @@ def export(
                 write(_plain(record))
 
     with_connection(state_dir, act)
+
+
+def _print_verdict(verdict: pb.VerifyAuditLogResponse) -> None:
+    if verdict.HasField("problem"):
+        bad = verdict.problem
+        console.print(
+            f"[red]NOT what was written[/red] at audit_id {bad.audit_id} ({bad.stream} {bad.sequence}): {bad.what}"
+        )
+    else:
+        console.print(f"[green]As it was written[/green]: {verdict.checked} rows in {len(verdict.heads)} chains.")
 
 
 def to_dict_of_head(head: pb.AuditHead) -> dict[str, Any]:
@@ -109,7 +116,8 @@ def _csv_writer() -> Callable[[dict[str, Any]], None]:
     writer.writeheader()
 
     def write(row: dict[str, Any]) -> None:
-        writer.writerow(row)
+        recorded_at = datetime.fromisoformat(row["recorded_at"]).astimezone(IST)  # with its offset: still one moment
+        writer.writerow({**row, "recorded_at": recorded_at.isoformat(timespec="microseconds")})
 
     return write
 

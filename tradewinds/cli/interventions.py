@@ -8,7 +8,7 @@ import typer
 
 from tradewinds.cli.output import print_json, print_plain, print_table, short, to_dict, when
 from tradewinds.cli.running import AsJson, StateDir, with_connection
-from tradewinds.cli.trading import OrderId, orders, print_orders
+from tradewinds.cli.trading import OrderId, orders, print_orders, show_order
 from tradewinds.v1 import trading_pb2
 
 holds = typer.Typer(no_args_is_help=True, help="What holds entries of instruments, and the way out of it.")
@@ -26,6 +26,10 @@ def explain(order_id: OrderId, state_dir: StateDir = None, as_json: AsJson = Fal
         print_json(to_dict(story))
         return
     print_plain(story.summary)
+    if story.order.tag:
+        print_plain(
+            f"sent under the tag {story.order.tag}; the broker's number {story.order.broker_order_id or 'is not known'}"
+        )
     rows = [(when(line.recorded_at, date=True), line.what, _state(line.state), line.text) for line in story.lines]
     print_table(f"Order {order_id}", ("IST", "what", "state", ""), rows, empty="Its log is empty.")
     if story.attempts:
@@ -39,12 +43,14 @@ def resolve(
     placed: Annotated[str, typer.Option("--placed", help="The broker's id under which you found it there.")] = "",
     not_placed: Annotated[bool, typer.Option("--not-placed", help="You are sure that it is not there.")] = False,
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say what became of an order whose fate is UNKNOWN."""
     if bool(placed) == not_placed:
         raise typer.BadParameter("say either --placed BROKER_ID or --not-placed")
     request = trading_pb2.ResolveOrderRequest(order_id=order_id, placed_as=placed, reason=reason)
-    print_orders([with_connection(state_dir, lambda link: link.call(link.trading.ResolveOrder, request))])
+    order = with_connection(state_dir, lambda link: link.call(link.trading.ResolveOrder, request))
+    show_order(order, as_json=as_json)
 
 
 @holds.command("list")

@@ -8,7 +8,7 @@ import typer
 
 from tradewinds.cli.output import print_json, print_table, rupees, short, to_dict
 from tradewinds.cli.running import AsJson, StateDir, with_connection
-from tradewinds.cli.trading import ConfigFilter, enum_value, print_orders
+from tradewinds.cli.trading import ConfigFilter, enum_value, print_orders, show_order
 from tradewinds.ids import new_id
 from tradewinds.v1 import common_pb2, trading_pb2
 
@@ -70,10 +70,12 @@ def attribute(
     config: Annotated[str, typer.Argument(help="The strategy whose position it closed, or opened.")],
     reason: Reason,
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Count an order that no strategy placed in a strategy's book, and tell the strategy."""
     request = trading_pb2.AttributePositionRequest(order_id=order_id, config_id=config, reason=reason)
-    print_orders([with_connection(state_dir, lambda link: link.call(link.trading.AttributePosition, request))])
+    order = with_connection(state_dir, lambda link: link.call(link.trading.AttributePosition, request))
+    show_order(order, as_json=as_json)
 
 
 @positions.command()
@@ -88,6 +90,7 @@ def adjust(
     account: Account = "",
     request_id: RequestId = "",
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Book by hand what the broker has and we do not, or the reverse. Nothing is sent to the broker."""
     request = trading_pb2.AdjustPositionRequest(
@@ -101,7 +104,8 @@ def adjust(
         price=price,
         reason=reason,
     )
-    print_orders([with_connection(state_dir, lambda link: link.call(link.trading.AdjustPosition, request))])
+    order = with_connection(state_dir, lambda link: link.call(link.trading.AdjustPosition, request))
+    show_order(order, as_json=as_json)
 
 
 @positions.command()
@@ -115,6 +119,7 @@ def convert(
     account: Account = "",
     request_id: RequestId = "",
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Ask the broker to make a part of a position another product's."""
     request = trading_pb2.ConvertPositionRequest(
@@ -128,4 +133,5 @@ def convert(
         reason=reason,
     )
     answer = with_connection(state_dir, lambda link: link.call(link.trading.ConvertPosition, request))
-    print_orders(list(answer.bookings))
+    bookings = list(answer.bookings)
+    print_json([to_dict(one) for one in bookings]) if as_json else print_orders(bookings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -89,19 +90,19 @@ def decisions(
 
 
 @risk.command()
-def approve(decision_id: DecisionId, reason: Reason = "", state_dir: StateDir = None) -> None:
+def approve(decision_id: DecisionId, reason: Reason = "", state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """Approve a decision."""
     request = pb.ApproveRiskDecisionRequest(decision_id=decision_id, reason=reason)
-    _print_decisions([with_connection(state_dir, lambda link: link.call(link.operations.ApproveRiskDecision, request))])
+    decision = with_connection(state_dir, lambda link: link.call(link.operations.ApproveRiskDecision, request))
+    _show_decision(decision, as_json=as_json)
 
 
 @risk.command()
-def withdraw(decision_id: DecisionId, reason: Reason = "", state_dir: StateDir = None) -> None:
+def withdraw(decision_id: DecisionId, reason: Reason = "", state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """Take a decision back before it is applied."""
     request = pb.WithdrawRiskDecisionRequest(decision_id=decision_id, reason=reason)
-    _print_decisions(
-        [with_connection(state_dir, lambda link: link.call(link.operations.WithdrawRiskDecision, request))]
-    )
+    decision = with_connection(state_dir, lambda link: link.call(link.operations.WithdrawRiskDecision, request))
+    _show_decision(decision, as_json=as_json)
 
 
 @kill.command("reduce-only")
@@ -111,9 +112,10 @@ def reduce_only(
     strategy: Strategy = "",
     everything: Everything = False,
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """No entries; strategies go on and may exit."""
-    _engage("REDUCE_ONLY", reason, account, strategy, everything=everything, state_dir=state_dir)
+    _engage("REDUCE_ONLY", reason, account, strategy, everything=everything, state_dir=state_dir, as_json=as_json)
 
 
 @kill.command()
@@ -123,9 +125,10 @@ def halt(
     strategy: Strategy = "",
     everything: Everything = False,
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """No entries, and strategies are stopped. What works and what is open is left alone."""
-    _engage("HALT", reason, account, strategy, everything=everything, state_dir=state_dir)
+    _engage("HALT", reason, account, strategy, everything=everything, state_dir=state_dir, as_json=as_json)
 
 
 @kill.command("cancel-all")
@@ -135,9 +138,10 @@ def cancel_all(
     strategy: Strategy = "",
     everything: Everything = False,
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Halt, and cancel every working order of ours; waits until the broker shows none."""
-    _engage("CANCEL_ALL", reason, account, strategy, everything=everything, state_dir=state_dir)
+    _engage("CANCEL_ALL", reason, account, strategy, everything=everything, state_dir=state_dir, as_json=as_json)
 
 
 @kill.command("square-off")
@@ -148,9 +152,19 @@ def square_off(
     everything: Everything = False,
     holdings: Annotated[bool, typer.Option("--holdings", help="Sell delivered shares (CNC) as well.")] = False,
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Cancel all, buy shorts back, sell longs; waits until the broker shows nothing open."""
-    _engage("SQUARE_OFF", reason, account, strategy, everything=everything, holdings=holdings, state_dir=state_dir)
+    _engage(
+        "SQUARE_OFF",
+        reason,
+        account,
+        strategy,
+        everything=everything,
+        holdings=holdings,
+        state_dir=state_dir,
+        as_json=as_json,
+    )
 
 
 @kill.command()
@@ -170,11 +184,12 @@ def release(
     kill_id: Annotated[str, typer.Argument(help="The kill switch, see `tradewinds kill show`.")],
     reason: Reason,
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Ask for the release of a kill switch. Strategies stay stopped: start them yourself."""
     request = pb.ReleaseKillSwitchRequest(kill_id=kill_id, reason=reason)
     released = with_connection(state_dir, lambda link: link.call(link.operations.ReleaseKillSwitch, request))
-    _print_decisions([released.pending_release])
+    _show_decision(released.pending_release, as_json=as_json)
 
 
 def pnl(
@@ -216,6 +231,7 @@ def _engage(
     *,
     everything: bool,
     state_dir: StateDir,
+    as_json: bool,
     holdings: bool = False,
 ) -> None:
     named = {"GLOBAL": "*" if everything else "", "ACCOUNT": account, "STRATEGY": strategy}
@@ -231,16 +247,24 @@ def _engage(
         reason=reason,
         request_id=new_id("cli"),
     )
-    _print_kills([with_connection(state_dir, lambda link: _until_done(link, request))])
+    tell = _to_nobody if as_json else console.print
+    done = with_connection(state_dir, lambda link: _until_done(link, request, tell))
+    print_json(to_dict(done)) if as_json else _print_kills([done])
 
 
-async def _until_done(link: Connection, request: pb.EngageKillSwitchRequest) -> pb.KillSwitch:
+def _to_nobody(_text: str) -> None:
+    """A script gets one document, at the end."""
+
+
+async def _until_done(
+    link: Connection, request: pb.EngageKillSwitchRequest, tell: Callable[[str], None]
+) -> pb.KillSwitch:
     """Entries are stopped when the first call returns; the rest is shown as it goes. Ctrl-C leaves it going on."""
     engaged: pb.KillSwitch = await link.call(link.operations.EngageKillSwitch, request)
     shown = ""
     while not engaged.done:
         if (now := _left(engaged)) != shown:
-            console.print(now)
+            tell(now)
             shown = now
         await asyncio.sleep(_WAIT_SECONDS)
         engaged = await link.call(link.operations.GetKillSwitch, pb.GetKillSwitchRequest(kill_id=engaged.kill_id))
@@ -297,6 +321,10 @@ def _print_decisions(listed: list[pb.RiskDecision]) -> None:
     ]
     columns = ("decision", "what", "whose", "changes", ">approvals", "not before IST", "state", "reason")
     print_table("Decisions", columns, rows, empty="Nothing waits.")
+
+
+def _show_decision(decision: pb.RiskDecision, *, as_json: bool) -> None:
+    print_json(to_dict(decision)) if as_json else _print_decisions([decision])
 
 
 def _print_kills(listed: list[pb.KillSwitch]) -> None:

@@ -66,6 +66,7 @@ def place(
     trigger: Annotated[str, typer.Option(help="Trigger price in rupees: makes it a stop-loss limit order.")] = "",
     product: Annotated[str, typer.Option(help="MIS, NRML or CNC")] = "MIS",
     account: Annotated[str, typer.Option(help="Broker account; your only one when left out.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the audit.")] = "",
     request_id: Annotated[str, typer.Option(help="Repeat with the same id to be sure that it is one order.")] = "",
     state_dir: StateDir = None,
     as_json: AsJson = False,
@@ -82,9 +83,10 @@ def place(
         product=enum_value(common_pb2.Product, "PRODUCT", product, "--product"),
         price=price,
         trigger_price=trigger,
+        reason=reason,
     )
     order = with_connection(state_dir, lambda link: link.call(link.trading.PlaceOrder, request))
-    print_json(to_dict(order)) if as_json else print_orders([order])
+    show_order(order, as_json=as_json)
 
 
 @orders.command()
@@ -102,12 +104,14 @@ def modify(
     trigger: Annotated[str, typer.Option(help="Trigger price in rupees, of a stop-loss order.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Why, for the audit.")] = "",
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Ask the broker to change a working order; what is left out stays."""
     request = trading_pb2.ModifyOrderRequest(
         order_id=order_id, quantity=quantity, price=price, trigger_price=trigger, reason=reason
     )
-    print_orders([with_connection(state_dir, lambda link: link.call(link.trading.ModifyOrder, request))])
+    order = with_connection(state_dir, lambda link: link.call(link.trading.ModifyOrder, request))
+    show_order(order, as_json=as_json)
 
 
 @orders.command()
@@ -116,11 +120,17 @@ def cancel(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the audit.")] = "",
     external: Annotated[bool, typer.Option("--external", help="Also what was not placed here.")] = False,
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Ask the broker to cancel a working order."""
     request = trading_pb2.CancelOrderRequest(order_id=order_id, reason=reason, external=external)
     order = with_connection(state_dir, lambda link: link.call(link.trading.CancelOrder, request))
-    print_orders([order])
+    show_order(order, as_json=as_json)
+
+
+def show_order(order: trading_pb2.Order, *, as_json: bool) -> None:
+    """What became of one order, for people or for a script."""
+    print_json(to_dict(order)) if as_json else print_orders([order])
 
 
 def enum_value(enum: Any, prefix: str, word: str, field: str) -> Any:

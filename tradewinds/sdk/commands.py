@@ -19,6 +19,7 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     product: Product
     price: str
     trigger_price: str
+    reason: str = ""  # why, for the audit
     reduces: bool = False  # by the strategy's own book: an exit is not held up by a rule meant for entries
 
 

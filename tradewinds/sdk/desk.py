@@ -36,6 +36,7 @@ from tradewinds.sdk.timers import Timers
 from tradewinds.sdk.vocabulary import OrderState, OrderType, Product, Side, StopReason
 
 _LONGEST_NAME = 100
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class OrderTicket:
     price: Decimal | None
     trigger_price: Decimal | None
     product: Product
+    reason: str = ""  # why, for the audit
 
     def __post_init__(self) -> None:
         if isinstance(self.quantity, bool) or not isinstance(self.quantity, int) or self.quantity <= 0:
@@ -57,6 +59,10 @@ class OrderTicket:
                 raise OrderArgumentError(f"{name}: must be a positive number of rupees, was {price}")
         if self.trigger_price is not None and self.price is None:
             raise OrderArgumentError("trigger_price: an SL order needs a (limit) price too")
+        if len(self.reason) > _LONGEST_REASON:
+            raise OrderArgumentError(
+                f"reason: has {len(self.reason)} characters; at most {_LONGEST_REASON} go into the audit"
+            )
         if not self.instrument.is_tradable:
             raise OrderArgumentError(f"{self.instrument.key} is an index: it can be watched, not traded")
 
@@ -146,6 +152,7 @@ class Desk:
                 product=handle.product,
                 price=_text(handle.price),
                 trigger_price=_text(handle.trigger_price),
+                reason=ticket.reason,
                 reduces=reduces,
             )
         )
@@ -221,7 +228,7 @@ class Desk:
     def _refuses_orders(self) -> bool:
         return self.stopping is not None and not self.stopping.allows_orders
 
-    def square_off(self, position: Position) -> OrderHandle | None:
+    def square_off(self, position: Position, reason: str) -> OrderHandle | None:
         """Cancel what would add to a position and exit the part that no working order exits already."""
         exit_side = Side.SELL if position.net_quantity > 0 else Side.BUY
         exiting = 0
@@ -236,7 +243,7 @@ class Desk:
         if left <= 0:
             return None
         instrument = self.instrument(position.instrument)
-        return self.place(OrderTicket(instrument, exit_side, left, None, None, position.product))
+        return self.place(OrderTicket(instrument, exit_side, left, None, None, position.product, reason))
 
     def notify(self, title: str, text: str, dedupe_key: str) -> None:
         """Tell the user."""

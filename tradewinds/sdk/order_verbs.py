@@ -26,9 +26,13 @@ class OrderVerbs:
         *,
         trigger_price: Rupees | None = None,
         product: str = Product.MIS,
+        reason: str = "",
     ) -> OrderHandle:
-        """Buy at `price` or better (LIMIT); without a price at the market, protected; with a trigger an SL order."""
-        return self._place(Side.BUY, symbol, quantity, price, trigger_price, product)
+        """Buy at `price` or better (LIMIT); without a price at the market, protected; with a trigger an SL order.
+
+        `reason` says in the audit, for years, why this order was sent; a replayed event may word it otherwise.
+        """
+        return self._place(Side.BUY, symbol, quantity, price, trigger_price, product, reason)
 
     def sell(
         self,
@@ -38,20 +42,21 @@ class OrderVerbs:
         *,
         trigger_price: Rupees | None = None,
         product: str = Product.MIS,
+        reason: str = "",
     ) -> OrderHandle:
         """Sell; see `buy`."""
-        return self._place(Side.SELL, symbol, quantity, price, trigger_price, product)
+        return self._place(Side.SELL, symbol, quantity, price, trigger_price, product, reason)
 
     def cancel(self, order: OrderHandle) -> OrderHandle:
         """Ask the broker to cancel; a fill may be faster. Nothing happens to an order that has ended."""
         self._desk.cancel(order)
         return order
 
-    def square_off(self, symbol: str | None = None) -> list[OrderHandle]:
+    def square_off(self, symbol: str | None = None, *, reason: str = "square off") -> list[OrderHandle]:
         """Flatten one instrument, or everything: cancel entries and exit, at the market, what no order exits already."""
         wanted = self._desk.instrument(symbol).key if symbol is not None else None
         held = [p for p in self._desk.positions.open() if wanted in (None, p.instrument)]
-        return [order for position in held if (order := self._desk.square_off(position)) is not None]
+        return [order for position in held if (order := self._desk.square_off(position, reason)) is not None]
 
     def modify(
         self,
@@ -107,10 +112,11 @@ class OrderVerbs:
         price: Rupees | None,
         trigger_price: Rupees | None,
         product: str,
+        reason: str,
     ) -> OrderHandle:
         instrument = self._desk.instrument(symbol)
         return self._desk.place(
-            OrderTicket(instrument, side, quantity, _rupees(price), _rupees(trigger_price), Product(product))
+            OrderTicket(instrument, side, quantity, _rupees(price), _rupees(trigger_price), Product(product), reason)
         )
 
 

@@ -165,7 +165,7 @@ class Position(_message.Message):
     def __init__(self, account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., instrument: _Optional[str] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., net_quantity: _Optional[int] = ..., average_price: _Optional[str] = ..., realised_pnl: _Optional[str] = ..., buy_quantity: _Optional[int] = ..., sell_quantity: _Optional[int] = ..., last_price: _Optional[str] = ..., unrealised_pnl: _Optional[str] = ..., unowned_quantity: _Optional[int] = ...) -> None: ...
 
 class PlaceOrderRequest(_message.Message):
-    __slots__ = ("request_id", "account_id", "config_id", "epoch", "instrument", "side", "quantity", "order_type", "product", "price", "trigger_price", "reduce_only")
+    __slots__ = ("request_id", "account_id", "config_id", "epoch", "instrument", "side", "quantity", "order_type", "product", "price", "trigger_price", "reduce_only", "reason")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +178,7 @@ class PlaceOrderRequest(_message.Message):
     PRICE_FIELD_NUMBER: _ClassVar[int]
     TRIGGER_PRICE_FIELD_NUMBER: _ClassVar[int]
     REDUCE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     account_id: str
     config_id: str
@@ -190,7 +191,8 @@ class PlaceOrderRequest(_message.Message):
     price: str
     trigger_price: str
     reduce_only: bool
-    def __init__(self, request_id: _Optional[str] = ..., account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument: _Optional[str] = ..., side: _Optional[_Union[_common_pb2.Side, str]] = ..., quantity: _Optional[int] = ..., order_type: _Optional[_Union[_common_pb2.OrderType, str]] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., price: _Optional[str] = ..., trigger_price: _Optional[str] = ..., reduce_only: _Optional[bool] = ...) -> None: ...
+    reason: str
+    def __init__(self, request_id: _Optional[str] = ..., account_id: _Optional[str] = ..., config_id: _Optional[str] = ..., epoch: _Optional[int] = ..., instrument: _Optional[str] = ..., side: _Optional[_Union[_common_pb2.Side, str]] = ..., quantity: _Optional[int] = ..., order_type: _Optional[_Union[_common_pb2.OrderType, str]] = ..., product: _Optional[_Union[_common_pb2.Product, str]] = ..., price: _Optional[str] = ..., trigger_price: _Optional[str] = ..., reduce_only: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class GetOrderRequest(_message.Message):
     __slots__ = ("order_id",)

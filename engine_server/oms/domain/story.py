@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.records import OrderRecord, TradeRecord
@@ -24,12 +25,15 @@ class LogLine:
 
 @dataclass(frozen=True)
 class AuditLine:
-    """Who asked for something."""
+    """Who asked for something, from where, why, and what it changed."""
 
     recorded_at: datetime
     actor: str
     action: str
     reason: str
+    source: str = ""
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,18 @@ def _latency(order: OrderRecord) -> str:
 
 
 def _asked(line: AuditLine) -> str:
-    reason = f": {line.reason}" if line.reason else ""
-    return f"{line.actor} {_ASKED_WORDS.get(line.action, f'asked for {line.action}')}{reason}"
+    words = f"{line.actor} {_ASKED_WORDS.get(line.action, f'asked for {line.action}')}"
+    if line.source and line.source != _OURSELVES:
+        words += f" from {line.source}"
+    if changed := _changed(line.before or {}, line.after or {}):
+        words += f" ({changed})"
+    return f"{words}: {line.reason}" if line.reason else words
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What stood there and stands there now; of what was not there before the event says everything."""
+    both = [name for name in after if name in before and before[name] != after[name]]
+    return ", ".join(f"{name} {before[name]} → {after[name]}" for name in both)
 
 
 def _ran(code: CodeLine) -> str:
@@ -131,6 +145,8 @@ def _sentence(event: LogLine) -> str:
         parts.append(order.message)
     return "; ".join(parts)
 
+
+_OURSELVES = "oms"  # what the engine decided has no address
 
 _STATE_WORDS = {
     OrderState.PENDING_SUBMIT: "it waits to be sent",

@@ -249,18 +249,29 @@ async def next_with_orders(watch: Any) -> pb.WatchOrdersResponse:
     return found
 
 
+async def test_a_repetition_may_give_another_reason_and_a_novel_is_refused(trading: Trading) -> None:
+    asked = request(reason="risen 0.4 %")
+    first = await trading.stub.PlaceOrder(asked, metadata=trading.as_("asha"))
+    asked.reason = "risen 0.40 %"
+    again = await trading.stub.PlaceOrder(asked, metadata=trading.as_("asha"))
+    assert again.order_id == first.order_id
+    refused = await failure(trading.stub.PlaceOrder(request(reason="x" * 501), metadata=trading.as_("asha")))
+    assert "reason: has 501 characters" in refused.message
+
+
 async def test_the_audit_has_from_where_what_was_before_and_the_tag(engine: Engine, trading: Trading) -> None:
     through_the_gateway = (*trading.as_("asha"), ("x-forwarded-for", "203.0.113.7, 10.0.0.1"))
-    placed = await trading.stub.PlaceOrder(request(), metadata=through_the_gateway)
+    placed = await trading.stub.PlaceOrder(request(reason=" a breakout "), metadata=through_the_gateway)
     await engine.accepted(await engine.order(placed.order_id))
     wish = pb.ModifyOrderRequest(order_id=placed.order_id, price="1399", reason="cheaper")
     await trading.stub.ModifyOrder(wish, metadata=through_the_gateway)
     await eventually(lambda: engine.rows("SELECT 1 FROM orders WHERE price = 1399"), what="it is changed")
     await trading.stub.CancelOrder(pb.CancelOrderRequest(order_id=placed.order_id), metadata=trading.as_("asha"))
     rows = await engine.rows(
-        "SELECT action, source, before, after FROM audit_log WHERE subject_type = 'order' ORDER BY audit_id"
+        "SELECT action, reason, source, before, after FROM audit_log WHERE subject_type = 'order' ORDER BY audit_id"
     )
     assert [row["action"] for row in rows] == ["order.place", "order.modify", "order.cancel"]
+    assert [row["reason"] for row in rows] == ["a breakout", "cheaper", ""]
     assert [row["source"] for row in rows[:2]] == ["203.0.113.7"] * 2
     assert "127.0.0.1" in rows[2]["source"]  # without a gateway: the peer itself
     assert [row["after"]["tag"] for row in rows] == [placed.tag] * 3

@@ -29,7 +29,7 @@ async def test_an_order_leaves_with_config_and_epoch_and_its_fill_comes_back(
     await publish(redis.client, 1400.05)
     (buy,) = await eventually(lambda: list(engine.placed.values()))
     assert (buy.config_id, buy.epoch, buy.instrument) == ("buyer", 7, "NSE:RELIANCE-EQ")
-    assert (buy.quantity, buy.price) == (1, "1400.05")
+    assert (buy.quantity, buy.price, buy.reason) == (1, "1400.05", "the first price")
     assert buy.request_id.startswith("buyer/p7.")
     engine.fill(buy.request_id)
     await eventually(lambda: "buyer/e2-1" in engine.placed)

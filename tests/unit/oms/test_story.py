@@ -45,3 +45,29 @@ def test_who_asked_and_what_came_of_it_are_told_in_the_order_of_time() -> None:
         "asha placed it",
         "sent, and the answer was unclear: from here on only the broker's books tell; no whole answer in time",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            AuditLine(NOON, "config:momo", "order.place", "risen 0.4 %", "ipv4:10.0.0.9:5012", None, {"price": "1400"}),
+            "config:momo placed it from ipv4:10.0.0.9:5012: risen 0.4 %",
+        ),
+        (
+            AuditLine(
+                NOON,
+                "asha",
+                "order.modify",
+                "cheaper",
+                "203.0.113.7",
+                {"quantity": 10, "price": "1400"},
+                {"quantity": 10, "price": "1399", "tag": "1A"},
+            ),
+            "asha asked for a change from 203.0.113.7 (price 1400 → 1399): cheaper",
+        ),
+        (AuditLine(NOON, "oms", "order.send_again", "", "oms"), "oms asked for order.send_again"),
+    ],
+)
+def test_who_from_where_what_changed_and_why_are_one_sentence(line: AuditLine, words: str) -> None:
+    assert [told.text for told in tell([], [line])] == [words]

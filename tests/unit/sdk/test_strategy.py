@@ -118,6 +118,8 @@ async def test_an_order_that_can_never_be_right_raises_at_once(arguments: tuple[
     harness = await started()
     with pytest.raises(OrderArgumentError, match=words):
         harness.strategy.buy("RELIANCE", *arguments)
+    with pytest.raises(OrderArgumentError, match="reason: has 501 characters"):
+        harness.strategy.buy("RELIANCE", 1, reason="x" * 501)
     assert harness.placed() == []
 
 

@@ -128,7 +128,7 @@ class Buyer(BaseStrategy):
     """Buys one unit at each price; after a fill it sells what was filled."""
 
     def on_tick(self, tick: Tick) -> None:
-        self.buy(tick.symbol, 1, tick.last_price)
+        self.buy(tick.symbol, 1, tick.last_price, reason="the first price")
 
     def on_order(self, order: OrderHandle) -> None:
         self.state[order.request_id] = f"{order.state} {order.reason}".strip()
