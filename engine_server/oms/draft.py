@@ -6,7 +6,8 @@ and what must happen in the world is registered with `then` and runs after the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -72,6 +73,7 @@ class Draft:
         self.outbox: list[OutboxRow] = []
         self.audit: list[AuditRow] = []
         self.intents: list[Intent] = []
+        self._heard_from = ""
         self._working: WorkingOrders | None = None  # made when somebody asks after the first change
         self._config_sequences: dict[str, int] = {}
         self._request_keys: dict[str, str] = {}
@@ -221,6 +223,15 @@ class Draft:
         )
         return guard
 
+    @contextmanager
+    def heard_from(self, whom: str) -> Iterator[None]:
+        """What is put in this block is known from there: the order's story says so."""
+        before, self._heard_from = self._heard_from, whom
+        try:
+            yield
+        finally:
+            self._heard_from = before
+
     def tell(self, notice: OutboxRow) -> None:
         """Something that no order's event tells."""
         self.outbox.append(notice)
@@ -279,6 +290,7 @@ class Draft:
                 kind=kind,
                 order=order,
                 trade=trade,
+                note={"from": self._heard_from} if self._heard_from else None,
             )
         )
         if (notice := notice_of(kind, order, trade)) is not None:

@@ -217,13 +217,14 @@ class OrderQueries:
 
 def _log_line(row: Mapping[str, Any]) -> LogLine:
     payload = row["payload"]
-    trade = payload["trade"]
+    trade, note = payload["trade"], payload.get("note") or {}
     return LogLine(
         row["sequence"],
         row["kind"],
         row["recorded_at"],
         msgspec.convert(payload["order"], OrderRecord),
         msgspec.convert(trade, TradeRecord) if trade is not None else None,
+        str(note.get("from", "")),
     )
 
 

@@ -104,7 +104,7 @@ class PositionRecord:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEventRecord:
     """One line of an account's log: the order as it was right after, and the trade where the event was a fill. A line about a
-    hold or a guard has no order but a `note`, and no strategy's sequence."""
+    hold or a guard has no order but a `note`, and no strategy's sequence; the note of an order's says from where it is known."""
 
     account_id: str
     sequence: int

@@ -27,6 +27,10 @@ from tradewinds.telemetry import get_logger
 
 log = get_logger("oms.reports")
 
+# Where we know it from, as the order's story has it.
+ORDER_STREAM = "its order stream"
+ORDER_BOOK = "its order book"
+
 _SETTLED = timedelta(seconds=30)
 
 
@@ -49,6 +53,11 @@ class ReadSummary:
 def apply_report(draft: Draft, report: OrderReport, begun_at: float | None = None) -> OrderRecord | None:
     """Bring our order up to the broker's report; None when the order is not ours. `begun_at` (monotonic) is when the read that shows it
     began; None for the stream."""
+    with draft.heard_from(ORDER_STREAM if begun_at is None else ORDER_BOOK):
+        return _applied(draft, report, begun_at)
+
+
+def _applied(draft: Draft, report: OrderReport, begun_at: float | None) -> OrderRecord | None:
     order = _named(draft, report)
     if order is None:
         return None
@@ -57,7 +66,7 @@ def apply_report(draft: Draft, report: OrderReport, begun_at: float | None = Non
     if order.broker_order_id and order.broker_order_id != report.broker_order_id:
         if order.order_id not in draft.state.confirmed:
             order = _corrected(draft, order, report)
-            return apply_report(draft, report, begun_at)
+            return _applied(draft, report, begun_at)
         # The tag is unique and sent once: a second order under it was not sent by this process.
         ids = f"{order.broker_order_id} and {report.broker_order_id}"
         _hold(draft, order, HoldKind.TAG_DUPLICATED, f"the broker has {ids} under the tag of {order.order_id}")
@@ -105,9 +114,10 @@ def _is_more_than_entered(draft: Draft, order: OrderRecord, report: OrderReport)
 def apply_or_adopt(draft: Draft, report: OrderReport, begun_at: float, adoption: Adoption) -> OrderRecord | None:
     """Bring our order up to the report, or make it one of ours where somebody else placed it."""
     order = apply_report(draft, report, begun_at)
-    if order is None and adopt(draft, report, adoption) is not None:
-        order = apply_report(draft, report, begun_at)
-    return order
+    if order is not None:
+        return order
+    with draft.heard_from(ORDER_BOOK):
+        return _applied(draft, report, begun_at) if adopt(draft, report, adoption) is not None else None
 
 
 def apply_book(draft: Draft, read: BookRead, bounds: ResolutionBounds, adoption: Adoption) -> ReadSummary:

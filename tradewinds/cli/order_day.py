@@ -69,7 +69,7 @@ async def _orders_of(link: Connection, account: str, begins: datetime) -> AsyncI
 
 
 def _tell(story: pb.ExplainOrderResponse) -> None:
-    print_plain(f"{story.order.order_id}  tag {story.order.tag}  {story.summary}")
+    print_plain(f"{story.order.order_id}  {story.summary}")
     for line in story.lines:
         state = short(pb.OrderState, line.state) if line.state else ""
         print_plain(f"    {when(line.recorded_at)}  {line.what:<18} {state:<17} {line.text}")

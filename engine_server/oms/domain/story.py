@@ -21,6 +21,7 @@ class LogLine:
     recorded_at: datetime
     order: OrderRecord
     trade: TradeRecord | None
+    heard_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,11 @@ class StoryLine:
 
 def tell(events: Sequence[LogLine], audit: Sequence[AuditLine], code: Sequence[CodeLine] = ()) -> list[StoryLine]:
     """The lines of the log, of the audit and of the code that asked, in the order of time."""
-    lines = [StoryLine(e.recorded_at, e.kind, _sentence(e), e.order.state) for e in events]
+    known_as = [None, *(event.order.broker_order_id for event in events)]
+    lines = [
+        StoryLine(e.recorded_at, e.kind, _sentence(e, before), e.order.state)
+        for e, before in zip(events, known_as, strict=False)
+    ]
     lines += [StoryLine(a.recorded_at, a.action, _asked(a), "") for a in audit]
     lines += [StoryLine(one.recorded_at, "strategy.code", _ran(one), "") for one in code]
     return sorted(lines, key=lambda line: line.at)
@@ -78,7 +83,8 @@ def summary(order: OrderRecord) -> str:
     if order.average_price is not None:
         filled += f" at {format_rupees(order.average_price)} on average"
     reason = f" because of {order.reason}" if order.reason else ""
-    return f"{what} for {whose}{_part(order)}: {order.state}{reason}, {filled}{_meaning(order)}{_latency(order)}"
+    told = f"{what} for {whose}{_part(order)}, tag {order.tag}: {order.state}{reason}, {filled}"
+    return f"{told}{_meaning(order)}{_latency(order)}"
 
 
 def _part(order: OrderRecord) -> str:
@@ -130,14 +136,14 @@ def _happened(event: LogLine) -> str:
     return _WORDS.get(event.kind, event.kind.replace("_", " ").lower())
 
 
-def _sentence(event: LogLine) -> str:
+def _sentence(event: LogLine, known_as: str | None) -> str:
     order, trade = event.order, event.trade
-    parts = [_happened(event)]
+    parts = [_happened(event) + (f" (known from {event.heard_from})" if event.heard_from else "")]
     if trade is not None:
         verb = "bought" if trade.side == "BUY" else "sold"
         parts.append(f"{verb} {trade.quantity} at {format_rupees(trade.price)}")
         parts.append(f"{order.filled_quantity} of {order.quantity} in all")
-    elif event.kind in ("ACCEPTED", "RESOLVED", "APPEARED") and order.broker_order_id:
+    if order.broker_order_id and order.broker_order_id != known_as:
         parts.append(f"the broker calls it {order.broker_order_id}")
     if order.reason:
         parts.append(order.reason)
@@ -162,6 +168,7 @@ _ASKED_WORDS = {
     "order.cancel": "asked for its cancel",
     "order.modify": "asked for a change",
     "order.resolve": "said what became of it",
+    "order.send_again": "sent it in place of one that never reached the broker",
 }
 
 _PLACED_WORDS = {

@@ -199,7 +199,12 @@ async def test_the_whole_story_of_an_order_can_be_told(
     ]  # fmt: skip
     assert {line.what for line in story.lines if "." in line.what} == {"order.place", "order.cancel"}
     assert "asha asked for its cancel: enough" in [line.text for line in story.lines]
-    assert "BUY 10 NSE:RELIANCE-EQ LIMIT at 1400.00 (MIS) for asha: CANCELLED" in story.summary
+    assert f"BUY 10 NSE:RELIANCE-EQ LIMIT at 1400.00 (MIS) for asha, tag {order.tag}: CANCELLED" in story.summary
+    assert [
+        line.text.partition("(known from ")[2][:16]
+        for line in story.lines
+        if line.what in ("REPORTED", "FILLED", "LATE_FILL")
+    ] == ["its order stream"] * 3
     assert "answered after another" in story.summary
     assert [trade.quantity for trade in story.trades] == [4, 2]
     assert story.order.latency.answered_us >= 0

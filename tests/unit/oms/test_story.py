@@ -66,8 +66,30 @@ def test_who_asked_and_what_came_of_it_are_told_in_the_order_of_time() -> None:
             ),
             "asha asked for a change from 203.0.113.7 (price 1400 → 1399): cheaper",
         ),
-        (AuditLine(NOON, "oms", "order.send_again", "", "oms"), "oms asked for order.send_again"),
+        (
+            AuditLine(NOON, "oms", "order.send_again", "", "oms"),
+            "oms sent it in place of one that never reached the broker",
+        ),
     ],
 )
 def test_who_from_where_what_changed_and_why_are_one_sentence(line: AuditLine, words: str) -> None:
     assert [told.text for told in tell([], [line])] == [words]
+
+
+def test_it_says_from_where_it_is_known_and_since_when_the_broker_has_it() -> None:
+    unclear = order_record(state=OrderState.UNKNOWN)
+    found = order_record(state=OrderState.OPEN, broker_order_id="b1")
+    ended = order_record(state=OrderState.CANCELLED, broker_order_id="b1")
+    events = [
+        LogLine(1, "UNCLEAR", NOON, unclear, None),
+        LogLine(2, "REPORTED", NOON + timedelta(seconds=1), found, None, "its order book"),
+        LogLine(3, "REPORTED", NOON + timedelta(seconds=2), ended, None, "its order stream"),
+    ]
+    assert [line.text for line in tell(events, [])][1:] == [
+        "the broker reported it (known from its order book); the broker calls it b1",
+        "the broker reported it (known from its order stream)",
+    ]
+
+
+def test_the_summary_has_the_tag_under_which_it_was_sent() -> None:
+    assert "tag TAG7:" in summary(order_record(tag="TAG7"))
