@@ -44,6 +44,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c "import notifier.rpc.scanning"  # compiled now, and not when it is started for the first time
 	@touch $@
 
 proto: $(STAMP) ## Regenerate the stubs and the gateway's descriptor from proto/

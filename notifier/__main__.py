@@ -29,7 +29,7 @@ from notifier.realtime.replay import LiveStreams
 from notifier.realtime.room_keeper import RoomKeeper
 from notifier.realtime.stream_store import STREAM_ERRORS, StreamStore, connect
 from notifier.rpc import messages
-from notifier.rpc.servicer import NotifierServicer
+from notifier.rpc.servicer import AS_BYTES, NotifierServicer
 from notifier.sending import Sender
 from notifier.settings import EngineSettings, NotifierSettings, PhoneSettings
 from tradewinds import auth, garbage, ids, service
@@ -103,7 +103,7 @@ async def _assemble(
     following = Following(LiveStreams(streams, hub), settings.heartbeat_seconds)
     engines = _reach_engines(running, database, outside)
     phone = _start_phone(running, database, engines, clock, sender)
-    grpc_server = GrpcServer(verifier, is_passing)
+    grpc_server = GrpcServer(verifier, is_passing, as_bytes=AS_BYTES)
     servicer = NotifierServicer(sender, following, outside, alerts, phone.desk if phone is not None else None)
     add_NotifierServicer_to_server(servicer, grpc_server.server)
     running.spawn("reader", Reader(streams, hub).run())

@@ -1,33 +1,52 @@
-"""A batch as it arrives: what is told as it came, column by column, and the rest one by one."""
+"""A batch as it arrives: what is told as it came, as columns, and the rest one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from notifier.notification import NewNotification
-from notifier.types import REALTIME
+from notifier.realtime import composing
+from notifier.realtime.composing import Bulk
+from notifier.realtime.frames import stamp
+from notifier.types import REALTIME, DeliveryClass, type_of
+
+# The columns of `Plain.rows`: its place in the batch, its type, whose it is and what is said (from, to), and whether that is without facts.
+POSITION, TYPE, USER, USER_END, SAID, SAID_END, BARE = range(7)
+TYPES: Final = tuple(sorted(REALTIME))
 
 
 class Plain(msgspec.Struct, frozen=True, gc=False):
     """Good notifications of realtime types, without a dedupe key or an end: nothing of them is kept, claimed or looked at, and nearly
-    everything that comes in batches is such. `positions` are their places in the batch.
+    everything that comes in batches is such.
 
-    They are columns because an object for each took more time than all that is done with it.
+    They are rows of places in `octets`, because an object for each took more time than all that is done with it. `user_ids` has one for
+    each row; a type is a number of `TYPES`.
     """
 
-    positions: Sequence[int]
+    octets: bytes
+    rows: npt.NDArray[np.int64]
     user_ids: Sequence[str]
-    types: Sequence[str]
-    contents: Sequence[bytes]
 
     def __len__(self) -> int:
-        return len(self.positions)
+        return len(self.user_ids)
+
+    def said(self) -> Iterable[tuple[int, bytes]]:
+        """What each says and its place in the batch, for who must look at them after all."""
+        for position, _, _, _, start, end, _ in self.rows.tolist():
+            yield position, self.octets[start:end]
+
+    def tally(self) -> list[tuple[str, int]]:
+        """How many there are of each type."""
+        return list(zip(TYPES, np.bincount(self.rows[:, TYPE], minlength=len(TYPES)).tolist(), strict=True))
 
 
-NO_PLAIN: Final = Plain((), (), (), ())
+NO_PLAIN: Final = Plain(b"", np.zeros((0, 7), np.int64), ())
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
@@ -46,11 +65,26 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
         return all(not new.dedupe_key and new.type in REALTIME for new in self.news)
 
     @property
-    def user_ids(self) -> set[str]:
-        """Whom it is for."""
-        return {new.user_id for new in self.news}.union(self.plain.user_ids)
+    def user_ids(self) -> list[str]:
+        """Whom it is for, once for each."""
+        return list(chain([new.user_id for new in self.news], self.plain.user_ids))
 
 
 def one_by_one(news: Sequence[NewNotification]) -> Arrival:
     """A batch of which every one is looked at."""
     return Arrival(news, range(len(news)))
+
+
+def told_plainly(plain: Plain, ids: Sequence[str], created_us: int) -> Bulk:
+    """With what the server says of each; `ids` are those of the whole batch."""
+    positions, types = plain.rows[:, POSITION], plain.rows[:, TYPE]
+    stamps = [stamp(type_of(name), created_us) for name in TYPES]
+    stamp_ends = len(plain.octets) + np.cumsum([0, *map(len, stamps)])
+    id_ends = stamp_ends[-1] + np.cumsum([0, *map(len, ids)])
+    rows = np.zeros((len(plain), composing.WIDTH), np.int64)
+    rows[:, composing.USER : composing.ID] = plain.rows[:, USER:BARE]
+    rows[:, composing.ID], rows[:, composing.ID_END] = id_ends[positions], id_ends[positions + 1]
+    rows[:, composing.STAMP], rows[:, composing.STAMP_END] = stamp_ends[types], stamp_ends[types + 1]
+    rows[:, composing.BARE] = plain.rows[:, BARE]
+    rows[:, composing.CLASS] = DeliveryClass.REALTIME
+    return Bulk(b"".join((plain.octets, *stamps, "".join(ids).encode())), rows)

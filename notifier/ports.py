@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from notifier.notification import NewNotification, Notification
 from notifier.preferences import Preferences
-from notifier.realtime.wire import Told
+from notifier.realtime.composing import Bulk
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Keeper(Protocol):
 class Telling(Protocol):
     """Tells followers."""
 
-    def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> Awaitable[None]:
+    def publish(self, told: Bulk, remember: Mapping[str, str], newest_us: int) -> Awaitable[None]:
         """On its way, in order, when this returns; live, and the dedupe keys of `remember` stand for their ids, when it has been awaited.
         Both raise `UnavailableError`."""
         ...
@@ -73,6 +73,6 @@ class PreferenceSource(Protocol):
         """Never raises; defaults where it does not know."""
         ...
 
-    def in_memory(self, user_ids: Collection[str]) -> dict[str, Preferences] | None:
-        """The same without a wait; None where that takes one."""
+    def in_memory(self, user_ids: Collection[str]) -> Mapping[str, Preferences] | None:
+        """Of those who want anything else than most, without a wait; None where that takes one."""
         ...

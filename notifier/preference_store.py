@@ -76,6 +76,8 @@ class PreferenceStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._cache: dict[str, Profile] = {}
+        # Those of them who have no preferences: nearly everybody, and asking a set of a thousand at once takes no time.
+        self._wishless: set[str] = set()
         # A row read before a change must not be cached after it.
         self._changes = 0
 
@@ -85,14 +87,13 @@ class PreferenceStore:
 
     async def of_users(self, user_ids: Collection[str]) -> dict[str, Preferences]:
         """The preferences of each user. While PostgreSQL does not answer, the unknown count as defaults: better told than not."""
-        known = self.in_memory(user_ids)
-        if known is not None:
-            return known
         return {user_id: profile.preferences for user_id, profile in (await self.profiles_of(user_ids)).items()}
 
     def in_memory(self, user_ids: Collection[str]) -> dict[str, Preferences] | None:
-        """The same, without a wait, where all of them are in memory."""
+        """Of those who want anything else than most, without a wait, where all of them are in memory."""
         cache = self._cache
+        if self._wishless.issuperset(user_ids):
+            return {}
         try:
             return {user_id: cache[user_id].preferences for user_id in user_ids}
         except KeyError:
@@ -156,16 +157,22 @@ class PreferenceStore:
         found = _profiles(user_ids, rows, endpoints)
         if changes == self._changes:
             if len(self._cache) > _CACHE_LIMIT:
-                self._cache.clear()
+                self._forget_all()
             self._cache.update(found)
+            self._wishless.update(user_id for user_id, one in found.items() if one.preferences is DEFAULTS)
         return found
 
     async def _changed(self, user_id: str | None) -> None:
         self._changes += 1
         if user_id is None:
-            self._cache.clear()
+            self._forget_all()
         else:
             self._cache.pop(user_id, None)
+            self._wishless.discard(user_id)
+
+    def _forget_all(self) -> None:
+        self._cache.clear()
+        self._wishless.clear()
 
 
 def _profiles(

@@ -9,23 +9,25 @@ Everything is done for a whole batch at once: one claim, one statement, one writ
 
 from __future__ import annotations
 
-from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 from prometheus_client import Counter
 
-from notifier.arrival import Arrival, one_by_one
+from notifier.arrival import POSITION, Arrival, one_by_one, told_plainly
 from notifier.drafts import Accepted, Draft, Outcome, Outcomes
 from notifier.notification import MAXIMUM_BATCH, NewNotification, Notification, check, is_plainly_good
 from notifier.ports import Claiming, Contents, Keeper, PreferenceSource, Stored, Telling
 from notifier.preferences import DEFAULTS, Preferences
-from notifier.realtime.frames import frame, frames_of, stamp
+from notifier.realtime.composing import Bulk, bulk_of, joined
+from notifier.realtime.frames import frame, stamp
 from notifier.realtime.wire import Told, is_over
 from notifier.resolver import is_told_live
-from notifier.types import DeliveryClass, type_of
+from notifier.types import type_of
 from tradewinds import failpoints
 from tradewinds.clock import Clock
 from tradewinds.errors import InvalidArgumentError, UnavailableError
@@ -95,12 +97,12 @@ class Sender:
         takes nothing back. None, and nothing was done, where something is to be claimed, kept or looked up. Raises as `send` does."""
         if not arrival.is_only_told:
             return None
-        preferences = self._preferences.in_memory(arrival.user_ids)
-        if preferences is None:
+        wishes = self._preferences.in_memory(arrival.user_ids)
+        if wishes is None:
             return None
         self._check(arrival, field_of)
         accepted = self._accepted(arrival)
-        return Begun(accepted, self._publish([(accepted, accepted.drafts)], preferences))
+        return Begun(accepted, self._publish([(accepted, accepted.drafts)], wishes))
 
     async def accept(self, arrival: Arrival, field_of: Callable[[int], str]) -> Accepted:
         """The first half of `send`: what is kept is a row when this returns. Then `tell_together`, in the order in which it is to be
@@ -156,13 +158,15 @@ class Sender:
 
     async def _tell(self, many: Sequence[Accepted]) -> None:
         news = [(accepted, accepted.news) for accepted in many]
-        user_ids = {draft.new.user_id for _, drafts in news for draft in drafts}
-        user_ids.update(*[accepted.plain.user_ids for accepted in many])
+        user_ids = [draft.new.user_id for _, drafts in news for draft in drafts]
+        user_ids += chain.from_iterable(accepted.plain.user_ids for accepted in many)
         if not user_ids:
             return
-        preferences = await self._preferences.of_users(user_ids)
+        wishes = self._preferences.in_memory(user_ids)
+        if wishes is None:
+            wishes = await self._preferences.of_users(user_ids)
         try:
-            written = self._publish(news, preferences)
+            written = self._publish(news, wishes)
             if written is not None:
                 await _arrived(written, [draft for _, drafts in news for draft in drafts])
         except UnavailableError as e:
@@ -173,31 +177,33 @@ class Sender:
             log.warning_throttled("not_told", count=sum(len(drafts) for _, drafts in news), error=e.message)
 
     def _publish(
-        self, news: Sequence[tuple[Accepted, Sequence[Draft]]], preferences: Mapping[str, Preferences]
+        self, news: Sequence[tuple[Accepted, Sequence[Draft]]], wishes: Mapping[str, Preferences]
     ) -> Awaitable[None] | None:
         """Tell, of each batch, what is news in it; None where nobody wants to know."""
-        told = [one for accepted, drafts in news for one in self._told_of(accepted, drafts, preferences)]
+        told = joined([self._told_of(accepted, drafts, wishes) for accepted, drafts in news])
         remember = {draft.key: draft.notification_id for _, drafts in news for draft in drafts if draft.key}
         if not told and not remember:
             return None
         return self._telling.publish(told, remember, news[-1][0].created_us)
 
-    def _told_of(
-        self, accepted: Accepted, news: Sequence[Draft], preferences: Mapping[str, Preferences]
-    ) -> Sequence[Told]:
+    def _told_of(self, accepted: Accepted, news: Sequence[Draft], wishes: Mapping[str, Preferences]) -> Bulk:
         """What is told of one batch, in its order."""
-        placed = [(d.position, self._told(d)) for d in news if self._is_wanted(d, preferences[d.new.user_id])]
+        wanted = [draft for draft in news if self._is_wanted(draft, wishes.get(draft.new.user_id, DEFAULTS))]
+        looked_at = bulk_of([self._told(draft) for draft in wanted])
         if not accepted.plain:
-            return [told for _, told in placed]
-        ordered: list[Told | None] = [None] * len(accepted.ids)
-        for position, told in placed:
-            ordered[position] = told
-        plain = accepted.plain
-        for position, content, told in zip(plain.positions, plain.contents, _told_plainly(accepted), strict=True):
-            wishes = preferences[told.user_id]
-            if wishes is DEFAULTS or self._is_wanted(self._closely(accepted, position, told.user_id, content), wishes):
-                ordered[position] = told
-        return [told for told in ordered if told is not None]
+            return looked_at
+        positions = accepted.plain.rows[:, POSITION]
+        plain = told_plainly(accepted.plain, accepted.ids, accepted.created_us)
+        if not wishes.keys().isdisjoint(accepted.plain.user_ids):
+            heard = [
+                (one := wishes.get(user_id, DEFAULTS)) is DEFAULTS
+                or self._is_wanted(self._closely(accepted, position, user_id, content), one)
+                for user_id, (position, content) in zip(accepted.plain.user_ids, accepted.plain.said(), strict=True)
+            ]
+            plain, positions = Bulk(plain.octets, plain.rows[heard]), positions[heard]
+        order = np.argsort(np.concatenate((positions, [draft.position for draft in wanted])), kind="stable")
+        together = joined((plain, looked_at))
+        return Bulk(together.octets, together.rows[order])
 
     def _closely(self, accepted: Accepted, position: int, user_id: str, content: bytes) -> Draft:
         """A plain one, looked at after all: its user has wishes."""
@@ -244,15 +250,6 @@ def _drafts(arrival: Arrival, ids: Sequence[str], created_us: int) -> list[Draft
     ]
 
 
-def _told_plainly(accepted: Accepted) -> list[Told]:
-    plain = accepted.plain
-    stamp_of = {name: stamp(type_of(name), accepted.created_us) for name in set(plain.types)}
-    ids, stamps = [accepted.ids[position] for position in plain.positions], [stamp_of[name] for name in plain.types]
-    frames = frames_of(plain.contents, ids, stamps)
-    realtime = int(DeliveryClass.REALTIME)
-    return [Told(user_id, framed, realtime) for user_id, framed in zip(plain.user_ids, frames, strict=True)]
-
-
 async def _arrived(written: Awaitable[None], drafts: Sequence[Draft]) -> None:
     await written
     await failpoints.reach("notifier.tell.after", (draft.new.type for draft in drafts))
@@ -265,7 +262,7 @@ def _counted(accepted: Accepted) -> Outcomes:
         key = draft.new.type, outcomes.others[draft.position].duplicate
         tally[key] = tally.get(key, 0) + 1
     if accepted.plain:
-        for name, count in Tally(accepted.plain.types).items():
+        for name, count in accepted.plain.tally():
             tally[name, False] = tally.get((name, False), 0) + count
     for (type_, duplicate), count in tally.items():
         _sent(type_, duplicate).inc(count)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -56,9 +56,12 @@ Handler = Any  # grpc ships no types
 class EdgeInterceptor(grpc.aio.ServerInterceptor):
     """The one door: authenticates, authorises by the method table, maps errors to rich statuses, measures."""
 
-    def __init__(self, verifier: auth.TokenVerifier | None, is_passing: Callable[[Exception], bool]) -> None:
+    def __init__(
+        self, verifier: auth.TokenVerifier | None, is_passing: Callable[[Exception], bool], as_bytes: Container[str]
+    ) -> None:
         self._verifier = verifier
         self._is_passing = is_passing
+        self._as_bytes = as_bytes
         # A method's handler stays the same: it is wrapped once, and not for every call.
         self._wrapped: dict[str, Handler] = {}
 
@@ -71,7 +74,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         wrap = self._streaming if handler.response_streaming else self._unary
-        self._wrapped[method] = _rebuild(handler, wrap(_inner(handler), method))
+        deserialize = None if method in self._as_bytes else handler.request_deserializer
+        self._wrapped[method] = _rebuild(handler, wrap(_inner(handler), method), deserialize)
         return self._wrapped[method]
 
     def _enter(self, method: str, context: Any) -> None:
@@ -151,7 +155,7 @@ def _inner(handler: Handler) -> Any:
     return handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
 
 
-def _rebuild(handler: Handler, wrapped: Any) -> Handler:
+def _rebuild(handler: Handler, wrapped: Any, deserialize: Callable[[bytes], Any] | None) -> Handler:
     factory = {
         (False, False): grpc.unary_unary_rpc_method_handler,
         (False, True): grpc.unary_stream_rpc_method_handler,
@@ -160,7 +164,7 @@ def _rebuild(handler: Handler, wrapped: Any) -> Handler:
     }[(handler.request_streaming, handler.response_streaming)]
     return factory(
         wrapped,
-        request_deserializer=handler.request_deserializer,
+        request_deserializer=deserialize,
         response_serializer=_serializer(handler.response_serializer),
     )
 
@@ -174,13 +178,17 @@ class GrpcServer:
     """A grpc.aio server with the interceptor, health and reflection; handlers are added before `start`.
 
     Without a verifier it serves health and reflection alone, for processes that offer no rpc of their own. `is_passing` knows the
-    errors of the service's stores that pass by themselves.
+    errors of the service's stores that pass by themselves; to the methods `as_bytes` requests are given as the bytes that came.
     """
 
     def __init__(
-        self, verifier: auth.TokenVerifier | None = None, is_passing: Callable[[Exception], bool] = lambda error: False
+        self,
+        verifier: auth.TokenVerifier | None = None,
+        is_passing: Callable[[Exception], bool] = lambda error: False,
+        as_bytes: Container[str] = (),
     ) -> None:
-        self.server = grpc.aio.server(interceptors=[EdgeInterceptor(verifier, is_passing)], options=_SERVER_OPTIONS)
+        edge = EdgeInterceptor(verifier, is_passing, as_bytes)
+        self.server = grpc.aio.server(interceptors=[edge], options=_SERVER_OPTIONS)
         # For registered methods grpc.aio keeps a task each, and gives all of them to `asyncio.wait` anew for every call: with the 40 of
         # a service of ours that took longer than the rest of a short call. Without registration they are found by name.
         self.server.add_registered_method_handlers = _register_none

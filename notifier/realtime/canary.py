@@ -15,6 +15,7 @@ from typing import Final
 from prometheus_client import Gauge, Histogram
 
 from notifier.ports import Telling
+from notifier.realtime.composing import bulk_of
 from notifier.realtime.cursor import shard_of
 from notifier.realtime.hub import Hub
 from notifier.realtime.subscription import Subscription
@@ -83,7 +84,7 @@ class Canary:
     async def _fly(self, subscription: Subscription) -> None:
         # No bytes: whoever follows everybody sees nothing of it.
         canary = Told(subscription.user_id, b"", DeliveryClass.REALTIME)
-        await self._telling.publish([canary], {}, int(time.time() * 1e6))
+        await self._telling.publish(bulk_of([canary]), {}, int(time.time() * 1e6))
         while True:
             batch = await subscription.take(self._period_seconds)
             if batch.deliveries or batch.end is not None:

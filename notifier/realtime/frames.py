@@ -7,7 +7,6 @@ response. (The field numbers are the contract's; a test holds the two together.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -64,15 +63,6 @@ def frame(content: bytes, notification_id: str, stamped: bytes, expires_us: int 
     if expires_us:
         body += _moment(_EXPIRES_AT, expires_us)
     return _head(len(body)) + body
-
-
-def frames_of(contents: Sequence[bytes], notification_ids: Sequence[str], stamps: Sequence[bytes]) -> list[bytes]:
-    """`frame` of each, of those that do not expire."""
-    names = [_NAMES[len(name)] + name for name in map(str.encode, notification_ids)]
-    return [
-        b"".join((_head(len(content) + len(name) + len(stamped)), content, name, stamped))
-        for content, name, stamped in zip(contents, names, stamps, strict=True)
-    ]
 
 
 def _head(size: int) -> bytes:

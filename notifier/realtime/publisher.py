@@ -8,18 +8,16 @@ A write that failed leaves a gap mark behind as soon as Redis answers again, so 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from prometheus_client import Counter, Histogram
 
-from notifier.realtime import wire
+from notifier.realtime.composing import Bulk, NewEntry, entries_of, joined
 from notifier.realtime.cursor import shard_of
 from notifier.realtime.hub import Hub
 from notifier.realtime.stream_store import STREAM_ERRORS, StreamStore
-from notifier.realtime.wire import Told
 from tradewinds.database.reconnecting import Backoff, describe
 from tradewinds.errors import UnavailableError
 from tradewinds.telemetry import get_logger
@@ -37,10 +35,9 @@ _FAILED: Final = Counter("tradewinds_notifier_live_failed_total", "Notifications
 
 @dataclass(frozen=True)
 class _Submission:
-    told: Sequence[Told]
+    told: Bulk
     newest_us: int
     remember: Mapping[str, str]
-    size: int
     written: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -58,16 +55,15 @@ class Publisher:
         self._gaps: set[tuple[int, bytes]] = set()
         self._gap_seen = asyncio.Event()
 
-    def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> asyncio.Future[None]:
+    def publish(self, told: Bulk, remember: Mapping[str, str], newest_us: int) -> asyncio.Future[None]:
         """Write them (accepted at `newest_us`), and remember the dedupe keys, in one step, which is done with the future. Raises
         `UnavailableError` when too much waits; it is in the future when writing failed."""
-        size = sum([len(one.frames) for one in told])
-        if self._pending_bytes + size > _MAXIMUM_PENDING_BYTES:
+        if self._pending_bytes + len(told.octets) > _MAXIMUM_PENDING_BYTES:
             self._failed(told)
             raise UnavailableError("too many notifications wait to be told live; send more slowly", reason="OVERLOADED")
-        submission = _Submission(told, newest_us, remember, size)
+        submission = _Submission(told, newest_us, remember)
         self._pending.append(submission)
-        self._pending_bytes += size
+        self._pending_bytes += len(told.octets)
         if not self._writing:
             self._write_at_once()
         return submission.written
@@ -143,23 +139,20 @@ class Publisher:
         if error is not None:
             log.warning_throttled("write.failed", error=describe(error))
 
-    def _failed(self, told: Sequence[Told]) -> None:
+    def _failed(self, told: Bulk) -> None:
         _FAILED.inc(len(told))
         if self._hub.epoch is None:
             return  # nobody here has a cursor yet
-        for shard in {shard_of(one.user_id) for one in told if one.frames}:  # nobody misses a canary
+        for shard in {shard_of(user_id) for user_id in told.user_ids()}:
             self._gaps.add((shard, self._hub.epoch))
             self._gap_seen.set()
 
 
-def _entries(submissions: Sequence[_Submission]) -> tuple[list[tuple[int, bytes, bytes]], dict[str, str]]:
+def _entries(submissions: Sequence[_Submission]) -> tuple[list[NewEntry], dict[str, str]]:
     """What is to be appended, and the keys to be remembered."""
-    by_shard: dict[int, list[Told]] = defaultdict(list)
     remember: dict[str, str] = {}
     for submission in submissions:
         remember.update(submission.remember)
-        for one in submission.told:
-            by_shard[shard_of(one.user_id)].append(one)
     newest_us = max(submission.newest_us for submission in submissions)
-    entries = [(shard, *wire.encode(part, newest_us)) for shard, told in by_shard.items() for part in wire.split(told)]
-    return entries, remember
+    told = joined([submission.told for submission in submissions])
+    return entries_of(told, newest_us) if told else [], remember

@@ -23,6 +23,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from notifier.realtime import wire
+from notifier.realtime.composing import NewEntry
 from notifier.realtime.cursor import EPOCH_BYTES, START
 from notifier.realtime.room import Reading, Room
 from tradewinds import redis_keys
@@ -31,8 +32,6 @@ from tradewinds.database.redis_connection import NO_MAINTENANCE_NOTICES, telling
 from tradewinds.database.redis_exchange import Answers, Command, Exchange
 
 STREAM_ERRORS: Final = (RedisError, OSError, TimeoutError)
-# A new entry: its shard, its frames and its index.
-NewEntry = tuple[int, bytes, bytes]
 Done = Callable[[BaseException | None], None]
 _SOCKET_SECONDS: Final = 3.0
 _WRITE_SECONDS: Final = 2.0

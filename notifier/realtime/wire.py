@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
@@ -72,22 +72,11 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Index).decode
 
 
-def encode(told: Sequence[Told], newest_us: int) -> tuple[bytes, bytes]:
-    """One entry: frames and index."""
-    ends, position = [], 0
-    for one in told:
-        position += len(one.frames)
-        ends.append(position)
-    expires_us = [one.expires_us for one in told]
-    index = Index(
-        newest_us,
-        len(told),
-        "\0".join([one.user_id for one in told]).encode(),
-        array("I", ends).tobytes(),
-        bytes([one.delivery_class for one in told]),
-        array("q", expires_us).tobytes() if any(expires_us) else b"",
-    )
-    return b"".join([one.frames for one in told]), _encode(index)
+def packed_index(
+    newest_us: int, count: int, joined_users: bytes, packed_ends: bytes, classes: bytes, packed_expires_us: bytes
+) -> bytes:
+    """The index of one entry."""
+    return _encode(Index(newest_us, count, joined_users, packed_ends, classes, packed_expires_us))
 
 
 def decode_index(index: bytes) -> Index:
@@ -117,15 +106,3 @@ def whole(index: Index, frames: bytes) -> Told:
 def is_over(expires_us: int) -> bool:
     """Whether something that expires then (0: never) is not worth telling any more."""
     return 0 < expires_us <= time.time() * 1e6
-
-
-def split(told: Sequence[Told]) -> Iterator[Sequence[Told]]:
-    """Parts that each fit an entry, in order."""
-    start, size = 0, 0
-    for index, one in enumerate(told):
-        size += len(one.frames)
-        if index - start >= MAXIMUM_ENTRY or (size > MAXIMUM_ENTRY_BYTES and index > start):
-            yield told[start:index]
-            start, size = index, len(one.frames)
-    if start < len(told):
-        yield told[start:]

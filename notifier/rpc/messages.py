@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from google.protobuf import struct_pb2, timestamp_pb2
+from google.protobuf.message import DecodeError, Message
 
 from notifier.access import ME, recipient, tells_others
 from notifier.arrival import NO_PLAIN, Plain
@@ -16,12 +17,13 @@ from notifier.moments import timestamp
 from notifier.notification import NOT_DECODED, NewNotification, Notification
 from notifier.realtime import frames as frame_bytes
 from notifier.realtime.subscription import Batch
-from notifier.rpc.scanning import WORTH_SCANNING, plain_of
+from notifier.rpc.scanning import scan
 from notifier.streaming import Progress
 from tradewinds.auth import Principal
 from tradewinds.errors import InvalidArgumentError
 from tradewinds.v1 import notifier_pb2
 
+Request = notifier_pb2.SendNotificationRequest
 Requests = notifier_pb2.BatchSendNotificationsRequest | notifier_pb2.StreamNotificationsRequest
 _SEVERITIES: Final = {value: name for name, value in notifier_pb2.Severity.items()}
 
@@ -50,26 +52,27 @@ def new_notification(request: notifier_pb2.SendNotificationRequest, user_id: str
     )
 
 
-def plain_in(batch: Requests, caller: Principal) -> Plain:
-    """What can be told of a batch as it came. Whoever calls must have discarded unknown fields: their bytes would travel on, and might
-    mean something in a Notification."""
-    if len(batch.requests) < WORTH_SCANNING or not tells_others(caller):
-        return NO_PLAIN
-    return plain_of(batch.SerializeToString())
+def read_batch(raw: bytes, caller: Principal, kind: type[Requests]) -> tuple[Plain, Mapping[int, Request]]:
+    """What can be told of a batch as it came, and all other requests of it by their positions, without unknown fields. Raises
+    `InvalidArgumentError` for bytes that are no such batch."""
+    scanned = scan(raw) if tells_others(caller) else None
+    try:
+        if scanned is None:
+            return NO_PLAIN, dict(enumerate(_known(kind.FromString(raw)).requests))
+        return scanned.plain, {place: _known(Request.FromString(one)) for place, one in scanned.others().items()}
+    except DecodeError as e:
+        raise InvalidArgumentError.field("requests", f"are not bytes of a {kind.DESCRIPTOR.full_name}") from e
 
 
-def others_than(plain: Plain, batch: Requests) -> dict[int, notifier_pb2.SendNotificationRequest]:
-    """All other requests of a batch, by their positions."""
-    requests = batch.requests
-    if not plain:
-        return dict(enumerate(requests))
-    found = set(plain.positions)
-    return {position: requests[position] for position in range(len(requests)) if position not in found}
+_Message = TypeVar("_Message", bound=Message)
 
 
-def new_notifications(
-    requests: Mapping[int, notifier_pb2.SendNotificationRequest], caller: Principal
-) -> list[NewNotification]:
+def _known(message: _Message) -> _Message:
+    message.DiscardUnknownFields()
+    return message
+
+
+def new_notifications(requests: Mapping[int, Request], caller: Principal) -> list[NewNotification]:
     """What requests of a batch, by their positions, without templates and request ids, which this consumes, ask for. Raises
     `PermissionDeniedError`."""
     # Asked once for a thousand: only what is wrong takes the long way.
@@ -85,7 +88,7 @@ def new_notifications(
     ]
 
 
-def refuse_request_ids(requests: Mapping[int, notifier_pb2.SendNotificationRequest]) -> None:
+def refuse_request_ids(requests: Mapping[int, Request]) -> None:
     """A batch has none."""
     for index, one in requests.items():
         if one.request_id:

@@ -1,114 +1,234 @@
-"""Finds what is plain in a batch by its bytes, all of it at once: without an object of protobuf's for each notification, which took a
-third of the notifier's time, and without a step of the interpreter for each field.
+"""Finds what is plain in a batch by its bytes, as they came: one compiled pass, without an object of protobuf's for each notification.
 
-The bytes are protobuf's own, written by it after it had read the batch: valid, known fields alone, each at most once and in the order
-of their numbers. So the same field of all notifications is found in one step (numpy's), at the place where the field before ended.
-Whatever is not surely plain is left to those who look at one by one.
+The bytes are a stranger's: what is found plain is held against everything that protobuf and `notification.check` would ask, and has its
+fields each at most once and in the order of their numbers, as every protobuf library writes them. Whatever is not surely plain is left
+to those who look at one by one.
 """
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from notifier.access import ME
-from notifier.arrival import Plain
+from notifier.arrival import BARE, POSITION, SAID, SAID_END, TYPE, TYPES, USER, USER_END, Plain
+from notifier.compiled import OCTETS, TABLE, compiled, inner
 from notifier.notification import MAXIMUM_MESSAGE, MAXIMUM_TITLE, MAXIMUM_USER_ID, SURELY_SMALL
 from notifier.realtime.frames import tag_of_bytes
-from notifier.types import REALTIME
 from tradewinds.v1 import notifier_pb2
+
+Table = npt.NDArray[np.int64]
 
 # For fewer, a closer look at each costs less.
 WORTH_SCANNING: Final = 16
-_Places = npt.NDArray[np.int64]
-_Which = npt.NDArray[np.bool_]
+# The columns of a row for each request: those of `Plain`, with all of the request as what is said, and whether it is plain.
+_PLAIN: Final = 7
+_WIDTH: Final = 8
+_REQUESTS: Final = 0x0A  # of a batch
 _FIELDS: Final = notifier_pb2.SendNotificationRequest.DESCRIPTOR.fields_by_name
-_USER_ID, _TYPE, _TITLE, _MESSAGE, _DATA = (
+_USER_ID_TAG, _TYPE_TAG, _TITLE_TAG, _MESSAGE_TAG, _DATA_TAG = (
     tag_of_bytes(_FIELDS[name].number)[0] for name in ("user_id", "type", "title", "message", "data")
 )
-_REALTIME: Final = {name.encode(): name for name in REALTIME}
-_ME: Final = ME.encode()
-# An empty object is there too.
-_NO_DATA: Final = bytes((_DATA, 0))
-# So that a field's head can be looked at where nothing comes any more.
-_BEYOND: Final = bytes(4)
+# google.protobuf.Struct.fields, and in these their key and value; then the kinds of a Value without those that hold others.
+_ENTRY, _KEY, _VALUE = 0x0A, 0x0A, 0x12
+_NULL, _DOUBLE, _STRING, _BOOL = 0x08, 0x11, 0x1A, 0x20
+_MAXIMUM_USER_ID, _MAXIMUM_TITLE, _MAXIMUM_MESSAGE = MAXIMUM_USER_ID, MAXIMUM_TITLE, MAXIMUM_MESSAGE
+_SURELY_SMALL: Final = SURELY_SMALL
+_M, _E = ME.encode()
+_JOINED_NAMES: Final = np.frombuffer("".join(TYPES).encode(), np.uint8)
+_NAME_ENDS: Final = np.array([list(accumulate(map(len, TYPES), initial=0))], np.int64)
 
 
-def plain_of(raw: bytes) -> Plain:
-    """Those of a batch, as protobuf writes it, that are plain and name another user than "me"."""
-    starts, ends = _spans(raw)
-    octets = np.frombuffer(raw + _BEYOND, np.uint8)
-    user, user_end, user_fits = _field(octets, starts, ends, _USER_ID)
-    type_, type_end, type_fits = _field(octets, user_end, ends, _TYPE)
-    title, title_end, title_fits = _field(octets, type_end, ends, _TITLE)
-    message, message_end, message_fits = _field(octets, title_end, ends, _MESSAGE)
-    data, data_end, data_fits = _field(octets, message_end, ends, _DATA)
-    has_data = data > message_end
-    unprintable = np.flatnonzero((octets - np.uint8(0x20)) > 0x7E - 0x20)
-    good = user_fits & type_fits & title_fits & message_fits & data_fits & (data_end == ends)
-    good &= (ends - starts <= SURELY_SMALL) & (user_end > user) & (user_end - user <= MAXIMUM_USER_ID)
+@inner
+def _sized(raw: Any, at: Any, end: Any) -> Any:
+    """Where something begins and ends that says its size at `at`; from 16 KiB on, or beyond `end`, it ends before it begins."""
+    if at >= end:
+        return at, -1
+    size = np.int64(raw[at])
+    if size > 0x7F:
+        if at + 1 >= end or raw[at + 1] > 0x7F:
+            return at, -1
+        size = size & 0x7F | np.int64(raw[at + 1]) << 7
+        at += 1
+    return (at + 1, at + 1 + size) if size <= end - at - 1 else (at, -1)
+
+
+@inner
+def _field(raw: Any, at: Any, end: Any, tag: Any) -> Any:
+    """The same of a field that may come next; nothing, at `at`, where it does not come or something was wrong before."""
+    if 0 <= at < end and raw[at] == tag:
+        return _sized(raw, at + 1, end)
+    return at, at
+
+
+@inner
+def _is_text(raw: Any, start: Any, end: Any) -> Any:
+    """Whether it is UTF-8 without a NUL."""
+    at = start
+    while at < end:
+        octet = raw[at]
+        if 0 < octet < 0x80:
+            at += 1
+            continue
+        if 0xC2 <= octet < 0xE0:
+            more, least, most = 1, 0x80, 0xBF
+        elif 0xE0 <= octet < 0xF0:
+            more, least, most = 2, 0xA0 if octet == 0xE0 else 0x80, 0x9F if octet == 0xED else 0xBF
+        elif 0xF0 <= octet < 0xF5:
+            more, least, most = 3, 0x90 if octet == 0xF0 else 0x80, 0x8F if octet == 0xF4 else 0xBF
+        else:
+            return False
+        if at + more >= end or not least <= raw[at + 1] <= most:
+            return False
+        for place in range(at + 2, at + 1 + more):
+            if not 0x80 <= raw[place] <= 0xBF:
+                return False
+        at += 1 + more
+    return True
+
+
+@inner
+def _is_printable(raw: Any, start: Any, end: Any) -> Any:
+    """Whether it is printable ASCII."""
+    for place in range(start, end):  # noqa: SIM110 - a generator is nothing to the compiler
+        if not 0x20 <= raw[place] <= 0x7E:
+            return False
+    return True
+
+
+@inner
+def _is_value(raw: Any, start: Any, end: Any) -> Any:
+    """Whether it is a Value that holds no others."""
+    if end - start < 2:
+        return False
+    kind = raw[start]
+    if kind == _STRING:
+        text, text_end = _sized(raw, start + 1, end)
+        return text_end == end and _is_text(raw, text, text_end)
+    if kind == _DOUBLE:
+        return end - start == 9
+    return end - start == 2 and (raw[start + 1] == 0 if kind == _NULL else kind == _BOOL and raw[start + 1] <= 1)
+
+
+@inner
+def _is_flat(raw: Any, start: Any, end: Any) -> Any:
+    """Whether it is a Struct of such values."""
+    at = start
+    while at < end:
+        entry, entry_end = _field(raw, at, end, _ENTRY)
+        key, key_end = _field(raw, entry, entry_end, _KEY)
+        value, value_end = _field(raw, key_end, entry_end, _VALUE)
+        if entry == at or value_end != entry_end or not _is_text(raw, key, key_end):
+            return False
+        if not _is_value(raw, value, value_end):
+            return False
+        at = entry_end
+    return at == end
+
+
+@inner
+def _named(raw: Any, start: Any, end: Any, names: Any, name_ends: Any) -> Any:
+    """Which of the names it is; -1 for none."""
+    for which in range(name_ends.shape[1] - 1):
+        begin = name_ends[0, which]
+        if name_ends[0, which + 1] - begin == end - start:
+            same = True
+            for place in range(end - start):
+                if names[begin + place] != raw[start + place]:
+                    same = False
+                    break
+            if same:
+                return which
+    return -1
+
+
+@inner
+def _looked_at(raw: Any, row: Any, names: Any, name_ends: Any) -> Any:
+    start, end = row[SAID], row[SAID_END]
+    user, user_end = _field(raw, start, end, _USER_ID_TAG)
+    type_, type_end = _field(raw, user_end, end, _TYPE_TAG)
+    title, title_end = _field(raw, type_end, end, _TITLE_TAG)
+    message, message_end = _field(raw, title_end, end, _MESSAGE_TAG)
+    data, data_end = _field(raw, message_end, end, _DATA_TAG)
+    if data_end != end or end - start > _SURELY_SMALL:
+        return
+    if not (0 < user_end - user <= _MAXIMUM_USER_ID and 0 < title_end - title <= _MAXIMUM_TITLE):
+        return
+    if user_end - user == 2 and raw[user] == _M and raw[user + 1] == _E:
+        return
     # A space in front: whether there is more is for a closer look.
-    good &= (title_end > title) & (title_end - title <= MAXIMUM_TITLE) & (octets[title] != 0x20)
-    good &= (message_end - message <= MAXIMUM_MESSAGE) & _free_of(np.flatnonzero(octets == 0), message, message_end)
-    good &= _free_of(unprintable, title, title_end) & _free_of(unprintable, user, user_end)
-    good &= ~((user_end - user == len(_ME)) & (octets[user] == _ME[0]) & (octets[user + 1] == _ME[1]))
-    places = np.flatnonzero(good)
-    types = [_REALTIME.get(one) for one in _cut(raw, type_[places], type_end[places])]
-    if None in types:
-        places = places[[one is not None for one in types]]
-    contents = _cut(raw, starts[places], ends[places])
-    if not has_data[places].all():
-        told = zip(contents, has_data[places].tolist(), strict=True)
-        contents = [content if has else content + _NO_DATA for content, has in told]
-    user_ids = [one.decode() for one in _cut(raw, user[places], user_end[places])]
-    return Plain(places.tolist(), user_ids, [one for one in types if one is not None], contents)
+    if raw[title] == 0x20 or message_end - message > _MAXIMUM_MESSAGE:
+        return
+    which = _named(raw, type_, type_end, names, name_ends)
+    if which < 0 or not (_is_printable(raw, user, user_end) and _is_printable(raw, title, title_end)):
+        return
+    if _is_text(raw, message, message_end) and _is_flat(raw, data, data_end):
+        row[TYPE], row[USER], row[USER_END], row[BARE], row[_PLAIN] = which, user, user_end, data == message_end, 1
 
 
-def _cut(raw: bytes, starts: _Places, ends: _Places) -> list[bytes]:
-    return [raw[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-
-
-def _spans(raw: bytes) -> tuple[_Places, _Places]:
-    """Where each request begins and ends."""
-    starts, ends, position, length = [], [], 0, len(raw)
-    while position < length:
-        size = raw[position + 1]
-        position += 2
-        if size > 0x7F:
-            size, position = _long(raw, position - 1)
-        starts.append(position)
-        position += size
-        ends.append(position)
-    return np.array(starts, np.int64), np.array(ends, np.int64)
-
-
-def _long(raw: bytes, position: int) -> tuple[int, int]:
-    """A varint of more than one byte, and where it ends."""
-    value = shift = 0
-    while True:
-        octet = raw[position]
-        position += 1
-        value |= (octet & 0x7F) << shift
+@inner
+def _any_size(raw: Any, at: Any, end: Any) -> Any:
+    """`_sized` of any size."""
+    size, shift = np.int64(0), np.int64(0)
+    while at < end and shift < 35:
+        octet = np.int64(raw[at])
+        size |= (octet & 0x7F) << shift
+        at += 1
         shift += 7
         if octet <= 0x7F:
-            return value, position
+            return (at, at + size) if size <= end - at else (at, -1)
+    return at, -1
 
 
-def _field(octets: npt.NDArray[np.uint8], at: _Places, ends: _Places, tag: int) -> tuple[_Places, _Places, _Which]:
-    """Where the value of a field is that may come next: from, to (both `at` where it does not come), and whether its size was read whole:
-    two bytes of it are, 16 KiB."""
-    here = (octets[at] == tag) & (at < ends)
-    first, second = octets[at + 1].astype(np.int64), octets[at + 2].astype(np.int64)
-    long = first > 0x7F
-    start = at + 2 + long
-    end = start + np.where(long, first & 0x7F | second << 7, first)
-    fits = ~(here & long & (second > 0x7F))
-    return np.where(here, start, at), np.minimum(np.where(here, end, at), ends), fits
+@compiled(OCTETS)
+def _count(raw: Any) -> Any:
+    """How many requests there are; -1 where there is anything else."""
+    count = at = 0
+    while at < len(raw):
+        if raw[at] != _REQUESTS:
+            return -1
+        _, at = _any_size(raw, at + 1, len(raw))
+        if at < 0:
+            return -1
+        count += 1
+    return count
 
 
-def _free_of(unwanted: npt.NDArray[Any], start: _Places, end: _Places) -> _Which:
-    """Whether none of the places `unwanted` (ascending) lies between."""
-    free: _Which = np.searchsorted(unwanted, start) == np.searchsorted(unwanted, end)
-    return free
+@compiled(OCTETS, OCTETS, TABLE, TABLE)
+def _look(raw: Any, names: Any, name_ends: Any, rows: Any) -> Any:
+    """Fill the rows of so many requests as there are."""
+    at = 0
+    for number in range(len(rows)):
+        start, at = _any_size(raw, at + 1, len(raw))
+        rows[number, POSITION], rows[number, SAID], rows[number, SAID_END] = number, start, at
+        _looked_at(raw, rows[number], names, name_ends)
+
+
+class Scanned:
+    """A batch of whole requests: those that are plain, and where the others are."""
+
+    def __init__(self, raw: bytes, count: int) -> None:
+        rows = np.zeros((count, _WIDTH), np.int64)
+        _look(np.frombuffer(raw, np.uint8), _JOINED_NAMES, _NAME_ENDS, rows)
+        is_plain = rows[:, _PLAIN] != 0
+        plain = rows[is_plain]
+        # It is ASCII where it is a plain one's name: cutting a text is quicker than decoding its parts.
+        text = raw.decode("latin-1")
+        users = [text[start:end] for start, end in plain[:, USER : USER_END + 1].tolist()]
+        self.plain = Plain(raw, plain[:, :_PLAIN], users)
+        self._others = rows[~is_plain]
+        self._raw = raw
+
+    def others(self) -> dict[int, bytes]:
+        """The bytes of all other requests, by their positions."""
+        wanted = self._others[:, (POSITION, SAID, SAID_END)].tolist()
+        return {position: self._raw[start:end] for position, start, end in wanted}
+
+
+def scan(raw: bytes, least: int = WORTH_SCANNING) -> Scanned | None:
+    """None where there are fewer than `least`, and where there is anything but whole requests."""
+    count = int(_count(np.frombuffer(raw, np.uint8))) if raw else 0
+    return Scanned(raw, count) if count >= least else None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from notifier.access import everybody, recipient
 from notifier.alerts.assembly import Alerts
@@ -25,6 +25,9 @@ from notifier.sending import Sender
 from notifier.streaming import send_to_the_end, stream
 from tradewinds import auth, idempotency
 from tradewinds.v1 import notifier_pb2
+
+_SERVICE: Final = notifier_pb2.DESCRIPTOR.services_by_name["Notifier"].full_name
+AS_BYTES: Final = frozenset({f"/{_SERVICE}/BatchSendNotifications", f"/{_SERVICE}/StreamNotifications"})
 
 
 class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, PriceAlertRpcs, PhoneRpcs):
@@ -80,15 +83,15 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
         (outcome,) = await send_to_the_end(self._sender, one_by_one([new]), lambda _: "")
         return messages.send_response(outcome)
 
-    # The two busiest answers are bytes already.
-    async def BatchSendNotifications(self, request: notifier_pb2.BatchSendNotificationsRequest, context: Any) -> bytes:
+    # The two busiest questions are the bytes that came (AS_BYTES), and their answers are bytes already.
+    async def BatchSendNotifications(self, request: bytes, context: Any) -> bytes:
         caller = auth.principal()
-        arrival = await self._arrival(request, caller)
+        arrival = await self._arrival(request, caller, notifier_pb2.BatchSendNotificationsRequest)
         outcomes = await send_to_the_end(self._sender, arrival, messages.path_in_batch)
         return messages.batch_response(outcomes)
 
     async def StreamNotifications(
-        self, request_iterator: AsyncIterator[notifier_pb2.StreamNotificationsRequest], context: Any
+        self, request_iterator: AsyncIterator[bytes], context: Any
     ) -> AsyncIterator[notifier_pb2.StreamNotificationsResponse]:
         caller = auth.principal()
         batches = self._arrivals(request_iterator, caller)
@@ -107,16 +110,12 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
             async for batch in opened:
                 yield messages.watch_response(batch)
 
-    async def _arrivals(
-        self, batches: AsyncIterator[notifier_pb2.StreamNotificationsRequest], caller: auth.Principal
-    ) -> AsyncIterator[Arrival]:
+    async def _arrivals(self, batches: AsyncIterator[bytes], caller: auth.Principal) -> AsyncIterator[Arrival]:
         async for batch in batches:
-            yield await self._arrival(batch, caller)
+            yield await self._arrival(batch, caller, notifier_pb2.StreamNotificationsRequest)
 
-    async def _arrival(self, batch: messages.Requests, caller: auth.Principal) -> Arrival:
-        batch.DiscardUnknownFields()
-        plain = messages.plain_in(batch, caller)
-        others = messages.others_than(plain, batch)
+    async def _arrival(self, batch: bytes, caller: auth.Principal, kind: type[messages.Requests]) -> Arrival:
+        plain, others = messages.read_batch(batch, caller, kind)
         messages.refuse_request_ids(others)
         await self._fill_in_all(others, caller)
         return Arrival(messages.new_notifications(others, caller), list(others), plain)

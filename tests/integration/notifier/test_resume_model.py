@@ -15,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from notifier.realtime.composing import bulk_of
 from notifier.realtime.cursor import shard_of
 from notifier.realtime.hub import Hub
 from notifier.realtime.publisher import Publisher
@@ -136,7 +137,7 @@ class Sending:
             batch.append(a_notification(f"ntf-{self.last}", USER, title=str(self.last)))
             if self._chance.random() < 0.5:
                 batch.append(a_notification(f"other-{self.last}", NEIGHBOUR))
-        await replica.publisher.publish([told(one) for one in batch], {}, batch[-1].created_us)
+        await replica.publisher.publish(bulk_of([told(one) for one in batch]), {}, batch[-1].created_us)
 
 
 def check(seen: list[int], last: int) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
+from itertools import accumulate
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from notifier.notification import NewNotification, Notification
 from notifier.realtime import wire
+from notifier.realtime.composing import Bulk, entries_of
 from notifier.realtime.frames import frame, stamp
 from notifier.realtime.wire import Told
 from notifier.rpc import messages
@@ -44,8 +47,26 @@ def told(notification: Notification) -> Told:
 
 def an_entry(shard: int, *notifications: Notification) -> tuple[int, bytes, bytes]:
     """One stream entry of these."""
-    newest_us = max(notification.created_us for notification in notifications)
-    return shard, *wire.encode([told(notification) for notification in notifications], newest_us)
+    everything = [told(notification) for notification in notifications]
+    expires_us = [one.expires_us for one in everything]
+    index = wire.packed_index(
+        max(notification.created_us for notification in notifications),
+        len(everything),
+        "\0".join([one.user_id for one in everything]).encode(),
+        array("I", accumulate(len(one.frames) for one in everything)).tobytes(),
+        bytes([one.delivery_class for one in everything]),
+        array("q", expires_us).tobytes() if any(expires_us) else b"",
+    )
+    return shard, b"".join([one.frames for one in everything]), index
+
+
+def told_in(bulk: Bulk) -> list[Told]:
+    """What is told, in its order."""
+    found = []
+    for number in range(len(bulk)):
+        ((_, frames, index),) = entries_of(Bulk(bulk.octets, bulk.rows[number : number + 1]), 0)
+        found.append(wire.at(wire.decode_index(index), frames, 0))
+    return found
 
 
 def id_of(one: Told) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from notifier.realtime import wire
 from notifier.realtime.canary import Canary
-from notifier.realtime.cursor import shard_of
+from notifier.realtime.composing import Bulk, entries_of
 from notifier.realtime.hub import Hub
 from notifier.realtime.subscription import EVERYBODY
-from notifier.realtime.wire import Told
 from tests.support.waiting import eventually
 from tradewinds.errors import UnavailableError
 from tradewinds.redis_keys import NOTIFICATION_SHARDS
@@ -24,11 +23,10 @@ class Path:
         self.broken = False
         self.shards: list[int] = []
 
-    async def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> None:
+    async def publish(self, told: Bulk, remember: Mapping[str, str], newest_us: int) -> None:
         if self.broken:
             raise UnavailableError("Redis did not take it")
-        frames, index = wire.encode(told, newest_us)
-        shard = shard_of(told[0].user_id)
+        ((shard, frames, index),) = entries_of(told, newest_us)
         self.shards.append(shard)
         self.hub.route(shard, self.hub.positions[shard] + 1, wire.decode_index(index), frames)
 

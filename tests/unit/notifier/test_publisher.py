@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import pytest
 
+from notifier.realtime.composing import bulk_of
 from notifier.realtime.hub import Hub
 from notifier.realtime.publisher import Publisher
 from notifier.realtime.wire import Told
@@ -84,7 +85,7 @@ async def publisher(store: SlowStore) -> AsyncIterator[Publisher]:
 
 
 def tell(publisher: Publisher, frames: bytes) -> asyncio.Future[None]:
-    return publisher.publish([Told("alice", frames, DeliveryClass.REALTIME)], {}, 1)
+    return publisher.publish(bulk_of([Told("alice", frames, DeliveryClass.REALTIME)]), {}, 1)
 
 
 async def test_an_idle_publisher_writes_in_the_very_call(store: SlowStore, publisher: Publisher) -> None:

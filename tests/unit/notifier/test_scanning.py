@@ -11,15 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.access import ME
-from notifier.arrival import Arrival, one_by_one
+from notifier.arrival import TYPE, Arrival, one_by_one
+from notifier.arrival import TYPES as REALTIME_TYPES
 from notifier.notification import NewNotification, Notification, is_plainly_good
 from notifier.ports import Stored
 from notifier.preferences import DEFAULTS, Preferences
+from notifier.realtime.composing import Bulk
 from notifier.realtime.wire import Told
 from notifier.rpc import messages
-from notifier.rpc.scanning import WORTH_SCANNING, plain_of
+from notifier.rpc.scanning import WORTH_SCANNING, scan
 from notifier.sending import Sender
 from notifier.types import TYPES, Severity
+from tests.unit.notifier.builders import told_in
 from tradewinds.auth import SERVICE, Principal
 from tradewinds.v1 import notifier_pb2 as pb
 
@@ -79,21 +82,54 @@ def is_plain(request: pb.SendNotificationRequest, new: NewNotification) -> bool:
 
 @given(st.lists(requests(), max_size=12))
 def test_a_scan_finds_what_a_close_look_finds(batch: list[pb.SendNotificationRequest]) -> None:
-    plain = plain_of(pb.StreamNotificationsRequest(requests=batch).SerializeToString())
-    assert list(plain.positions) == sorted(set(plain.positions))
-    found = dict(zip(plain.positions, zip(plain.user_ids, plain.types, plain.contents, strict=True), strict=True))
+    found, others = scanned(pb.StreamNotificationsRequest(requests=batch).SerializeToString())
+    assert sorted([*found, *others]) == list(range(len(batch)))
     for position, request in enumerate(batch):
         new = messages.new_notification(copy_of(request), request.user_id)
         if position in found:
             assert is_plain(request, new)
             user_id, type_, content = found[position]
-            assert (user_id, type_, len(content)) == (new.user_id, new.type, len(new.content))
-            # Facts have no order.
-            assert pb.Notification.FromString(content) == pb.Notification.FromString(new.content)
+            assert (user_id, type_) == (new.user_id, new.type)
+            assert pb.SendNotificationRequest.FromString(content) == request
         elif is_plain(request, new):
             # Only a text that a scan does not judge is left to a closer look.
             text = request.title + request.user_id
-            assert not text.isascii() or not text.isprintable() or request.title.startswith(" ")
+            is_deep = any(
+                one.HasField("struct_value") or one.HasField("list_value") for one in request.data.fields.values()
+            )
+            assert not text.isascii() or not text.isprintable() or request.title.startswith(" ") or is_deep
+        if position in others:
+            assert pb.SendNotificationRequest.FromString(others[position]) == request
+
+
+@given(st.lists(requests(), min_size=1, max_size=4), st.data())
+def test_strange_bytes_are_found_plain_only_where_they_are_a_plain_request(
+    batch: list[pb.SendNotificationRequest], data: st.DataObject
+) -> None:
+    raw = bytearray(pb.StreamNotificationsRequest(requests=batch).SerializeToString())
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    whole = bytes(raw[: data.draw(st.one_of(st.just(len(raw)), st.integers(0, len(raw))))])
+    for user_id, type_, content in scanned(whole)[0].values():
+        request = pb.SendNotificationRequest.FromString(content)
+        closely = copy_of(request)
+        closely.DiscardUnknownFields()
+        assert closely == request
+        assert (request.user_id, request.type) == (user_id, type_)
+        assert is_plain(request, messages.new_notification(copy_of(request), user_id))
+
+
+def scanned(raw: bytes) -> tuple[dict[int, tuple[str, str, bytes]], dict[int, bytes]]:
+    """What is plain, and what is not."""
+    found = scan(raw, least=1)
+    if found is None:
+        return {}, {}
+    plain = found.plain
+    types = [REALTIME_TYPES[number] for number in plain.rows[:, TYPE].tolist()]
+    return {
+        position: (user_id, type_, content)
+        for (position, content), user_id, type_ in zip(plain.said(), plain.user_ids, types, strict=True)
+    }, found.others()
 
 
 class Noon:
@@ -117,8 +153,8 @@ class Followers:
         self.rows += notifications
         return [Stored(one.notification_id, one.created_us, duplicate=False) for one in notifications]
 
-    async def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> None:
-        self.told += told
+    async def publish(self, told: Bulk, remember: Mapping[str, str], newest_us: int) -> None:
+        self.told += told_in(told)
 
     async def take(self, claims: Mapping[str, str]) -> dict[str, str]:
         return {}
@@ -151,8 +187,7 @@ def _ids(numbers: Any) -> Any:
 
 
 def arrival_of(batch: pb.StreamNotificationsRequest, caller: Principal) -> Arrival:
-    plain = messages.plain_in(batch, caller)
-    others = messages.others_than(plain, batch)
+    plain, others = messages.read_batch(batch.SerializeToString(), caller, pb.StreamNotificationsRequest)
     return Arrival(messages.new_notifications(others, caller), list(others), plain)
 
 

@@ -13,10 +13,10 @@ from notifier.drafts import Outcome
 from notifier.notification import NewNotification, Notification
 from notifier.ports import Stored
 from notifier.preferences import DEFAULTS, Preferences
-from notifier.realtime.wire import Told
+from notifier.realtime.composing import Bulk
 from notifier.rpc import messages
 from notifier.sending import Sender
-from tests.unit.notifier.builders import id_of
+from tests.unit.notifier.builders import id_of, told_in
 from tradewinds.clock import SystemClock
 from tradewinds.errors import InvalidArgumentError, UnavailableError
 
@@ -50,11 +50,11 @@ class World:
         self.rows[notification.notification_id] = notification
         return Stored(notification.notification_id, notification.created_us, duplicate=False)
 
-    async def publish(self, told: Sequence[Told], remember: Mapping[str, str], newest_us: int) -> None:
+    async def publish(self, told: Bulk, remember: Mapping[str, str], newest_us: int) -> None:
         self.order.append("tell")
         if self.redis_away:
             raise UnavailableError("Redis did not take it")
-        self.told += [id_of(one) for one in told]
+        self.told += [id_of(one) for one in told_in(told)]
         self.remembered.update(remember)
         self.claimed -= remember.keys()
 
