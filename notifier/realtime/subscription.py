@@ -112,6 +112,7 @@ class Subscription:
         self._stirred = False
         self._failure: Exception | None = None
         self._heartbeat_seconds = 0.0
+        self._now = asyncio.get_running_loop().time
         # Cuts the connection, so that whoever writes to it need not wait for a client that never reads.
         self.let_go: Callable[[], object] | None = None
         self._unread: asyncio.TimerHandle | None = None
@@ -284,8 +285,8 @@ class Subscription:
         if batch.end is not None or self._failure is not None:
             self._sink = None
             self._wake_waiting()
-        else:
-            self._beat_after(self._heartbeat_seconds)
+        # The timer runs: it was set when pouring began, and finds that this is later.
+        self._beat_at = self._now() + self._heartbeat_seconds
 
     def _is_to_be_read(self) -> None:
         if self._end is None:
@@ -307,7 +308,7 @@ class Subscription:
             self._waiting = None
 
     def _beat_after(self, seconds: float) -> None:
-        self._beat_at = asyncio.get_running_loop().time() + seconds
+        self._beat_at = self._now() + seconds
         if self._timer is None or self._timer.when() > self._beat_at:
             self._beat_in(seconds)
 
@@ -320,7 +321,7 @@ class Subscription:
         self._timer = None
         if self._waiting is None:
             return
-        seconds = self._beat_at - asyncio.get_running_loop().time()
+        seconds = self._beat_at - self._now()
         if seconds > 0:
             self._beat_in(seconds)
         elif self._sink is None:
