@@ -77,7 +77,8 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """Deduped and kept, not told yet. `sent_before` is None where Redis could not say; `ids` are those of the whole batch."""
+    """Deduped and kept, not told yet. `sent_before` is None where Redis could not say or was not asked; `ids` are those of the whole
+    batch, `claimed` the keys that are ours to release."""
 
     drafts: Sequence[Draft]
     unique: Sequence[Draft]
@@ -87,12 +88,7 @@ class Accepted(msgspec.Struct, frozen=True):
     ids: Sequence[str] = ()
     created_us: int = 0
     plain: Plain = NO_PLAIN
-
-    @property
-    def claimed(self) -> list[str]:
-        """The keys that are ours."""
-        before = self.sent_before or {}
-        return [key for key in self.first_under_key if key not in before]
+    claimed: Sequence[str] = ()
 
     @property
     def remaining(self) -> Sequence[Draft]:

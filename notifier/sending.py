@@ -104,14 +104,19 @@ class Sender:
         accepted = self._accepted(arrival)
         return Begun(accepted, self._publish([(accepted, accepted.drafts)], wishes))
 
-    async def accept(self, arrival: Arrival, field_of: Callable[[int], str]) -> Accepted:
+    async def accept(self, arrival: Arrival, field_of: Callable[[int], str], *, is_known_new: bool = False) -> Accepted:
         """The first half of `send`: what is kept is a row when this returns. Then `tell_together`, in the order in which it is to be
-        told."""
+        told. `is_known_new`: all of it is kept, under keys that the caller has just made in a table of his own; nothing is claimed, and
+        what a repeat has kept meanwhile is left to the repeat."""
         self._check(arrival, field_of)
         accepted = self._accepted(arrival)
-        claims = {key: draft.notification_id for key, draft in accepted.first_under_key.items()}
-        sent_before = await self._claim(claims, accepted.unique, all_kept=not arrival.plain)
-        accepted = msgspec.structs.replace(accepted, sent_before=sent_before)
+        if is_known_new:
+            accepted = msgspec.structs.replace(accepted, sent_before=None)
+        else:
+            claims = {key: draft.notification_id for key, draft in accepted.first_under_key.items()}
+            before = await self._claim(claims, accepted.unique, all_kept=not arrival.plain)
+            claimed = [key for key in claims if key not in (before or {})]
+            accepted = msgspec.structs.replace(accepted, sent_before=before, claimed=claimed)
         try:
             stored = await self._keep([draft for draft in accepted.remaining if draft.kind.persisted])
         except BaseException:

@@ -41,8 +41,9 @@ class _TemplatedSending:
         self._sender = sender
         self._templated = templated
 
-    async def accept(self, news: Sequence[NewNotification]) -> Accepted:
-        return await self._sender.accept(one_by_one(await self._templated.worded(news)), lambda index: f"[{index}].")
+    async def accept(self, news: Sequence[NewNotification], *, is_known_new: bool = False) -> Accepted:
+        arrival = one_by_one(await self._templated.worded(news))
+        return await self._sender.accept(arrival, lambda index: f"[{index}].", is_known_new=is_known_new)
 
     async def tell(self, accepted: Accepted) -> object:
         return await self._sender.tell_together([accepted])

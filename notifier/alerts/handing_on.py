@@ -19,8 +19,8 @@ log = get_logger("notifier.alerts.telling")
 class Sending(Protocol):
     """The notifier's own, in its two halves; both raise `UnavailableError`, the first one `InvalidArgumentError` too."""
 
-    async def accept(self, news: Sequence[NewNotification]) -> Any:
-        """What is kept is a row when this returns."""
+    async def accept(self, news: Sequence[NewNotification], *, is_known_new: bool = False) -> Any:
+        """What is kept is a row when this returns. `is_known_new`: under keys that were made just now."""
         ...
 
     async def tell(self, accepted: Any) -> object:
@@ -34,9 +34,11 @@ class HandingOn:
     def __init__(self, sending: Sending) -> None:
         self._sending = sending
 
-    def begin(self, notifications: Sequence[NewNotification]) -> asyncio.Task[Any]:
+    def begin(self, notifications: Sequence[NewNotification], *, is_known_new: bool = False) -> asyncio.Task[Any]:
         """Accept them; `finish` is to be called in the order in which they are to be told."""
-        accepting = asyncio.create_task(self._sending.accept(notifications), name="accepting price alerts")
+        accepting = asyncio.create_task(
+            self._sending.accept(notifications, is_known_new=is_known_new), name="accepting price alerts"
+        )
         accepting.add_done_callback(_heard)
         return accepting
 

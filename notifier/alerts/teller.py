@@ -108,7 +108,9 @@ class Teller:
             if not lot:
                 self._given.clear()
                 continue
-            accepting = self._handing.begin([one.notification for one in lot])
+            # The fire's own statement has just made its key: nobody else can have sent it.
+            are_fires = all(one.fire is not None for one in lot)
+            accepting = self._handing.begin([one.notification for one in lot], is_known_new=are_fires)
             await self._ahead.put(_Ahead(lot, accepting))
 
     async def _tell(self) -> None:

@@ -27,7 +27,7 @@ class Told:
         self.times = 0
         self.failure: Exception | None = None
 
-    async def accept(self, news: Sequence[NewNotification]) -> Sequence[NewNotification]:
+    async def accept(self, news: Sequence[NewNotification], *, is_known_new: bool = False) -> Sequence[NewNotification]:
         if self.failure is not None:
             raise self.failure
         return news

@@ -27,7 +27,7 @@ class Sending:
         self.refused: set[str] = set()
         self.away = 0
 
-    async def accept(self, news: Sequence[NewNotification]) -> list[str]:
+    async def accept(self, news: Sequence[NewNotification], *, is_known_new: bool = False) -> list[str]:
         titles = [new.title for new in news]
         self.accepting += titles
         for title in titles:

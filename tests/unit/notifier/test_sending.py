@@ -208,3 +208,17 @@ async def test_what_is_muted_or_bad_or_refused_by_redis_is_so_where_it_begins_at
     world.preferences["alice"], world.redis_away = DEFAULTS, True
     with pytest.raises(UnavailableError):
         await send(sender, new(LIVE))
+
+
+async def test_what_is_known_to_be_new_claims_nothing_and_leaves_a_repeat_to_whoever_kept_it(
+    sender: Sender, world: World
+) -> None:
+    async def known_new(key: str) -> None:
+        accepted = await sender.accept(one_by_one([new(key=key)]), lambda index: f"[{index}].", is_known_new=True)
+        assert world.claimed == set()
+        await sender.tell_together([accepted])
+
+    await known_new("k")
+    assert (world.told, world.first_id) == (["ntf-1"], {("alice", "k"): "ntf-1"})
+    await known_new("k")
+    assert world.told == ["ntf-1"]
