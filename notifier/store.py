@@ -8,7 +8,6 @@ from itertools import chain
 from typing import Any, Final
 
 import asyncpg
-import msgspec
 
 from notifier.moments import microseconds, timestamp
 from notifier.notification import Notification
@@ -29,11 +28,12 @@ _DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (
 )
 
 # One statement for a whole batch and all that is to be sent of it: it is committed before anybody is answered, whatever happens next.
+# Each table's rows are one JSON value: of arrays PostgreSQL knows the length, and would plan every statement anew.
 _INSERT: Final = """
 WITH given AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
-        $9::timestamptz[], $10::bool[], $11::jsonb[])
-    AS g (notification_id, user_id, type, severity, title, message, data, dedupe_key, created_at, must_acknowledge, decisions)
+    SELECT * FROM json_to_recordset($1::json) AS g (
+        notification_id text, user_id text, type text, severity text, title text, message text, data jsonb, dedupe_key text,
+        created_at timestamptz, must_acknowledge bool, decisions jsonb)
 ), fresh_keys AS (
     INSERT INTO notification_keys (user_id, dedupe_key, notification_id, created_at)
     SELECT user_id, dedupe_key, notification_id, created_at FROM given WHERE dedupe_key IS NOT NULL
@@ -48,14 +48,15 @@ WITH given AS (
         created_at, due_at, expires_at)
     SELECT d.delivery_id, d.notification_id, d.user_id, d.channel, d.endpoint_id,
         CASE d.gather_key WHEN '' THEN 'PENDING' ELSE 'GATHERING' END, d.reason, d.gather_key, d.created_at, d.due_at, d.expires_at
-    FROM unnest($12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::timestamptz[],
-        $20::timestamptz[], $21::timestamptz[])
-    AS d (delivery_id, notification_id, user_id, channel, endpoint_id, reason, gather_key, created_at, due_at, expires_at)
+    FROM json_to_recordset($2::json) AS d (
+        delivery_id text, notification_id text, user_id text, channel text, endpoint_id text, reason text, gather_key text,
+        created_at timestamptz, due_at timestamptz, expires_at timestamptz)
     WHERE d.notification_id IN (SELECT notification_id FROM kept)
 ), escalations AS (
     INSERT INTO notification_escalations (notification_id, user_id, steps, next_step, due_at)
-    SELECT e.* FROM unnest($22::text[], $23::text[], $24::jsonb[], $25::int[], $26::timestamptz[])
-    AS e (notification_id, user_id, steps, next_step, due_at) WHERE e.notification_id IN (SELECT notification_id FROM kept)
+    SELECT e.* FROM json_to_recordset($3::json)
+    AS e (notification_id text, user_id text, steps jsonb, next_step int, due_at timestamptz)
+    WHERE e.notification_id IN (SELECT notification_id FROM kept)
 )
 SELECT notification_id FROM kept
 """
@@ -75,7 +76,7 @@ class NotificationStore:
         self, notifications: Sequence[Notification], dedupe_keys: Sequence[str], plans: Sequence[Plan]
     ) -> list[Stored]:
         """Store them in one statement; durable when this returns. Keys of one user must differ within the call; '' is none."""
-        arguments = (*_columns(notifications, dedupe_keys, plans), *_outside(plans))
+        arguments = (_rows(notifications, dedupe_keys, plans), *_outside(plans))
         inserted = {row["notification_id"] for row in await self._fetch(_INSERT, *arguments)}
         known = [
             (notification.user_id, key)
@@ -110,54 +111,30 @@ class NotificationStore:
             raise UnavailableError(f"PostgreSQL does not answer ({describe(e)}); try again") from e
 
 
-def _columns(
+def _rows(
     notifications: Sequence[Notification], dedupe_keys: Sequence[str], plans: Sequence[Plan]
-) -> list[list[Any]]:
+) -> list[dict[str, Any]]:
     return [
-        [n.notification_id for n in notifications],
-        [n.user_id for n in notifications],
-        [n.type for n in notifications],
-        [n.severity.name for n in notifications],
-        [n.title for n in notifications],
-        [n.message for n in notifications],
-        [n.data for n in notifications],
-        [key or None for key in dedupe_keys],
-        [timestamp(n.created_us) for n in notifications],
-        [n.must_acknowledge for n in notifications],
-        [_recorded(plan.decisions) for plan in plans],
+        {
+            "notification_id": n.notification_id,
+            "user_id": n.user_id,
+            "type": n.type,
+            "severity": n.severity.name,
+            "title": n.title,
+            "message": n.message,
+            "data": n.data,
+            "dedupe_key": key or None,
+            "created_at": timestamp(n.created_us),
+            "must_acknowledge": n.must_acknowledge,
+            "decisions": _recorded(plan.decisions),
+        }
+        for n, key, plan in zip(notifications, dedupe_keys, plans, strict=True)
     ]
 
 
-def _outside(plans: Sequence[Plan]) -> list[list[Any]]:
+def _outside(plans: Sequence[Plan]) -> tuple[list[NewDelivery], list[NewEscalation]]:
     deliveries = list(chain.from_iterable(plan.deliveries for plan in plans))
-    escalations = [plan.escalation for plan in plans if plan.escalation is not None]
-    return [*delivery_columns(deliveries), *_escalation_columns(escalations)]
-
-
-def delivery_columns(deliveries: Sequence[NewDelivery]) -> list[list[Any]]:
-    """One array for each column of new deliveries, as the statements that insert them take them."""
-    return [
-        [d.delivery_id for d in deliveries],
-        [d.notification_id for d in deliveries],
-        [d.user_id for d in deliveries],
-        [d.channel.value for d in deliveries],
-        [d.endpoint_id for d in deliveries],
-        [d.reason.value for d in deliveries],
-        [d.gather_key for d in deliveries],
-        [d.created_at for d in deliveries],
-        [d.due_at for d in deliveries],
-        [d.expires_at for d in deliveries],
-    ]
-
-
-def _escalation_columns(escalations: Sequence[NewEscalation]) -> list[list[Any]]:
-    return [
-        [e.notification_id for e in escalations],
-        [e.user_id for e in escalations],
-        [msgspec.to_builtins(e.steps) for e in escalations],
-        [e.next_step for e in escalations],
-        [e.due_at for e in escalations],
-    ]
+    return deliveries, [plan.escalation for plan in plans if plan.escalation is not None]
 
 
 def _recorded(decisions: Iterable[Decision]) -> dict[str, list[str]] | None:
