@@ -51,13 +51,18 @@ def sent_at_most_once(evidence: Evidence, _unsettled: frozenset[str]) -> Iterato
 def never_forgotten(evidence: Evidence, unsettled: frozenset[str]) -> Iterator[str]:
     """Every order at the broker is a row of ours that says the same, and every row that claims to be there is there."""
     rows = {row["tag"]: row for row in evidence.orders}
-    theirs = {order["tag"]: order for order in evidence.broker_orders.values()}
+    theirs = {tag_of(order): order for order in evidence.broker_orders.values()}
     yield from (
         f"broker order {order['order_id']} ({tag}) is no row" for tag, order in theirs.items() if tag not in rows
     )
     for tag, row in rows.items():
         if row["order_id"] not in unsettled:
             yield from _compared(row, theirs.get(tag))
+
+
+def tag_of(order: Row) -> str:
+    """The tag under which an order at the broker is a row of ours; what was typed into its app has none, and is a row by its id."""
+    return str(order["tag"] or f"ext:{order['order_id']}")
 
 
 def _compared(row: Row, order: Row | None) -> Iterator[str]:
@@ -145,6 +150,11 @@ def _differences(whose: str, ours: dict[Line, Legs], expected: dict[Line, Legs])
     for line in sorted(ours.keys() | expected.keys()):
         if ours.get(line, (0, 0)) != expected.get(line, (0, 0)):
             yield f"{whose}, {line}: bought and sold {ours.get(line)}, should be {expected.get(line)}"
+
+
+def nothing_is_held(evidence: Evidence, _unsettled: frozenset[str]) -> Iterator[str]:
+    """No instrument of an account is kept from trading once everything is settled and decided."""
+    yield from (f"{hold['instrument']} is held: {hold['kind']} {hold['message']}" for hold in evidence.holds)
 
 
 def one_process_at_a_time(evidence: Evidence, _unsettled: frozenset[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -29,8 +29,10 @@ from engine_server.broker.port import Broker
 from engine_server.broker.scripted import ScriptedBroker
 from engine_server.oms.directory import Account
 from engine_server.oms.domain.resolution import ResolutionBounds
+from engine_server.oms.fencing import Fence
 from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.parts import OmsSettings
+from engine_server.oms.quotes import QuoteReader
 from tests.integration.oms.engine import Engine, running_engine
 from tests.robustness.patience import PATIENT
 from tests.robustness.shares import ListedShares
@@ -38,8 +40,9 @@ from tests.support.angel_one import broker_settings, credentials_of
 from tests.support.sandbox_process import SandboxCredentials, SandboxProcess
 from tests.support.waiting import eventually
 from tradewinds import failpoints
-from tradewinds.clock import ClockReading, MarketClock
-from tradewinds.config import DatabaseSettings
+from tradewinds.clock import ClockReading, MarketClock, SystemClock
+from tradewinds.config import DatabaseSettings, RedisSettings
+from tradewinds.database.redis_connection import RedisConnection
 from tradewinds.database.session import Database
 from tradewinds.failpoints import Failpoint
 
@@ -65,13 +68,18 @@ class Surroundings:
     reading: ClockReading
     pace: int = 1
     ttl_seconds: float = 1.2
+    redis_url: str = ""  # where the feed publishes quotes; without, every quote is fresh
+    adapter: type[AngelOneBroker] = AngelOneBroker
 
     @classmethod
-    async def of(cls, sandbox: SandboxProcess, database_url: str, egress_url: str, pace: int = 1) -> Surroundings:
+    async def of(
+        cls, sandbox: SandboxProcess, database_url: str, egress_url: str, pace: int = 1, redis_url: str = ""
+    ) -> Surroundings:
         """At a simulated broker that runs."""
         clock = await sandbox.get("/sandbox/clock")
         reading = ClockReading(clock["market_ms"], clock["real_ms"], clock["rate"])
-        return cls(database_url, egress_url, sandbox.https_url, sandbox.ca_file, sandbox.credentials, reading, pace)
+        known, at = sandbox.credentials, sandbox.https_url
+        return cls(database_url, egress_url, at, sandbox.ca_file, known, reading, pace, redis_url=redis_url)
 
     def market_clock(self) -> MarketClock:
         """The broker's: on a day off its trades are of another day than ours, and an intraday position of them would seem to have ended."""
@@ -81,7 +89,7 @@ class Surroundings:
 
     def broker(self, database: Database, account: Account, epoch: int) -> Broker:
         """The account at the simulated broker, through the egress."""
-        return AngelOneBroker(
+        return self.adapter(
             account.account_id,
             credentials_of(self.credentials),
             broker_settings(self.https_url, self.ca_file),
@@ -90,6 +98,10 @@ class Surroundings:
             PostgresSessionStore(database, SEAL_KEY, account.account_id),
             budgets=Budgets(self._rates()),
         )
+
+    def fence(self, owner: str) -> Fence:
+        """What keeps earlier owners from sending."""
+        return EgressFence(self.egress_url, owner)
 
     def settings(self) -> OmsSettings:
         """As the other runs have it, sped up; entries wait for the books as long as they do in earnest."""
@@ -112,19 +124,43 @@ async def engine_at(around: Surroundings, owner: str, database: Database) -> Any
     def make(account: Account, epoch: int) -> Broker:
         return around.broker(database, account, epoch)
 
-    async with running_engine(
-        database,
-        ScriptedBroker(),
-        owner=owner,
-        make_broker=make,
-        fence=EgressFence(around.egress_url, owner),
-        settings=around.settings(),
-        instruments=ListedShares(),
-        market_clock=around.market_clock(),
-        ttl_seconds=around.ttl_seconds,
-        wait=False,
-    ) as engine:
+    async with (
+        published_quotes(around.redis_url) as published,
+        running_engine(
+            database,
+            ScriptedBroker(),
+            owner=owner,
+            make_broker=make,
+            fence=around.fence(owner),
+            settings=around.settings(),
+            instruments=ListedShares(),
+            market_clock=around.market_clock(),
+            ttl_seconds=around.ttl_seconds,
+            wait=False,
+            published=published,
+        ) as engine,
+    ):
         yield engine
+
+
+@contextlib.asynccontextmanager
+async def published_quotes(redis_url: str) -> AsyncIterator[QuoteReader | None]:
+    """As the engine reads what the feed publishes; None without an address."""
+    if not redis_url:
+        yield None
+        return
+    redis = RedisConnection(RedisSettings(url=SecretStr(redis_url)))
+    await redis.connect()
+    reader = QuoteReader(redis.client, SystemClock())
+    running = asyncio.create_task(reader.run(), name="quotes of orders")
+    try:
+        yield reader
+        if running.done():
+            running.result()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await redis.close()
 
 
 def is_open(engine: Engine) -> bool:
@@ -139,6 +175,8 @@ class EngineProcess:
         self, around: Surroundings, owner: str, work: Work, log: Path, armed: tuple[Failpoint, ...] = ()
     ) -> None:
         self.said: list[tuple[str, ...]] = []
+        self.name = owner
+        self._ended_with: int | None = None
         self._hears, says = _SERVER.Pipe(duplex=False)
         self._process: BaseProcess = _SERVER.Process(
             target=_run, args=(around, owner, work, log, armed, says), name=owner, daemon=True
@@ -150,7 +188,7 @@ class EngineProcess:
     async def until_open(self) -> None:
         """Until it owns the account, and its gate is open; also where it dies or freezes on the way."""
         await eventually(
-            lambda: (OPEN,) in self.said or self.is_over, timeout=_OPEN_SECONDS, what=f"{self._process.name} may trade"
+            lambda: (OPEN,) in self.said or self.is_over, timeout=_OPEN_SECONDS, what=f"{self.name} may trade"
         )
 
     @property
@@ -171,7 +209,12 @@ class EngineProcess:
     @property
     def exit_code(self) -> int | None:
         """Minus the signal that killed it; None while it lives."""
-        return self._process.exitcode
+        return self._ended_with if self._ended_with is not None else self._process.exitcode
+
+    @property
+    def died_by_itself(self) -> bool:
+        """Neither in order nor of a kill: of a defect."""
+        return self.exit_code not in (None, 0, -signal.SIGKILL)
 
     def send(self, number: signal.Signals) -> None:
         """To this very process; nothing where it is gone already."""
@@ -183,6 +226,10 @@ class EngineProcess:
         self.send(signal.SIGTERM)
         try:
             await eventually(lambda: self.is_dead or self.is_frozen, timeout=_END_SECONDS, what="it has ended")
+        except AssertionError:
+            self.send(signal.SIGUSR1)  # its log says what it waits for
+            await asyncio.sleep(1)
+            raise
         finally:
             await self.kill()
 
@@ -193,6 +240,7 @@ class EngineProcess:
         asyncio.get_running_loop().remove_reader(self._hears.fileno())
         self._hear()
         self._hears.close()
+        self._ended_with = self._process.exitcode
         self._process.close()
 
     async def __aenter__(self) -> Self:
@@ -228,6 +276,7 @@ def _run(
 async def _serve(around: Surroundings, owner: str, work: Work, says: Connection) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _show_tasks)
 
     def say(*words: str) -> None:
         says.send(words)
@@ -243,6 +292,11 @@ async def _serve(around: Surroundings, owner: str, work: Work, says: Connection)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
     await database.close()
+
+
+def _show_tasks() -> None:
+    for task in asyncio.all_tasks():
+        task.print_stack()
 
 
 async def _work(engine: Engine, work: Work, say: Say) -> None:

@@ -20,6 +20,7 @@ _QUERIES = {
     "positions": "SELECT * FROM positions",
     "events": "SELECT account_id, sequence, order_id, config_id, config_sequence, state FROM order_events ORDER BY sequence",
     "notifications": "SELECT type, data::text AS data, dedupe_key FROM notifications",
+    "holds": "SELECT instrument, kind, message FROM account_holds",
     "outbox": "SELECT outbox_id, topic, dedupe_key FROM outbox",
 }
 
@@ -40,6 +41,7 @@ class Evidence:
     events: Sequence[Row] = ()
     notifications: Sequence[Row] = ()
     outbox: Sequence[Row] = ()
+    holds: Sequence[Row] = ()
     promised: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def trades_of(self, config_id: str) -> list[Row]:

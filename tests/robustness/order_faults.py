@@ -1,11 +1,12 @@
-"""What strikes a run of orders: faults of the broker, failpoints at the edges of our durable steps, cuts, and how an engine ends."""
+"""What strikes a run of orders: faults of the broker, failpoints at the edges of our durable steps, cuts, and how an engine ends.
+What people do is in `order_people.py`, what befalls the stores in `order_stores.py`."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -113,12 +114,22 @@ async def cut_database(database_url: str) -> None:
     await connection.close()
 
 
-def cuts(database_url: str, egress: ForkedEgress, rng: random.Random) -> Mapping[str, Callable[[], Awaitable[None]]]:
-    """What may be cut in the middle of a round."""
+async def kill_egress(egress: ForkedEgress, away_seconds: float) -> None:
+    """And start it again, where it was."""
+    await egress.kill()
+    await asyncio.sleep(away_seconds)
+    await egress.start()
 
-    async def kill_egress() -> None:
-        await egress.kill()
-        await asyncio.sleep(rng.uniform(0.1, 0.5))
-        await egress.start()
 
-    return {"database_cut": lambda: cut_database(database_url), "egress_killed": kill_egress}
+class Deck:
+    """Drawn one after the other; each comes up once before any comes up again."""
+
+    def __init__(self, names: Sequence[str], rng: random.Random) -> None:
+        self._names = names
+        self._rng = rng
+        self._left: list[str] = []
+
+    def draw(self) -> str:
+        if not self._left:
+            self._left = self._rng.sample(list(self._names), len(self._names))
+        return self._left.pop()

@@ -1,5 +1,6 @@
 """What the strategies of these runs do, each on a share: in by a crossing order or one that is moved there, out by one exit or by two
-at once of which one is too many; and orders that rest until they are cancelled. Whatever is refused is left for the next time.
+at once of which one is too many, at a price or at the market's; and orders that rest until they are cancelled. Whatever is refused is left
+for the next time. A person decides what the books alone cannot.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from engine_server.oms.changing import ChangeRequest
 from engine_server.oms.records import OrderRecord
 from tests.integration.oms.engine import RUNNER, Engine
 from tests.robustness.engine_process import Say
+from tests.robustness.order_people import deciding_person
 from tests.robustness.shares import SHARES, Share
 from tests.support.waiting import eventually
 from tradewinds.database.faults import PASSING_FAULTS
@@ -32,12 +34,12 @@ def shares_of(names: Sequence[str]) -> Mapping[str, Share]:
 
 async def trade_in_turns(names: Sequence[str], rounds: int, seed: int, engine: Engine, say: Say) -> None:
     """All strategies at once, each so many rounds."""
-    await asyncio.gather(
-        *(
-            Trader(engine, name, share, random.Random(f"{seed}:{engine.owner}:{name}"), say).trade(rounds)
-            for name, share in shares_of(names).items()
-        )
-    )
+    traders = [
+        Trader(engine, name, share, random.Random(f"{seed}:{engine.owner}:{name}"), say)
+        for name, share in shares_of(names).items()
+    ]
+    async with deciding_person(engine):
+        await asyncio.gather(*(trader.trade(rounds) for trader in traders))
 
 
 class Trader:
@@ -61,6 +63,8 @@ class Trader:
 
     async def _round(self) -> None:
         await asyncio.sleep(self._rng.random() / 2)
+        if self._open() < 0:
+            await self._buy_back()
         if self._open() == 0:
             await self._enter()
         if self._rng.random() < 0.2:
@@ -92,7 +96,15 @@ class Trader:
         await self._engine.cancel(order.order_id, RUNNER, config_id=self._name, epoch=EPOCH)
 
     async def _exit(self, quantity: int) -> OrderRecord:
-        return await self._place(side="SELL", quantity=quantity, price=self._share.crossing_sell, reduce_only=True)
+        at_market = self._rng.random() < 0.2
+        priced = {"order_type": "MARKET", "price": None} if at_market else {"price": self._share.crossing_sell}
+        return await self._place(side="SELL", quantity=quantity, reduce_only=True, **priced)
+
+    async def _buy_back(self) -> None:
+        """Somebody sold in the broker's app what an exit was selling at that moment."""
+        price = self._share.crossing_buy
+        order = await self._place(side="BUY", quantity=-self._open(), price=price, reduce_only=True)
+        await eventually(partial(self._has_ended, order), timeout=_FILL_SECONDS, interval=0.1)
 
     async def _place(self, **facts: object) -> OrderRecord:
         self._asked += 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.robustness.checker import violations
+from tests.robustness.checker import nothing_is_held, violations
 from tests.robustness.evidence import Evidence, Row
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -211,6 +211,13 @@ BROKEN: list[tuple[str, Callable[[Evidence], Evidence]]] = [
 @pytest.mark.parametrize(("words", "breaking"), BROKEN, ids=[words for words, _ in BROKEN])
 def test_a_broken_promise_is_named(words: str, breaking: Callable[[Evidence], Evidence]) -> None:
     assert any(found.startswith(words) for found in violations(breaking(GOOD))), violations(breaking(GOOD))
+
+
+def test_a_hold_that_is_left_is_named() -> None:
+    hold = {"instrument": "NSE:TCS-EQ", "kind": "UNATTRIBUTED", "message": "whose is it?"}
+    assert list(nothing_is_held(replace(GOOD, holds=[hold]), frozenset())) == [
+        "NSE:TCS-EQ is held: UNATTRIBUTED whose is it?"
+    ]
 
 
 def test_the_fate_of_a_young_order_may_be_open() -> None:

@@ -26,6 +26,7 @@ from engine_server.oms.kill_desk import KillDesk
 from engine_server.oms.order_management import OrderManagement
 from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.parts import OmsParts, OmsSettings
+from engine_server.oms.ports import Quotes
 from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.records import OrderRecord
@@ -195,8 +196,9 @@ async def running_engine(
     fence: Fence | None = None,
     instruments: FixedInstruments | None = None,
     market_clock: MarketClock | None = None,
+    published: Quotes | None = None,
 ) -> AsyncIterator[Engine]:
-    """An engine that runs until the block is left, then stops in order."""
+    """An engine that runs until the block is left, then stops in order. Its quotes are `published`, else what the test says."""
     instruments, quotes, market, wakes = instruments or FixedInstruments(), FixedQuotes(), FixedMarket(), list[None]()
     intraday = FixedIntraday()
     event_log, board = OrderEventLog(database), StoredRiskBoard(database)
@@ -218,7 +220,7 @@ async def running_engine(
         board=board,
         desk=KillDesk(database, fence or MemoryFence(), SystemClock(), new_id, DecisionPolicy(1, 0.2)),
         instruments=instruments,
-        quotes=quotes,
+        quotes=published or quotes,
         intraday=intraday,
         settings=settings,
     )
@@ -229,7 +231,7 @@ async def running_engine(
         fence or MemoryFence(),
         make_broker or (lambda account, epoch: broker),
         instruments,
-        quotes,
+        published or quotes,
         market,
     )
     engine = Engine(

@@ -25,8 +25,10 @@ from tests.robustness.shares import SHARES, ListedShares
 from tests.support.angel_one import EgressForTests, broker_settings, credentials_of, running_egress
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
+from tradewinds import failpoints
 from tradewinds.database.session import Database
 from tradewinds.errors import PreconditionError
+from tradewinds.failpoints import Failpoint
 from tradewinds.v1 import risk_pb2 as pb
 
 ABOVE = Decimal("1490.00")  # beyond generated prices of RELIANCE (1420), inside its band: fills at once
@@ -148,6 +150,37 @@ async def test_a_square_off_in_the_brokers_app_while_the_strategy_exits(
     assert (late.state, late.reason) == ("DENIED", "EXIT_EXCEEDS_OPEN")
 
 
+async def test_a_sale_in_the_brokers_app_and_an_exit_in_the_same_moment(
+    engine: Engine, sandbox: SandboxProcess, make_broker: Callable[[Account, int], Broker]
+) -> None:
+    """Both fill, which only the exchange could prevent: the books say so, whoever wants to know is told, and it can be closed again."""
+    before = await net_at_broker(sandbox, make_broker)
+    await add_strategy(engine.database, capital=Decimal(100_000))
+    entry = await engine.place_for("momo", 1, price=ABOVE)
+    await engine.wait_for(entry.order_id, "FILLED")
+    failpoints.arm((Failpoint("oms.send.before.place", "sleep", milliseconds=700, nth=1),))  # it is on its way
+    try:
+        leaving = await engine.place_for("momo", 1, side="SELL", price=BELOW, reduce_only=True)
+        assert leaving.state == "SUBMITTING"
+        assert await sell_by_hand(sandbox, 10) == 200
+        await engine.wait_for(leaving.order_id, "FILLED", filled_quantity=10)
+        await eventually(lambda: _external_filled(engine), timeout=10, what="the sale in the app is booked")
+    finally:
+        failpoints.arm(())
+    books = await engine.rows("SELECT config_id, net_quantity FROM positions ORDER BY config_id")
+    assert books == [{"config_id": "", "net_quantity": -10}, {"config_id": "momo", "net_quantity": -10}]
+    assert await net_at_broker(sandbox, make_broker) == before - 10
+    story = " ".join(line.text for line in await engine.queries.story(leaving.order_id))
+    assert "what it was to close was closed by somebody else" in story
+    told = await engine.rows("SELECT payload->>'title' AS title FROM outbox WHERE topic = 'ORDER_EXECUTED'")
+    assert any("not placed here" in notice["title"] for notice in told)
+    back = await engine.place_for("momo", 1, price=ABOVE, reduce_only=True)
+    await engine.wait_for(back.order_id, "FILLED")
+    assert await net_at_broker(sandbox, make_broker) == before
+    over = await engine.place_for("momo", 1, price=ABOVE, reduce_only=True)
+    assert (over.state, over.reason) == ("DENIED", "EXIT_EXCEEDS_OPEN")
+
+
 async def test_a_split_at_the_broker_is_booked_and_raises_no_alarm(
     database: Database, sandbox: SandboxProcess, make_broker: Callable[[Account, int], Broker], egress: EgressForTests
 ) -> None:
@@ -179,6 +212,10 @@ async def test_a_split_at_the_broker_is_booked_and_raises_no_alarm(
         assert booked == {"reason": "CORPORATE_ACTION", "quantity": 10}
         told = [row["topic"] for row in await engine.rows("SELECT topic FROM outbox")]
         assert ("POSITION_SETTLED" in told, "POSITION_DIFFERENCE" in told) == (True, False)
+
+
+async def _external_filled(engine: Engine) -> bool:
+    return bool(await engine.rows("SELECT 1 FROM orders WHERE origin = 'EXTERNAL' AND state = 'FILLED'"))
 
 
 async def sell_by_hand(sandbox: SandboxProcess, quantity: int) -> int:
