@@ -15,13 +15,14 @@ from tradewinds.telemetry import configure_logging
 _FRAMEWORK = {
     "__main__",
     "alert_market",
+    "bare_follower",
     "ceilings",
     "feed_rig",
     "frame_source",
+    "notification_load",
     "notifier_rig",
     "order_rig",
     "result",
-    "sse_follower",
     "stores",
 }
 

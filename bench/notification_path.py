@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 
+from bench.bare_follower import UNSENT, ages_in, follow, sent_now
 from bench.ceilings import xadd_to_reader
 from bench.notifier_rig import Rig, rig
 from bench.result import Result, percentile
-from bench.sse_follower import UNSENT, ages_in, follow, sent_now
 from tradewinds.v1 import notifier_pb2 as pb
 
 _ROUNDS = 1_000
