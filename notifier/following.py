@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from notifier.realtime.replay import LiveStreams
-from notifier.realtime.subscription import UNAUTHENTICATED, Batch, Sink, Subscription
+from notifier.realtime.subscription import UNAUTHENTICATED, Batch, End, Sink, Subscription
 from tradewinds import auth
 
 
@@ -40,6 +40,11 @@ class Stream:
         """Until the end. Raises `ConnectionError` when nobody is there any more."""
         sink.write(self._opening())
         await self._subscription.pour(sink, self._heartbeat_seconds)
+
+    @property
+    def ended(self) -> End | None:
+        """Why it is over, if we ended it."""
+        return self._subscription.ended
 
     def _opening(self) -> Batch:
         # At once: it says whether to list, and that the stream is live.

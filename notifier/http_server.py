@@ -6,7 +6,6 @@ succeeds, and stopping it cancels streams before their last word.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
@@ -16,10 +15,10 @@ from aiohttp import web
 from google.protobuf import json_format
 
 from notifier import sse, websocket
+from notifier.client_sink import ClientSink
 from notifier.delivery import unsubscribe
 from notifier.following import Following, Stream
 from notifier.realtime.canary import Canary
-from notifier.realtime.subscription import Batch
 from notifier.unsubscribing import ONE_CLICK, Unsubscribing
 from tradewinds import auth
 from tradewinds.errors import ConfigurationError, InvalidArgumentError, TradewindsError, to_status
@@ -46,9 +45,6 @@ _PAGE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
-
-# A client that has not read so much is waited for. (It is where uvloop begins to tell writers to wait.)
-_UNREAD_BYTES: Final = 64 * 1024
 
 # How a stream reaches a client until either side is done.
 Carry = Callable[[web.Request, Stream], Awaitable[web.StreamResponse]]
@@ -136,42 +132,13 @@ class HttpServer:
             return _error(e)
 
 
-class _Events:
-    """The transport of one response, written to without aiohttp's layers: they took more time than making and writing an event."""
-
-    def __init__(self, request: web.Request, transport: asyncio.Transport, *, chunked: bool) -> None:
-        self._writer = request.writer
-        self._transport = transport
-        self._chunked = chunked
-
-    @property
-    def has_room(self) -> bool:
-        """Not while the client has much to read, nor after it has gone."""
-        return self._transport.get_write_buffer_size() <= _UNREAD_BYTES and not self._transport.is_closing()
-
-    def write(self, batch: Batch) -> None:
-        """One batch as events."""
-        events = sse.event_bytes(batch)
-        self._transport.write(b"%x\r\n%b\r\n" % (len(events), events) if self._chunked else events)
-
-    async def drained(self) -> None:
-        """Wait for the client to read."""
-        # What was written just now has not been tried yet: the loop does that, and then knows whether there is something to wait for.
-        await asyncio.sleep(0)
-        if self._transport.is_closing():
-            raise ConnectionResetError
-        await self._writer.drain()
-
-
 async def _write(request: web.Request, stream: Stream) -> web.StreamResponse:
     response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     try:
         await response.write(sse.opening())
-        if request.transport is None:
-            return response
         chunked = response.headers.get("Transfer-Encoding") == "chunked"
-        await stream.pour(_Events(request, request.transport, chunked=chunked))
+        await stream.pour(ClientSink(request, sse.chunk if chunked else sse.event_bytes))
         await response.write_eof()
     except ConnectionError:
         pass  # the client went while we wrote

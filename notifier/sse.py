@@ -42,6 +42,12 @@ def event_bytes(batch: Batch) -> bytes:
     return b"".join(parts) or _heartbeat(batch.cursor)
 
 
+def chunk(batch: Batch) -> bytes:
+    """The same as a chunk of HTTP/1.1."""
+    events = event_bytes(batch)
+    return b"%x\r\n%b\r\n" % (len(events), events)
+
+
 def resync_of(batch: Batch) -> dict[str, Any]:
     """What a follower is told where something may be missing."""
     message = "notifications may have been lost before this; list them with GET /v1/notifications"

@@ -1,6 +1,6 @@
 """The WebSocket's side of a stream: each message is a batch, as `WatchNotificationsResponse` is in JSON; an empty one is a heartbeat.
 
-Whoever reads too slowly fills the subscription's queue, not this process: a message is written only when the one before has left.
+Whoever reads too slowly fills the subscription's queue, not this process: a message is written only while little is unread.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from notifier import sse
+from notifier.client_sink import ClientSink
 from notifier.following import Stream
 from notifier.realtime.subscription import SERVER_STOPPING, SLOW_CONSUMER, UNAUTHENTICATED, Batch
 
@@ -37,13 +38,23 @@ def authorization_of(request: web.Request) -> str:
     return request.headers.get("Authorization", "")
 
 
-def text_of(batch: Batch) -> bytes:
-    """One message."""
-    rest = {"cursor": batch.cursor, "resumed": not batch.resync, "dropped": batch.dropped}
-    if batch.end is not None:
-        rest["end"] = sse.end_of(batch.end)
+def message_bytes(batch: Batch) -> bytes:
+    """One message (RFC 6455 §5.2: a frame of text, whole and not masked)."""
     notifications = b",".join([sse.text_of(delivery.told) for delivery in batch.deliveries])
-    return b'{"notifications":[' + notifications + b"]," + msgspec.json.encode(rest)[1:]
+    text = b'{"notifications":[%b],"cursor":"%b","resumed":%b,"dropped":%d%b}' % (
+        notifications,
+        batch.cursor.encode(),
+        b"false" if batch.resync else b"true",
+        batch.dropped,
+        b',"end":' + msgspec.json.encode(sse.end_of(batch.end)) if batch.end is not None else b"",
+    )
+    return b"\x81" + _size(len(text)) + text
+
+
+def _size(size: int) -> bytes:
+    if size < 126:
+        return size.to_bytes(1)
+    return b"\x7e" + size.to_bytes(2) if size < 1 << 16 else b"\x7f" + size.to_bytes(8)
 
 
 async def serve(request: web.Request, stream: Stream) -> web.WebSocketResponse:
@@ -53,7 +64,7 @@ async def serve(request: web.Request, stream: Stream) -> web.WebSocketResponse:
     )
     await socket.prepare(request)
     reading = asyncio.create_task(_until_it_goes(socket), name="websocket reader")
-    writing = asyncio.create_task(_write(socket, stream), name="websocket writer")
+    writing = asyncio.create_task(_write(request, socket, stream), name="websocket writer")
     try:
         await asyncio.wait({reading, writing}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -71,11 +82,10 @@ async def _until_it_goes(socket: web.WebSocketResponse) -> None:
         pass
 
 
-async def _write(socket: web.WebSocketResponse, stream: Stream) -> None:
+async def _write(request: web.Request, socket: web.WebSocketResponse, stream: Stream) -> None:
     try:
-        async for batch in stream:
-            await socket.send_str(text_of(batch).decode())
-            if batch.end is not None:
-                await socket.close(code=_CLOSE_CODES[batch.end.reason], message=batch.end.reason.encode())
+        await stream.pour(ClientSink(request, message_bytes))
+        if stream.ended is not None:
+            await socket.close(code=_CLOSE_CODES[stream.ended.reason], message=stream.ended.reason.encode())
     except ConnectionError:
         pass  # it went while we wrote

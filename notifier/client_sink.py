@@ -1,0 +1,44 @@
+"""Where the batches of a stream over HTTP go: the transport of its response, without aiohttp's layers, which took more time than making
+and writing an event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+
+from notifier.realtime.subscription import Batch
+
+# A client that has not read so much is waited for. (It is where uvloop begins to tell writers to wait.)
+_UNREAD_BYTES: Final = 64 * 1024
+
+
+class ClientSink:
+    """One client; `bytes_of` is how a batch is written to it."""
+
+    def __init__(self, request: web.Request, bytes_of: Callable[[Batch], bytes]) -> None:
+        """Raises `ConnectionResetError` when nobody is there any more."""
+        if request.transport is None:
+            raise ConnectionResetError
+        self._transport = request.transport
+        self._writer = request.writer
+        self._bytes_of = bytes_of
+
+    @property
+    def has_room(self) -> bool:
+        """Not while the client has much to read, nor after it has gone."""
+        return self._transport.get_write_buffer_size() <= _UNREAD_BYTES and not self._transport.is_closing()
+
+    def write(self, batch: Batch) -> None:
+        """One batch, at once."""
+        self._transport.write(self._bytes_of(batch))
+
+    async def drained(self) -> None:
+        """Wait for the client to read."""
+        # What was written just now has not been tried yet: the loop does that, and then knows whether there is something to wait for.
+        await asyncio.sleep(0)
+        if self._transport.is_closing():
+            raise ConnectionResetError
+        await self._writer.drain()
