@@ -22,7 +22,7 @@ from notifier.alerts.openings import Openings
 from notifier.alerts.rows import Row, RowTable
 from notifier.alerts.slots import Slots, Token
 from notifier.alerts.table import AlertTable
-from tradewinds.ticks import TICK_DTYPE, TickArray
+from tradewinds.ticks import TICK_DTYPE, TickArray, opaque
 
 MEASURES: Final = 3
 _COLUMNS: Final = ("last_price_e4", "volume", "open_interest", "close_price_e4")
@@ -135,17 +135,20 @@ class AlertBook:
         """What fires on these ticks, each read from the stream entry beside it; in order for each instrument."""
         self._now_us = now_us
         self._open_real()
-        slots = self._slots.of(ticks)
-        age_ms = self._floor_ms[slots] - ticks["exchange_ms"] if len(self._last) else np.zeros(len(ticks), np.int64)
-        ours = (slots >= 0) & (ticks["last_price_e4"] > 0) & ~((age_ms >= 0) & (age_ms < _OLD_NEWS_MS))
-        if not ours.any():
+        if not len(self._last):
             return []
+        slots = self._slots.of(ticks)
+        age_ms = self._floor_ms[slots] - ticks["exchange_ms"]
+        # Without a sign, what is below zero, younger than the floor, is very much.
+        ours = (slots >= 0) & (ticks["last_price_e4"] > 0) & (age_ms.view(np.uint64) >= _OLD_NEWS_MS)
         if not ours.all():
             ticks, slots, entries = ticks[ours], slots[ours], entries[ours]
+        if not len(ticks):
+            return []
         self._open_market(ticks)
         hit = self._hit_lines(ticks, slots)
         fires = self._judge_lines(hit, ticks, slots, entries, late=late) if hit else []
-        self._last[slots] = ticks  # the last one of each stays
+        opaque(self._last)[slots] = opaque(ticks)  # the last one of each stays
         return fires
 
     def _newer(self, ticks: TickArray) -> TickArray:
@@ -156,13 +159,17 @@ class AlertBook:
     # --- judging
 
     def _hit_lines(self, ticks: TickArray, slots: Int64Array) -> list[int]:
-        found: set[int] = set()
+        values = np.empty((len(ticks), _LINES), np.int64)
         for measure, column in enumerate(_COLUMNS):
-            lines, values = slots * _LINES + measure, ticks[column]
-            nearest_up, nearest_down = self._levels.nearest_up[lines], self._levels.nearest_down[lines]
-            hit = ((values >= nearest_up) | (values <= nearest_down)) & (values > 0)
-            if hit.any():
-                found.update(lines[hit].tolist())
+            values[:, measure] = ticks[column]
+        nearest_up, nearest_down = self._levels.nearest_up, self._levels.nearest_down
+        hit = values >= nearest_up.reshape(-1, _LINES)[slots]
+        hit |= values <= nearest_down.reshape(-1, _LINES)[slots]
+        if not hit.any():
+            return []
+        hit &= values > 0
+        of_tick, measures = np.nonzero(hit)
+        found = set((slots[of_tick] * _LINES + measures).tolist())
         # A new close first: it moves the lines that the price of the same tick is held against.
         return sorted(found, key=lambda line: (line // _LINES, line % _LINES != _CLOSE, line))
 
