@@ -36,7 +36,8 @@ _LOST_AFTER: Final = timedelta(seconds=3)
 _NOTED_AFTER_SECONDS: Final = 0.25
 _AT_ONCE: Final = 200
 _WAITING: Final = 5_000  # beyond this the table is the queue
-_LOTS_AHEAD: Final = 4
+# Few: what fires meanwhile goes together into the next one, and each on its way takes another connection to PostgreSQL, perhaps a new one.
+_LOTS_AHEAD: Final = 1
 _NAMED_IDS: Final = 50
 _NAMED_INSTRUMENTS: Final = 10
 
