@@ -13,6 +13,7 @@ from notifier.channels import Action, Channel
 from notifier.delivery.unsubscribe import UnsubscribeLinks, Unsubscription
 from notifier.preference_store import PreferenceStore
 from notifier.preferences import Preferences, Rule
+from notifier.type_names import name_of
 
 # What a mail program sends, and our own button.
 ONE_CLICK: Final = ("List-Unsubscribe", "One-Click")
@@ -64,4 +65,4 @@ def without_mail(before: Preferences, type_: str) -> Preferences:
 
 
 def _named(wish: Unsubscription) -> str:
-    return "all e-mails of Tradewinds" if wish.type == "*" else f"e-mails of {wish.type}"
+    return "all e-mails of Tradewinds" if wish.type == "*" else f"e-mails about {name_of(wish.type, 2)}"

@@ -35,6 +35,23 @@ def format_rupees(value: Decimal) -> str:
     return f"{whole}.{fraction[:2]}{fraction[2:].rstrip('0')}"
 
 
+def grouped(value: Decimal) -> str:
+    """`1234567.5` as `12,34,567.50`, the way rupees are grouped."""
+    sign = "-" if value < 0 else ""
+    whole, _, fraction = format_rupees(abs(value)).partition(".")
+    head, tail = whole[:-3], whole[-3:]
+    groups: list[str] = []
+    while head:
+        head, group = head[:-2], head[-2:]
+        groups.insert(0, group)
+    return sign + ",".join([*groups, tail]) + f".{fraction}"
+
+
+def in_rupees(value: Decimal) -> str:
+    """For people: `₹12,34,567.50`."""
+    return f"-₹{grouped(-value)}" if value < 0 else f"₹{grouped(value)}"
+
+
 def to_e4(value: Decimal) -> int:
     """Rupees to ten-thousandths, exact (callers have parsed to four decimals)."""
     return int((value * E4).to_integral_exact())

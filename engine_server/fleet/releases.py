@@ -118,6 +118,6 @@ async def _stop_unwanted(session: AsyncSession, config_ids: Sequence[str], reaso
             "STRATEGY_STOPPED",
             config_id=row.config_id,
             user_id=row.user_id,
-            message=f"{row.config_id} has stopped: {reason}",
+            message=reason,
             occurrence=str(row.generation),
         )

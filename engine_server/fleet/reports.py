@@ -213,7 +213,7 @@ async def _tell(session: AsyncSession, user_id: str, report: StrategyReport, res
         result.notification,
         config_id=report.config_id,
         user_id=user_id,
-        message=f"{report.config_id}: {message}" if message else report.config_id,
+        message=message,
         occurrence=f"{report.epoch}.{report.revision}.{report.process_id}",
         data={
             "epoch": report.epoch,

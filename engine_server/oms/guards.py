@@ -26,7 +26,7 @@ from engine_server.oms.records import GuardRecord, OrderRecord
 from tradewinds.errors import InvalidArgumentError, NotFoundError
 from tradewinds.ids import IdFactory
 from tradewinds.instruments import Instrument
-from tradewinds.money import format_rupees
+from tradewinds.money import format_rupees, in_rupees
 from tradewinds.telemetry import get_logger
 
 log = get_logger("oms.guards")
@@ -277,8 +277,7 @@ def _hit(before: GuardRecord, after: GuardRecord, order: OrderRecord | None) -> 
         "user_id": before.user_id,
         "type": "GUARD_HIT",
         "title": f"The {level} of {before.instrument} was hit",
-        "message": f"{level} {format_rupees(price)}; "
-        + ("closing it now" if at_target else "what it guarded is closed")
+        "message": f"{level} {in_rupees(price)}; " + ("closing it now" if at_target else "what it guarded is closed")
         if price is not None
         else "closing it now",
         "data": {

@@ -252,7 +252,7 @@ class KillDesk:
         *,
         include_holdings: bool,
     ) -> None:
-        title = f"Kill switch: {action} of {subject.subject_id or 'everything'}"
+        title = f"Kill switch: {action.replace('_', ' ').lower()} of {subject.subject_id or 'everything'}"
         message = f"engaged by {actor.name}: {reason}"
         told = {"kill_id": kill_id, "title": title, "message": message, "account_id": subject.account_id}
         await session.execute(_TELL, told)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.events import EventKind
 from engine_server.oms.records import OrderRecord, TradeRecord
-from tradewinds.money import format_rupees
+from tradewinds.money import in_rupees
 
 _TYPES: Final[Mapping[EventKind, str]] = {
     EventKind.DENIED: "ORDER_DENIED",
@@ -82,7 +82,7 @@ def _type_of(kind: EventKind, order: OrderRecord, trade: TradeRecord | None) -> 
 
 
 def _title(type_: str, order: OrderRecord) -> str:
-    what = type_.removeprefix("ORDER_").replace("_", " ").lower()
+    what = "fate unknown" if type_ == "ORDER_UNKNOWN" else type_.removeprefix("ORDER_").replace("_", " ").lower()
     where = " (not placed here)" if order.origin == "EXTERNAL" else ""
     return f"{order.side} {order.quantity} {order.instrument}: {what}{where}"
 
@@ -92,7 +92,7 @@ def _message(kind: EventKind, order: OrderRecord, trade: TradeRecord | None) -> 
     if trade is not None:
         verb = "bought" if trade.side == "BUY" else "sold"
         parts.append(
-            f"{verb} {trade.quantity} at {format_rupees(trade.price)}, {order.filled_quantity} of {order.quantity} in all"
+            f"{verb} {trade.quantity} at {in_rupees(trade.price)}, {order.filled_quantity} of {order.quantity} in all"
         )
     if kind is EventKind.LATE_FILL:
         parts.append("the fill came after the order had ended")

@@ -100,7 +100,8 @@ _TELL_RELEASE = text(
     INSERT INTO outbox (topic, dedupe_key, payload)
     SELECT 'KILL_SWITCH_RELEASED', 'released:' || k.kill_id || ':' || a.user_id,
            jsonb_build_object('user_id', a.user_id, 'type', 'KILL_SWITCH_RELEASED',
-                              'title', 'Kill switch released: ' || k.action || ' of ' || coalesce(nullif(k.subject_id, ''), 'everything'),
+                              'title', 'Kill switch released: ' || lower(replace(k.action, '_', ' ')) || ' of '
+                                       || coalesce(nullif(k.subject_id, ''), 'everything'),
                               'message', 'released by ' || k.released_by || ': ' || k.release_reason,
                               'data', jsonb_build_object('kill_id', k.kill_id, 'account_id', k.account_id))
     FROM kill_switches k

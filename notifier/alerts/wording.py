@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from notifier.alerts.domain.vocabulary import CHANNEL, PERCENT, TRAILING, Condition, Measure
 from notifier.alerts.domain.watch import Shape
-from tradewinds.money import format_rupees, from_e4
+from tradewinds.money import format_rupees, from_e4, grouped, in_rupees
 from tradewinds.ticks import TICK_DTYPE
 
 _SUBJECT: Final = {Measure.PRICE: "price", Measure.VOLUME: "volume", Measure.OPEN_INTEREST: "open interest"}
@@ -35,23 +35,28 @@ def amount(value: int, measure: Measure) -> str:
     return format_rupees(from_e4(value)) if measure is Measure.PRICE else str(value)
 
 
+def shown(value: int, measure: Measure) -> str:
+    """The same for people: `₹1,400.05`, `2,50,000`."""
+    return in_rupees(from_e4(value)) if measure is Measure.PRICE else grouped(Decimal(value)).removesuffix(".00")
+
+
 def percent(basis_points: int) -> str:
     """`2.5` of 250."""
     return f"{Decimal(basis_points).scaleb(-2).normalize():f}"
 
 
 def describe(shape: Shape, measure: Measure, mark: int) -> str:
-    """`price crosses up through 1400.05`."""
+    """`price crosses up through ₹1,400.05`."""
     condition = Condition(shape.condition)
     start = f"{_SUBJECT[measure]} {_VERB[condition]}"
     if condition in TRAILING:
-        away = amount(shape.distance, measure) if shape.distance else f"{percent(shape.basis_points)} %"
-        return f"{start} {away} ({amount(mark, measure)})"
+        away = shown(shape.distance, measure) if shape.distance else f"{percent(shape.basis_points)}%"
+        return f"{start} {away} ({shown(mark, measure)})"
     if condition in PERCENT:
-        return f"{start} {percent(shape.basis_points)} % from {amount(mark, measure)}"
+        return f"{start} {percent(shape.basis_points)}% from {shown(mark, measure)}"
     if condition in CHANNEL:
-        return f"{start} {amount(shape.lower, measure)} to {amount(shape.upper, measure)}"
-    return f"{start} {amount(shape.upper, measure)}"
+        return f"{start} {shown(shape.lower, measure)} to {shown(shape.upper, measure)}"
+    return f"{start} {shown(shape.upper, measure)}"
 
 
 def snapshot(tick: Sequence[int]) -> dict[str, Any]:
@@ -77,20 +82,20 @@ def title(fire: Mapping[str, Any]) -> str:
 def message(fire: Mapping[str, Any]) -> str:
     """The text of one fire."""
     measure = Measure[fire["measure"]]
-    before = f" (before: {amount(fire['previous'], measure)})" if fire["previous"] else ""
+    before = f" (before: {shown(fire['previous'], measure)})" if fire["previous"] else ""
     late = " Nobody watched when it happened; this is the last quote." if fire["late"] else ""
-    note = f" {fire['note']}" if fire["note"] else ""
-    return f"It is {amount(fire['value'], measure)}{before}.{late}{note}"
+    note = f" Your note: {fire['note']}" if fire["note"] else ""
+    return f"It is {shown(fire['value'], measure)}{before}.{late}{note}"
 
 
 def storm_title(fires: Sequence[Mapping[str, Any]]) -> str:
     """One line of many."""
-    return f"{len(fires)} more price alerts"
+    return f"{len(fires)} more price alerts" if len(fires) > 1 else "One more price alert"
 
 
 def storm_message(fires: Sequence[Mapping[str, Any]]) -> str:
     """The first of them by name."""
     lines = [title(fire) for fire in fires[:_NAMED]]
     if more := len(fires) - _NAMED:
-        lines += [f"… and {more} more; see the fires of your alerts"] if more > 0 else []
+        lines += [f"… and {more} more: tradewinds alerts fires"] if more > 0 else []
     return "\n".join(lines)

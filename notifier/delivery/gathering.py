@@ -6,6 +6,7 @@ One transaction for each endpoint and key, under a lock of its own, so that two 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from asyncpg.pool import PoolConnectionProxy
 
+from notifier.type_names import counted
 from tradewinds.clock import ist
 from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.reconnecting import describe
@@ -23,9 +25,9 @@ log = get_logger("notifier.gathering")
 
 EVERY_SECONDS: Final = 0.5
 _GROUPS_AT_ONCE: Final = 100
-_MOST: Final = 1_000
+_MOST: Final = 10_000
 _TITLES: Final = 20
-_TITLE_CHARACTERS: Final = 120
+_LINE_CHARACTERS: Final = 160
 _DUE: Final = """
 SELECT DISTINCT endpoint_id, gather_key FROM notification_deliveries
 WHERE state = 'GATHERING' AND due_at <= clock_timestamp() LIMIT $1
@@ -33,7 +35,7 @@ WHERE state = 'GATHERING' AND due_at <= clock_timestamp() LIMIT $1
 _LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('gather ' || $1 || ' ' || $2, 0))"
 # What has been seen meanwhile need not be told.
 _MEMBERS: Final = """
-SELECT d.delivery_id, d.created_at AS decided_at, n.notification_id, n.type, n.title, n.created_at,
+SELECT d.delivery_id, d.created_at AS decided_at, n.notification_id, n.type, n.title, n.message, n.created_at,
     n.read_at IS NOT NULL OR n.acknowledged_at IS NOT NULL AS seen
 FROM notification_deliveries d JOIN notifications n ON n.notification_id = d.notification_id
 WHERE d.endpoint_id = $1 AND d.gather_key = $2 AND d.state = 'GATHERING' AND d.due_at <= clock_timestamp()
@@ -59,6 +61,7 @@ class Member:
     title: str
     created_at: datetime
     seen: bool
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,18 +90,34 @@ def settle(members: Sequence[Member]) -> list[Settled]:
 def digest(members: Sequence[Member]) -> dict[str, Any]:
     """What one message says of several."""
     kinds = sorted({member.type for member in members})
-    what = kinds[0] if len(kinds) == 1 else "notifications"
+    what = counted(kinds[0], len(members)) if len(kinds) == 1 else f"{len(members):,} notifications"
     began, ended = ist(members[0].created_at), ist(members[-1].created_at)
     listed = members[-_TITLES:]
-    lines = [f"{ist(m.created_at):%H:%M:%S} {m.title[:_TITLE_CHARACTERS]}" for m in listed]
+    lines = [f"{ist(m.created_at):%H:%M:%S} {_line(m)}" for m in listed]
     if len(members) > len(listed):
-        lines.insert(0, f"… and {len(members) - len(listed)} before these")
+        lines.insert(0, f"… and {len(members) - len(listed):,} before these")
+    if len(kinds) > 1:
+        lines.insert(
+            0, ", ".join(counted(kind, count) for kind, count in Counter(m.type for m in members).most_common())
+        )
     return {
-        "title": f"{len(members)} × {what}, {began:%d %b %H:%M}–{ended:%H:%M} IST",
+        "title": f"{what}, {_period(began, ended)} IST",
         "message": "\n".join(lines),
         "count": len(members),
         "stops": kinds[0] if len(kinds) == 1 else "*",
     }
+
+
+def _line(member: Member) -> str:
+    words = " ".join(f"{member.title} – {member.message}".split()) if member.message else member.title
+    return words if len(words) <= _LINE_CHARACTERS else words[: _LINE_CHARACTERS - 1] + "…"
+
+
+def _period(began: datetime, ended: datetime) -> str:
+    first, last = f"{began:%d %b %H:%M}", f"{ended:%d %b %H:%M}"
+    if first == last:
+        return first
+    return f"{first}–{ended:%H:%M}" if began.date() == ended.date() else f"{first} – {last}"
 
 
 class Gatherer:
@@ -153,4 +172,5 @@ def _member(row: Mapping[str, Any]) -> Member:
         title=row["title"],
         created_at=row["created_at"],
         seen=row["seen"],
+        message=row["message"],
     )

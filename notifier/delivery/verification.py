@@ -54,7 +54,7 @@ class EndpointVerifier:
             type=TYPE,
             severity=Severity.INFO,
             title=f"Your Tradewinds code is {code}",
-            body=f"{endpoint.user_id} wants to be told here. If it was not you, do nothing.",
+            body=f"{endpoint.user_id} wants the notifications of Tradewinds to come here. If that was not you, do nothing, and none will.",
             data={"endpoint_id": endpoint.endpoint_id, "code": code},
             created_at=now,
             expires_at=now + CODE_LIFE,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from notifier.delivery.message import Message
+from notifier.types import TYPES
+from tradewinds.clock import ist
 
 SMS_SEGMENTS: Final = 3
 TELEGRAM_CHARACTERS: Final = 4_096
@@ -15,7 +17,25 @@ _GSM_BASIC: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM_EXTENDED: Final = frozenset("^{}\\[~]|€\f")
+# What travels to a service worker, and what of that a person looks for.
 _FACTS: Final = ("instrument", "config_id", "account_id", "order_id", "state", "reason")
+_LABELS: Final = {"instrument": "Instrument", "config_id": "Strategy", "account_id": "Account"}
+# One character outside the GSM alphabet makes each segment 67 characters instead of 153.
+_IN_GSM: Final = str.maketrans(
+    {
+        "₹": "Rs ",
+        "…": "...",
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "×": "x",
+        "‘": "'",
+        "’": "'",
+        "“": '"',
+        "”": '"',
+        "\u00a0": " ",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -41,12 +61,13 @@ def _segments(units: int, single: int, each: int) -> int:
 
 
 def sms_text(message: Message) -> str:
-    """The template's own words, which must be what was registered; else title and text, cut to three segments."""
+    """The template's own words, which must be what was registered; else title and text in the GSM alphabet as far as that goes, cut to
+    three segments."""
     if own := message.part.get("text"):
         return own
-    text = _joined(message, ": ")
+    text = _joined(message, ": ").translate(_IN_GSM)
     while sms_size(text).segments > SMS_SEGMENTS:
-        text = text[: len(text) * 9 // 10].rstrip("…") + "…"
+        text = text[: len(text) * 9 // 10].rstrip(".") + "..."
     return text
 
 
@@ -57,12 +78,23 @@ def telegram_text(message: Message) -> str:
 
 
 def email_text(message: Message) -> str:
-    """Title, text, and the facts that a person looks for."""
+    """Title, text, the facts that a person looks for, and how to acknowledge what must be."""
     if own := message.part.get("text"):
         return own
-    facts = [f"{name}: {message.data[name]}" for name in _FACTS if message.data.get(name)]
-    parts = (message.title, message.body, "\n".join(facts))
+    facts = [f"{label}: {message.data[name]}" for name, label in _LABELS.items() if message.data.get(name)]
+    facts.append(f"Time: {ist(message.created_at):%d %b %Y %H:%M:%S} IST")
+    parts = (message.title, message.body, "\n".join(facts), _acknowledge(message))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _acknowledge(message: Message) -> str:
+    kind = TYPES.get(message.type)
+    if kind is None or not kind.must_acknowledge:
+        return ""
+    return (
+        "You are told again, and others too, until somebody acknowledges it:\n"
+        f"tradewinds notifications ack {message.notification_id}"
+    )
 
 
 def plain_text(message: Message) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
+from tradewinds.money import in_rupees
 from tradewinds.v1 import operations_pb2, risk_pb2
 from tradewinds.v1 import strategy_manager_pb2 as strategies_pb2
 
@@ -44,16 +45,15 @@ def pnl_text(days: Iterable[Any]) -> str:
 
 def progress_text(target: str, kill: Any) -> str:
     """How far a kill switch is."""
-    action = risk_pb2.KillAction.Name(kill.action).removeprefix("KILL_ACTION_")
     left_orders = sum(one.open_orders for one in kill.progress)
     left_positions = sum(one.open_positions for one in kill.progress)
-    how = "done" if kill.done else f"engaged; open now: {left_orders} orders, {left_positions} positions"
-    return f"{target}: {action} {how}.\nNo entries until it is released: tradewinds release {kill.kill_id}"
+    left = f"{_many(left_orders, 'order')}, {_many(left_positions, 'position')}"
+    how = "done" if kill.done else f"engaged; open now: {left}"
+    return f"{target}: {_action(kill)} {how}.\nNo entries until it is released: tradewinds release {kill.kill_id}"
 
 
 def _kill_line(kill: Any) -> str:
-    action = risk_pb2.KillAction.Name(kill.action).removeprefix("KILL_ACTION_")
-    return f"{action} on {kill.subject_id or 'everything'} by {kill.engaged_by}: {kill.reason}" + (
+    return f"Kill switch: {_action(kill)} of {kill.subject_id or 'everything'} by {kill.engaged_by}: {kill.reason}" + (
         "" if kill.done else " (not done yet)"
     )
 
@@ -69,9 +69,21 @@ def _strategy_line(config: Any) -> str:
 
 
 def _state(config: Any) -> str:
-    state = strategies_pb2.StrategyState.Name(config.state).removeprefix("STRATEGY_STATE_")
+    state = _words(strategies_pb2.StrategyState.Name(config.state), "STRATEGY_STATE_")
     return f"{state}, paused" if config.paused else state
 
 
+def _action(kill: Any) -> str:
+    return _words(risk_pb2.KillAction.Name(kill.action), "KILL_ACTION_")
+
+
+def _words(name: str, prefix: str) -> str:
+    return name.removeprefix(prefix).replace("_", " ").lower()
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def _rupees(amount: str) -> str:
-    return f"₹{Decimal(amount or '0'):,.2f}"
+    return in_rupees(Decimal(amount or "0").quantize(Decimal("0.01")))

@@ -11,10 +11,12 @@ from typing import Self
 
 class TcpProxy:
     """Forwards a loopback port to `host:port`. `cut` resets every connection and refuses new ones, `silence` lets none of their bytes
-    pass; both until `mend`."""
+    pass; both until `mend`. `loses` is asked for each piece that would pass: what is lost takes its connection with it."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, loses: Callable[[], bool] = lambda: False) -> None:
         self._target = (host, port)
+        self._loses = loses
+        self.lost = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._is_cut = False
@@ -63,16 +65,25 @@ class TcpProxy:
             return
         self._writers |= {writer, there_writer}
         try:
-            await asyncio.gather(self._copy(reader, there_writer, client), self._copy(there_reader, writer, client))
+            await asyncio.gather(
+                self._copy(reader, there_writer, client, writer), self._copy(there_reader, writer, client, there_writer)
+            )
         finally:
             self._writers -= {writer, there_writer}
             writer.transport.abort()
             there_writer.transport.abort()
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: int) -> None:
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: int, back: asyncio.StreamWriter
+    ) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
                 await self._passing(client)
+                if self._loses():
+                    self.lost += 1
+                    writer.transport.abort()
+                    back.transport.abort()
+                    return
                 writer.write(data)
                 await writer.drain()
             await self._passing(client)

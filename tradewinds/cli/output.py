@@ -16,10 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tradewinds.clock import ist
+from tradewinds.money import grouped
 
 # Into a pipe or a file a table is as wide as it needs to be: nothing of it may be lost.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 
+_PAISA = Decimal("0.01")
 _GOOD = {"RUNNING", "FILLED", "OPEN", "LOGGED_IN", "DONE", "yes"}
 _BAD = {"FAILED", "REJECTED", "UNKNOWN", "DENIED", "NOT_PLACED", "BACKOFF", "CLOSED", "CRITICAL", "no"}
 
@@ -79,14 +81,7 @@ def rupees(text: str) -> str:
         value = Decimal(text)
     except InvalidOperation:
         return "–"
-    sign = "-" if value < 0 else ""
-    whole, _, fraction = f"{abs(value):.2f}".partition(".")
-    head, tail = whole[:-3], whole[-3:]
-    groups: list[str] = []
-    while head:
-        head, group = head[:-2], head[-2:]
-        groups.insert(0, group)
-    return sign + ",".join([*groups, tail]) + f".{fraction}"
+    return grouped(value.quantize(_PAISA))
 
 
 def when(timestamp: Timestamp, *, date: bool = False) -> str:

@@ -37,7 +37,7 @@ def allow(
         print_plain(f"now write to the bot from that chat, within ten minutes:  /link {allowed.link_code}")
     else:
         print_plain(f"chat {allowed.chat_id} has a new PIN")
-    print_plain(f"it may give commands until {when(allowed.expires_at)}")
+    print_plain(f"it may give commands until {when(allowed.expires_at, date=True)} IST")
 
 
 @phone.command("list")
@@ -48,7 +48,7 @@ def list_chats(state_dir: StateDir = None, as_json: AsJson = False) -> None:
         print_json([to_dict(one) for one in found.phone_chats])
         return
     rows = [
-        (str(one.chat_id), one.user_id, when(one.linked_at), when(one.locked_until), when(one.expires_at))
+        (str(one.chat_id), one.user_id, when(one.linked_at), when(one.locked_until), when(one.expires_at, date=True))
         for one in found.phone_chats
     ]
     print_table("Chats", ("chat", "speaks for", "linked", "locked until", "until"), rows, empty="No chats.")

@@ -27,5 +27,5 @@ def quarantine_reason(record: CrashRecord) -> str:
     if record.on_crash != "RESUME":
         return f"crashed, and its on_crash is {record.on_crash}"
     if record.within_window >= record.budget.crashes:
-        return f"crashed {record.within_window} times within {record.budget.window_seconds / 60:g} minutes"
+        return f"crashed {record.within_window} times within {record.budget.window_seconds / 60:g} min"
     return ""

@@ -99,9 +99,9 @@ async def test_a_cross_is_committed_with_the_market_and_told_once(
         (fire,) = await fired(database, 1)
         is_told = "SELECT told_at IS NOT NULL FROM price_alert_fires"
         await eventually(lambda: database.pool.fetchval(is_told), timeout=SECONDS)
-    assert told.titles == ["NSE:SBIN-EQ: price crosses up through 800.00"]
+    assert told.titles == ["NSE:SBIN-EQ: price crosses up through ₹800.00"]
     (notification,) = told.by_key.values()
-    assert notification.message == "It is 800.50 (before: 799.00). sell half"
+    assert notification.message == "It is ₹800.50 (before: ₹799.00). Your note: sell half"
     assert (fire["value"], fire["previous"], fire["level"], fire["late"]) == (8_005_000, 7_990_000, 8_000_000, False)
     assert fire["snapshot"]["last_price"] == "800.50"
     assert (fire["snapshot"]["volume"], fire["snapshot"]["open_interest"]) == (7, 9)

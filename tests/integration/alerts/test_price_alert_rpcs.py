@@ -71,7 +71,7 @@ async def test_an_alert_fires_into_the_inbox(shared: SharedNotifier, alice: Call
         return list(page.notifications)
 
     (notification,) = await eventually(inbox, timeout=SECONDS)
-    assert (notification.type, notification.title) == ("PRICE_ALERT", f"{SBIN}: price crosses up through 800.00")
+    assert (notification.type, notification.title) == ("PRICE_ALERT", f"{SBIN}: price crosses up through ₹800.00")
     assert notification.data["alert_id"] == made.alert_id
     assert notification.message.endswith("sell half")
     after = await alice("GetPriceAlert", pb.GetPriceAlertRequest(alert_id=made.alert_id))

@@ -211,10 +211,10 @@ async def test_an_address_that_is_no_more_is_not_used_again(rows: Database) -> N
 
 
 async def test_gatherers_at_the_same_moment_make_one_message(rows: Database) -> None:
-    await deliveries(rows, 40, state="GATHERING", gather_key="GROUPED:ORDER_EXECUTED")
+    await deliveries(rows, 1_200, state="GATHERING", gather_key="GROUPED:ORDER_EXECUTED")
     await rows.pool.execute("UPDATE notifications SET read_at = now() WHERE notification_id = 'ntf-7'")
     await asyncio.gather(*(Gatherer(rows, lambda: None).gather() for _ in range(3)))
-    assert await states(rows) == {"MERGED": 38, "PENDING": 1, "CANCELLED": 1}
+    assert await states(rows) == {"MERGED": 1_198, "PENDING": 1, "CANCELLED": 1}
     told: list[str] = []
 
     class Titles(Recorder):
@@ -224,7 +224,7 @@ async def test_gatherers_at_the_same_moment_make_one_message(rows: Database) -> 
 
     async with worker(rows, Titles()):
         await eventually(lambda: told)
-    assert told[0].startswith("39 × ORDER_EXECUTED")
+    assert told[0].startswith("1,199 orders executed")
 
 
 @asynccontextmanager

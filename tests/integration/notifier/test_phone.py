@@ -81,7 +81,7 @@ async def test_a_trader_looks_pauses_and_squares_off_from_her_phone(phone: Phone
         await phone.link(notifier, TRADER)
 
         assert "NOT WELL: the feed is not connected" in (status := await phone.tell("/status"))
-        assert "momentum: RUNNING" in status
+        assert "momentum: running" in status
         assert "₹1,234.50" in await phone.tell("/pnl")
 
         assert "There are: all, ACC1, momentum" in await phone.tell("/squareoff ACC2")
@@ -90,7 +90,7 @@ async def test_a_trader_looks_pauses_and_squares_off_from_her_phone(phone: Phone
         assert "4 tries left" in await phone.tell("314159")
         phone.engine.unavailable = 2  # an engine that is starting is asked again
         answer = await phone.tell(PIN)
-        assert answer.startswith("account ACC1: SQUARE_OFF engaged")
+        assert answer.startswith("account ACC1: square off engaged")
         assert "tradewinds release kill-1" in answer
 
         await phone.tell("/pause all")
@@ -175,7 +175,7 @@ async def test_a_command_is_done_once_whichever_notifier_dies_in_the_middle(phon
             await eventually(lambda: phone.engine.calls == 1, timeout=20)
             await first.kill()
             phone.engine.hold.set()
-            await eventually(lambda: "SQUARE_OFF" in phone.bot.answers(CHAT)[-1], timeout=40)
+            await eventually(lambda: "square off" in phone.bot.answers(CHAT)[-1], timeout=40)
             # The Bot API gave the update again, to another notifier.
             assert phone.engine.calls >= 2
             assert len(phone.engine.asked) == 1

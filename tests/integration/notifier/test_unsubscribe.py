@@ -57,7 +57,7 @@ async def test_one_click_in_a_mail_program_stops_mails_of_that_type(
 
             page = await somebody.get(link)
             assert page.status_code == 200
-            assert "Stop e-mails of ORDER_REJECTED?" in page.text
+            assert "Stop e-mails about orders rejected?" in page.text
             wrong = await somebody.post(link, data={"List-Unsubscribe": "no"})
             assert (wrong.status_code, wrong.json()["message"]) == (
                 400,

@@ -125,7 +125,7 @@ async def test_stop_and_target_never_close_more_than_is_open(
     await eventually(done)
     assert {row["net_quantity"] for row in await engine.rows("SELECT net_quantity FROM positions")} == {0}
     (told,) = await engine.rows("SELECT payload FROM outbox WHERE topic = 'GUARD_HIT'")
-    assert told["payload"]["message"] == "target 1450.00; closing it now"
+    assert told["payload"]["message"] == "target ₹1,450.00; closing it now"
 
 
 async def test_an_exit_of_the_strategy_makes_the_guard_step_back(

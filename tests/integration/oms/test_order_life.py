@@ -72,7 +72,7 @@ async def test_an_order_fills_in_parts_into_trades_books_and_the_log(engine: Eng
     topics = await engine.rows("SELECT topic, payload FROM outbox WHERE topic LIKE 'ORDER%' ORDER BY outbox_id")
     assert [row["topic"] for row in topics] == ["ORDER_PARTIALLY_FILLED", "ORDER_EXECUTED"]
     assert topics[0]["payload"]["user_id"] == "asha"
-    assert "bought 4 at 1400.05" in topics[0]["payload"]["message"]
+    assert "bought 4 at ₹1,400.05" in topics[0]["payload"]["message"]
     assert engine.outbox_wakes
     audit = await engine.rows("SELECT actor, action, subject_id FROM audit_log WHERE subject_type = 'order'")
     assert audit == [{"actor": "config:momo", "action": "order.place", "subject_id": order.order_id}]

@@ -77,7 +77,7 @@ def test_the_last_crash_of_the_budget_quarantines_it() -> None:
     assert consequence(crashed, wish(state="RUNNING"), crashes=2).state == "BACKOFF"
     result = consequence(crashed, wish(state="RUNNING"), crashes=3)
     assert (result.state, result.is_released, result.command_status) == ("QUARANTINED", True, "FAILED")
-    assert result.state_reason == ("crashed 3 times within 10 minutes; the last: ZeroDivisionError: division by zero")
+    assert result.state_reason == ("crashed 3 times within 10 min; the last: ZeroDivisionError: division by zero")
     assert result.notification == "STRATEGY_QUARANTINED"
 
 

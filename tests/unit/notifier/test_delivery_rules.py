@@ -15,7 +15,7 @@ from notifier.channels import Channel
 from notifier.delivery.backoff import MAXIMUM_ATTEMPTS, next_attempt
 from notifier.delivery.breaker import THRESHOLD, Breaker, Budget
 from notifier.delivery.endpoints import Endpoint
-from notifier.delivery.gathering import Member, settle
+from notifier.delivery.gathering import Member, digest, settle
 from notifier.delivery.http_answers import of_status, retry_after
 from notifier.delivery.message import Attempt, Fate, Message
 from notifier.delivery.routes import Route, Routes
@@ -257,9 +257,15 @@ def test_several_become_one_with_a_count() -> None:
     settled = settle([member(n) for n in range(30)])
     (carrier,) = [one for one in settled if one.state == "PENDING"]
     assert carrier.content is not None
-    assert carrier.content["title"].startswith("30 × ORDER_REJECTED, 27 Nov 10:00")
+    assert carrier.content["title"].startswith("30 orders rejected, 27 Nov 10:00")
     assert "… and 10 before these" in carrier.content["message"]
     assert {one.merged_into for one in settled if one.state == "MERGED"} == {carrier.member.delivery_id}
+
+
+def test_several_of_several_types_begin_with_how_many_of_each() -> None:
+    content = digest([member(1), member(2, type_="PRICE_ALERT"), member(3)])
+    assert content["title"].startswith("3 notifications, 27 Nov 10:00")
+    assert content["message"].splitlines()[0] == "2 orders rejected, 1 price alert"
 
 
 def test_one_alone_is_itself_and_what_was_seen_is_not_told() -> None:

@@ -14,7 +14,7 @@ def within_quantity(order: PlaceOrder, view: RiskView) -> Denial | None:
     limit, quantity = view.limits.of_order(LimitName.MAX_ORDER_QUANTITY), order.request.quantity
     if limit is None or quantity <= limit:
         return None
-    return Denial("RISK_ORDER_QUANTITY", f"{quantity} units are more than max_order_quantity, {limit:f}")
+    return Denial("RISK_ORDER_QUANTITY", f"{quantity} units are more than max_order_quantity, {limit.normalize():f}")
 
 
 def within_value(order: PlaceOrder, view: RiskView) -> Denial | None:

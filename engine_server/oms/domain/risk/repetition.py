@@ -24,7 +24,8 @@ def within_rate(order: PlaceOrder, view: RiskView) -> Denial | None:
     if count < limit:
         return None
     return Denial(
-        "RISK_ORDER_RATE", f"the strategy placed {count} orders in the last minute, max_orders_per_minute is {limit:f}"
+        "RISK_ORDER_RATE",
+        f"the strategy placed {count} orders in the last minute, max_orders_per_minute is {limit.normalize():f}",
     )
 
 
@@ -37,7 +38,7 @@ def not_duplicate(order: PlaceOrder, view: RiskView) -> Denial | None:
         if _is_same(intent, order):
             return Denial(
                 "DUPLICATE_ORDER",
-                f"{intent.order_id} is the same order, placed less than {window:f} s before; "
+                f"the same order ({intent.order_id}) was placed less than {window.normalize():f} s before; "
                 "wait, change it, or set duplicate_window_seconds to 0",
             )
     return None
@@ -55,7 +56,7 @@ def not_runaway(order: PlaceOrder, view: RiskView) -> Denial | None:
     return Denial(
         RUNAWAY,
         f"the strategy entered {order.request.side} {order.instrument.key} {count} times in ten minutes without an exit, "
-        f"max_repeated_entries is {limit:f}; look at it before it goes on",
+        f"max_repeated_entries is {limit.normalize():f}; look at it before it goes on",
     )
 
 
@@ -80,7 +81,7 @@ def within_order_to_trade_ratio(order: PlaceOrder, view: RiskView) -> Denial | N
         return None
     return Denial(
         "RISK_ORDER_TO_TRADE",
-        f"{view.orders_today} orders and {view.trades_today} trades today, max_orders_per_trade is {limit:f}",
+        f"{view.orders_today} orders and {view.trades_today} trades today, max_orders_per_trade is {limit.normalize():f}",
     )
 
 

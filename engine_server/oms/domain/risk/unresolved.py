@@ -35,5 +35,5 @@ def _within_count(order: PlaceOrder, view: RiskView, name: LimitName, reason: st
         if limit is None:
             continue
         if (found := count(exposure.working)) >= limit:
-            return Denial(reason, f"the {whose} has {found}, {name} is {limit:f}")
+            return Denial(reason, f"the {whose} has {found}, {name} is {limit.normalize():f}")
     return None
