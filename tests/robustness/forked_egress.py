@@ -33,7 +33,11 @@ class ForkedEgress:
         return f"http://{self._address}"
 
     async def start(self) -> None:
-        """At its first start on a free port, then always there."""
+        """At its first start on a free port, then always there: again where somebody's outgoing connection has the port at that moment."""
+        self._address = await eventually(self._started, timeout=_START_SECONDS, interval=0.2, what="the egress listens")
+
+    async def _started(self) -> str:
+        """Where it listens; empty when it could not."""
         hears, says = _FORKS.Pipe(duplex=False)
         port = int(self._address.rpartition(":")[2] or 0)
         self._process = _FORKS.Process(
@@ -41,9 +45,14 @@ class ForkedEgress:
         )
         self._process.start()
         says.close()
-        await eventually(hears.poll, timeout=_START_SECONDS, what="the egress listens")
-        self._address = hears.recv()
-        hears.close()
+        await eventually(hears.poll, timeout=_START_SECONDS, what="the egress says something")
+        try:
+            return str(hears.recv())
+        except EOFError:
+            await self.kill()
+            return ""
+        finally:
+            hears.close()
 
     async def kill(self) -> None:
         """SIGKILL: every tunnel breaks, what it had on disk stays."""
