@@ -1,4 +1,5 @@
-"""Whether the audit log is what was written: every link recomputed from its row, every row linked, nothing missing in between.
+"""Whether the audit log is what was written: every link recomputed from its row, every row linked, nothing missing in between; and the
+order log by the seals in it (`log_seals.py`).
 
 What is hashed is put together here, not by a function of the database: whoever changes rows could change that too. A chain that was
 cut off at its end, or written anew as a whole, is found by heads that were noted earlier (`AuditVerdict.heads`).
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from engine_server.operations import log_seals
 from tradewinds.database.session import Database
 
 _PREFETCH = 2_000
@@ -120,7 +122,8 @@ async def verify(database: Database, noted: Sequence[Head] = ()) -> AuditVerdict
                 return AuditVerdict(walk.checked, problem=problem)
         walk.end_stream()
         unlinked = await connection.fetchval(_UNLINKED)
-    return AuditVerdict(walk.checked, walk.heads, _missing(walk, noted, unlinked))
+        problem = _missing(walk, noted, unlinked) or await _unsealed(connection)
+    return AuditVerdict(walk.checked, walk.heads, problem)
 
 
 def _missing(walk: _Walk, noted: Sequence[Head], unlinked: int | None) -> Problem | None:
@@ -130,6 +133,11 @@ def _missing(walk: _Walk, noted: Sequence[Head], unlinked: int | None) -> Proble
     if cut is not None:
         return Problem(cut.stream, cut.sequence, 0, "the chain was cut off below a head that was noted")
     return None
+
+
+async def _unsealed(connection: Any) -> Problem | None:
+    broken = await log_seals.broken_seal(connection)
+    return Problem(log_seals.SUBJECT, 0, *broken) if broken is not None else None
 
 
 async def _rows(connection: Any) -> AsyncIterator[Mapping[str, Any]]:

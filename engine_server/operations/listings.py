@@ -28,6 +28,7 @@ ORDER BY a.account_id
 _AUDIT = """
 SELECT audit_id, recorded_at, actor, action, subject_type, subject_id, reason FROM audit_log
 WHERE ($1::bigint IS NULL OR audit_id < $1) AND ($2 = '' OR subject_type = $2) AND ($3 = '' OR subject_id = $3)
+  AND (subject_type <> 'order_log' OR $2 <> '' OR $3 <> '')  -- seals are nobody's doing: who wants them asks for them
   AND ($4::text IS NULL OR actor = $4)
 ORDER BY audit_id DESC LIMIT $5
 """

@@ -28,6 +28,7 @@ import pytest
 from engine_server.broker.fence import EgressFence
 from engine_server.oms.records import OrderEventRecord
 from engine_server.operations.audit_chain import Head, verify
+from engine_server.operations.log_seals import seal
 from tests.integration.oms.engine import ACCOUNT, Engine, add_account, add_strategy
 from tests.integration.oms.risk_server import serving_operations
 from tests.integration.oms.trading_server import serving
@@ -69,6 +70,11 @@ PROMISES = (
     checker.nothing_is_held,
 )
 _WHOLE_LOG = 1_000_000
+# One line of an order's story in the order log, then one in the audit log.
+FORGERIES = (
+    "UPDATE order_events SET payload = payload || '{\"note\": {}}' WHERE sequence = (SELECT max(sequence) / 2 FROM order_events)",
+    "UPDATE audit_log SET reason = 'another' WHERE audit_id = (SELECT max(audit_id) / 2 FROM audit_log)",
+)
 
 
 @pytest.fixture(scope="module")
@@ -217,18 +223,18 @@ async def audit_problems(engine: Engine, egress: ForkedEgress, folder: Path, not
         operator = operations.as_("ops", "operator")
         verdict = await operations.stub.VerifyAuditLog(request, metadata=operator)
         problems = [verdict.problem.what] if verdict.HasField("problem") else []
-        await forge(engine.database)
-        forged = await operations.stub.VerifyAuditLog(request, metadata=operator)
-        return problems if forged.HasField("problem") else [*problems, "a forged row is not found"]
+        for forgery in FORGERIES:
+            await forge(engine.database, forgery)
+            forged = await operations.stub.VerifyAuditLog(request, metadata=operator)
+            problems += [] if forged.HasField("problem") else [f"not found: {forgery}"]
+    return problems
 
 
-async def forge(database: Database) -> None:
-    """One reason of one row, as only the database's owner can."""
+async def forge(database: Database, forgery: str) -> None:
+    """As only the database's owner can."""
     async with database.pool.acquire() as owner, owner.transaction():
         await owner.execute("ALTER TABLE audit_log DISABLE TRIGGER ALL")
-        await owner.execute(
-            "UPDATE audit_log SET reason = 'another' WHERE audit_id = (SELECT max(audit_id) / 2 FROM audit_log)"
-        )
+        await owner.execute(forgery)
 
 
 @pytest.mark.timeout(900)
@@ -249,6 +255,7 @@ async def test_nothing_is_sent_twice_forgotten_or_closed_beyond_what_is_open(
     gatherer = Gatherer(sandbox.http_url, around.database_url)
     run = Run(around, Parts(sandbox, egress, stores, drills, app), names, tmp_path)
     await run.trade(ORDERS // 2)
+    await seal(database)
     noted = (await verify(database)).heads  # as somebody keeps them outside
     await run.trade(ORDERS)
     await sandbox.clear_faults()
@@ -260,6 +267,7 @@ async def test_nothing_is_sent_twice_forgotten_or_closed_beyond_what_is_open(
         unknown = await engine.rows(UNKNOWN_SECONDS)
         async with serving(engine, tmp_path) as trading:
             left_out = await untold(trading, evidence)
+        await seal(database)
         forged = await audit_problems(engine, egress, tmp_path, noted)
     not_sent = Counter(row["reason"] for row in evidence.orders if not row["broker_order_id"])
     sys.stdout.write(
