@@ -37,6 +37,7 @@ from engine_server.oms.risk_board import StoredRiskBoard
 from engine_server.oms.risk_decisions import DecisionPolicy, keep_applying
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import Listings
+from engine_server.operations.log_seals import keep_sealing
 from engine_server.outbox import OutboxRelay
 from engine_server.rpc.bar_desk import BarDesk
 from engine_server.rpc.broker_accounts import OwnersWord
@@ -129,6 +130,7 @@ class _Orders:
         follower = EventFollower(parts.database, parts.redis.client, self.event_log, service.settings.instance_id)
         service.spawn("risk board", self.board.follow())
         service.spawn("risk decisions", keep_applying(parts.database))
+        service.spawn("order log seals", keep_sealing(parts.database))
         service.spawn("accounts", self.registry.run())
         service.spawn("order events announced", follower.announce())
         service.spawn("order events heard", follower.listen())

@@ -34,7 +34,8 @@ class OrderStores:
 
     def __init__(self, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> None:
         self._stores: dict[str, EmbeddedPostgres | EmbeddedValkey] = {"postgres": postgres, "valkey": valkey}
-        self.database_url = postgres.url
+        self.owner_url = postgres.url
+        self.database_url = postgres.services_url  # as the services connect
         self.redis_url = valkey.url
 
     async def kill(self, store: str, away_seconds: float) -> None:
@@ -52,7 +53,7 @@ async def running_stores(folder: Path) -> AsyncIterator[OrderStores]:
     async with AsyncExitStack() as exits:
         postgres = await exits.enter_async_context(EmbeddedPostgres(folder / "postgres", settings=_SETTINGS))
         valkey = await exits.enter_async_context(EmbeddedValkey(folder / "valkey"))
-        await migrations.upgrade(postgres.url)
+        await migrations.upgrade(postgres.url, services_url=postgres.services_url)
         feed = asyncio.create_task(_publish(valkey.url), name="published quotes")
         try:
             yield OrderStores(postgres, valkey)

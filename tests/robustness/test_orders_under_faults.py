@@ -126,7 +126,7 @@ class Run:
         self._number = 0
         self._thawing: list[EngineProcess] = []
         self._struck = {
-            "database_cut": lambda: cut_database(around.database_url),
+            "database_cut": lambda: cut_database(parts.stores.owner_url),
             "egress_killed": lambda: kill_egress(parts.egress, self._rng.uniform(0.1, 0.5)),
             "postgres_killed": lambda: parts.stores.kill("postgres", self._rng.uniform(0.0, 1.0)),
             "valkey_killed": lambda: parts.stores.kill("valkey", self._rng.uniform(0.0, 3.0)),
@@ -215,7 +215,9 @@ async def whole_log(engine: Engine) -> Sequence[OrderEventRecord]:
     return await engine.event_log.read_account_after(ACCOUNT, 0, _WHOLE_LOG)
 
 
-async def audit_problems(engine: Engine, egress: ForkedEgress, folder: Path, noted: Sequence[Head]) -> list[str]:
+async def audit_problems(
+    engine: Engine, egress: ForkedEgress, owner_url: str, folder: Path, noted: Sequence[Head]
+) -> list[str]:
     """What `tradewinds audit verify --heads` is answered with, and whether it would notice one changed row."""
     async with serving_operations(engine, folder, EgressFence(egress.url, "desk")) as operations:
         heads = [operations_pb2.AuditHead(stream=h.stream, sequence=h.sequence, hash=h.hash) for h in noted]
@@ -224,17 +226,20 @@ async def audit_problems(engine: Engine, egress: ForkedEgress, folder: Path, not
         verdict = await operations.stub.VerifyAuditLog(request, metadata=operator)
         problems = [verdict.problem.what] if verdict.HasField("problem") else []
         for forgery in FORGERIES:
-            await forge(engine.database, forgery)
+            await forge(owner_url, forgery)
             forged = await operations.stub.VerifyAuditLog(request, metadata=operator)
             problems += [] if forged.HasField("problem") else [f"not found: {forgery}"]
     return problems
 
 
-async def forge(database: Database, forgery: str) -> None:
+async def forge(owner_url: str, forgery: str) -> None:
     """As only the database's owner can."""
-    async with database.pool.acquire() as owner, owner.transaction():
+    owner = await asyncpg.connect(owner_url)
+    try:
         await owner.execute("ALTER TABLE audit_log DISABLE TRIGGER ALL")
         await owner.execute(forgery)
+    finally:
+        await owner.close()
 
 
 @pytest.mark.timeout(900)
@@ -268,7 +273,7 @@ async def test_nothing_is_sent_twice_forgotten_or_closed_beyond_what_is_open(
         async with serving(engine, tmp_path) as trading:
             left_out = await untold(trading, evidence)
         await seal(database)
-        forged = await audit_problems(engine, egress, tmp_path, noted)
+        forged = await audit_problems(engine, egress, stores.owner_url, tmp_path, noted)
     not_sent = Counter(row["reason"] for row in evidence.orders if not row["broker_order_id"])
     sys.stdout.write(
         f"seed={SEED} faults={','.join(sorted(run.faults))} {verdict} unknown_max={unknown[0]['seconds']:.1f}s "
