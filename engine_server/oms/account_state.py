@@ -77,6 +77,9 @@ class AccountState:
     trade_count: int = 0  # since this engine started: whether anything was filled meanwhile
     books: dict[BookKey, Book] = field(default_factory=dict)
     holds: dict[HoldKey, Hold] = field(default_factory=dict)
+    # (instrument, product): how many more units our books have than the broker, where the last comparison has found that confirmed.
+    # Ours and the broker's move together with our own fills, so it stays true between two comparisons.
+    excess: dict[tuple[str, str], int] = field(default_factory=dict)
     guards: dict[str, GuardRecord] = field(default_factory=dict)
     # Admitted and waiting for the pacer, oldest first: what will be sent.
     pending: dict[str, Waiting] = field(default_factory=dict)

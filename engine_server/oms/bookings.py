@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
-from engine_server.oms.excess_exits import ask_back
+from engine_server.oms.excess_exits import books_changed
 from engine_server.oms.records import ZERO, OrderRecord, TradeRecord
 
 
@@ -48,7 +48,7 @@ def book(draft: Draft, booking: Booking, audit: AuditRow | None = None) -> Order
         traded_at=draft.market_now,
     )
     booked = draft.book_trade(order, trade, audit)
-    ask_back(draft, order.instrument, order.product)
+    books_changed(draft, order.instrument, order.product)
     return booked
 
 

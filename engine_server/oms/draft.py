@@ -128,7 +128,9 @@ class Draft:
         is_open = own < 0 if side == "BUY" else own > 0
         # Where nothing is open nothing can be closed twice, and entries are spared the search.
         exiting = self._exiting(config_id, instrument, product, side, without) if is_open else 0
-        return OpenLine(own, 0 if config_id is None else total - sum(nets.values()), exiting)
+        unowned = 0 if config_id is None else total - sum(nets.values())
+        # What our books have and the broker has not cannot be closed there: it would be opened the other way round.
+        return OpenLine(own, unowned - self.state.excess.get((instrument, product), 0), exiting)
 
     def _exiting(
         self, config_id: str | None, instrument: str, product: str, side: str, without: Collection[str]

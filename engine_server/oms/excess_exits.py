@@ -17,8 +17,14 @@ from engine_server.oms.records import OrderRecord
 _WHY = "what it was to close was closed by somebody else"
 
 
+def books_changed(draft: Draft, instrument: str, product: str) -> None:
+    """By what no order of ours did: what was found to differ may not any more, the next comparison tells."""
+    draft.state.excess.pop((instrument, product), None)
+    ask_back(draft, instrument, product)
+
+
 def ask_back(draft: Draft, instrument: str, product: str) -> None:
-    """After a change of the books that no order of ours made. Guards follow what is open by themselves."""
+    """Less is open than exits work for. Guards follow what is open by themselves."""
     exits = [
         order
         for order in draft.working()

@@ -15,6 +15,7 @@ from engine_server.oms.admission import Admission
 from engine_server.oms.cancelling import clear_away
 from engine_server.oms.domain.books import BookKey
 from engine_server.oms.domain.commands import CreateGuard
+from engine_server.oms.domain.exits import OpenLine
 from engine_server.oms.domain.guard_slices import SliceSteps, first_part, next_slices
 from engine_server.oms.domain.guarding import MAXIMUM_ATTEMPTS, Change, Place, Situation, Withdraw, next_step
 from engine_server.oms.domain.protection import Quote
@@ -117,6 +118,8 @@ def _step(admission: Admission, draft: Draft, guard: GuardRecord, instrument: In
     own = {one.order_id for one in slices} | ({order.order_id} if order is not None else set())
     line = draft.open_line(guard.config_id, guard.instrument, guard.product, guard.side, without=own)
     total = line.closable(guard.side)
+    if _waits_for_the_broker(draft, guard, order, line):
+        return
     part = first_part(total, order, instrument)
     waited = (draft.now - guard.updated_at).total_seconds()
     step = next_step(Situation(guard, instrument, part, order, quote, waited))
@@ -138,6 +141,13 @@ def _step(admission: Admission, draft: Draft, guard: GuardRecord, instrument: In
         _do(admission, draft, step.guard, instrument, rest)
     if step.guard.attempts >= MAXIMUM_ATTEMPTS > guard.attempts:
         draft.tell(_failed(step.guard, draft))
+
+
+def _waits_for_the_broker(draft: Draft, guard: GuardRecord, order: OrderRecord | None, line: OpenLine) -> bool:
+    """Our books have what it guards, the broker has not: it is not over, it goes on when both agree."""
+    differs = (guard.instrument, guard.product) in draft.state.excess
+    rests = order is not None and not order.state.is_terminal
+    return differs and line.own != 0 and not line.closable(guard.side) and not rests
 
 
 def _its_orders(draft: Draft, guard: GuardRecord) -> tuple[GuardRecord, OrderRecord | None, list[OrderRecord]]:

@@ -67,7 +67,7 @@ class IntradaySquareOff:
         )
         positions = [book.position for book in self._state.books.values()]
         foreign = foreign_lines(self._state.orders.values())
-        step = next_step(what, self._state.working, positions, foreign, self._clock.now())
+        step = next_step(what, self._state.working, positions, foreign, self._state.excess, self._clock.now())
         if not step.cancel and not step.close:
             return
         who = Unwinder(f"square_off:{day}", next(iter(over.values())), what.prefix)

@@ -106,7 +106,7 @@ class KillResponse:
         positions = [book.position for book in self._state.books.values()]
         foreign = foreign_lines(self._state.orders.values())
         what = selection_of(kill)
-        step = next_step(what, self._state.working, positions, foreign, self._clock.now())
+        step = next_step(what, self._state.working, positions, foreign, self._state.excess, self._clock.now())
         problem = await self._closer.take(step, Unwinder(_actor(kill), kill.reason, what.prefix))
         is_proven = False
         if not problem and (step.is_finished if kill.action is KillAction.SQUARE_OFF else not step.open_orders):

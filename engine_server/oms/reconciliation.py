@@ -12,6 +12,7 @@ from engine_server.oms.domain.books import BookKey
 from engine_server.oms.domain.holds import Hold, HoldKind
 from engine_server.oms.domain.settlement import why_it_ended
 from engine_server.oms.draft import Draft, OutboxRow
+from engine_server.oms.excess_exits import ask_back
 from engine_server.oms.positions_check import Difference
 from engine_server.oms.records import ZERO
 from tradewinds.clock import day_key
@@ -38,10 +39,20 @@ def judge(found: Sequence[Difference], user_id: str, draft: Draft) -> None:
         else:
             left.append(one)
             _hold(draft, one, user_id)
+    _bound_exits(left, draft)
     subjects = {one.subject for one in left}
     for hold in draft.every_hold():
         if hold.kind is HoldKind.POSITION_DIFFERENCE and hold.subject_id not in subjects:
             draft.let_go(hold, "our books and the broker's positions agree again")
+
+
+def _bound_exits(left: Sequence[Difference], draft: Draft) -> None:
+    """An exit of what the broker does not have would open a position there, a square-off included."""
+    excess = {(one.instrument, one.product): one.ours - one.broker for one in left}
+    found = [line for line, units in excess.items() if draft.state.excess.get(line) != units]
+    draft.state.excess = excess
+    for line in found:
+        ask_back(draft, *line)
 
 
 def _ended(draft: Draft, one: Difference) -> str | None:

@@ -18,7 +18,7 @@ from engine_server.oms.domain.resolution import ResolutionBounds, Unresolved
 from engine_server.oms.domain.states import OrderState, Progress
 from engine_server.oms.draft import Draft
 from engine_server.oms.events import EventKind
-from engine_server.oms.excess_exits import ask_back
+from engine_server.oms.excess_exits import books_changed
 from engine_server.oms.external import Adoption, adopt, attributed
 from engine_server.oms.modifying import settle_change
 from engine_server.oms.records import OrderRecord
@@ -162,7 +162,7 @@ def _move(draft: Draft, order: OrderRecord, report: OrderReport, step: states.Ad
     changes["average_price"] = average_price(booked + trade.price * trade.quantity, step.after.filled)
     order = draft.fill(order, kind, trade, **changes)
     if order.origin == "EXTERNAL":
-        ask_back(draft, order.instrument, order.product)
+        books_changed(draft, order.instrument, order.product)
     return order
 
 

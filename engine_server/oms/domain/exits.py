@@ -12,8 +12,9 @@ from engine_server.oms.records import OrderRecord
 class OpenLine:
     """One instrument and product as the owner of an exit sees it, before the exit.
 
-    `own` is its net quantity. `unowned` is what no strategy's book has (people's trades, external ones): where it stands against
-    `own`, that much is closed at the broker already. `exiting` is what working exits may still close on the side in question.
+    `own` is its net quantity. `unowned` is what no strategy's book has (people's trades, external ones, what the broker has not):
+    where it stands against `own`, that much is closed at the broker already. `exiting` is what working exits may still close on the side
+    in question.
     """
 
     own: int
@@ -49,7 +50,7 @@ def denial_of_exit(order: PlaceOrder, line: OpenLine) -> Denial | None:
     if line.exiting:
         parts.append(f"working exits close {line.exiting} of them")
     if line.own * line.unowned < 0:
-        parts.append(f"{abs(line.unowned)} were closed by somebody else")
+        parts.append(f"{abs(line.unowned)} were closed by somebody else, or are not at the broker")
     remedy = f"exit at most {left}" if left else "cancel the other exit first" if line.exiting else "nothing is left"
     return Denial("EXIT_EXCEEDS_OPEN", f"{side} {quantity} would close more than is open: {'; '.join(parts)}; {remedy}")
 

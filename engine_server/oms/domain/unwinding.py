@@ -4,7 +4,7 @@ so that it goes on after a restart as if nothing had happened."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -83,14 +83,16 @@ def next_step(
     working: Iterable[OrderRecord],
     positions: Iterable[PositionRecord],
     foreign: Mapping[Line, int],
+    excess: Mapping[Line, int],
     now: datetime,
 ) -> Step:
     """Cancel first, everything of ours; then buy shorts back; then sell longs: a margin call must not come in between.
 
-    `foreign` is what orders that were not placed here made of the account's lines: it is not ours to close.
+    `foreign` is what orders that were not placed here made of the account's lines: it is not ours to close. `excess` is what our books
+    have more than the broker: nobody can close it there.
     """
     orders = [o for o in working if o.origin != EXTERNAL and what.takes_order(o)]
-    held = [position for position in positions if what.takes_line(position)]
+    held = [_at_the_broker(position, excess) for position in positions if what.takes_line(position)]
     closings = _closings(what, held, foreign)
     exits = [order for order in orders if order.request_id.startswith(what.prefix)]
     others = [o for o in orders if o not in exits and not (what.leaves_guards and o.origin == GUARD)]
@@ -103,6 +105,14 @@ def next_step(
     waiting = {(order.config_id, order.instrument, order.product) for order in exits}
     close = [c for c in shorts or closings if (c.config_id, c.instrument, c.product) not in waiting]
     return Step(cancel=_to_cancel(late), close=close, **left)  # type: ignore[arg-type]
+
+
+def _at_the_broker(position: PositionRecord, excess: Mapping[Line, int]) -> PositionRecord:
+    """As much of it as can be closed: never more than our own book has."""
+    net, more = position.net_quantity, excess.get((position.instrument, position.product), 0)
+    if net * more <= 0:
+        return position
+    return replace(position, net_quantity=0 if abs(more) >= abs(net) else net - more)
 
 
 def _to_cancel(orders: Sequence[OrderRecord]) -> list[OrderRecord]:

@@ -184,6 +184,8 @@ async def test_a_difference_raises_one_alarm_holds_entries_and_goes_by_itself(
 
         await eventually(held)
         assert (await engine.place(price=Decimal(1300))).reason == "INSTRUMENT_HELD"
+        beyond = await engine.place(side="SELL", quantity=10, price=Decimal(1500))
+        assert (beyond.reason, "exit at most 8" in beyond.message) == ("EXIT_EXCEEDS_OPEN", True)
         assert (await engine.place(side="SELL", quantity=8, price=Decimal(1500))).state == "SUBMITTING"
         await eventually(lambda: broker.book_reads)
         told = await engine.rows("SELECT payload FROM outbox WHERE topic = 'POSITION_DIFFERENCE'")
@@ -196,6 +198,26 @@ async def test_a_difference_raises_one_alarm_holds_entries_and_goes_by_itself(
 
         await eventually(free)
         assert len(broker.sent) == 2  # nothing was traded to make numbers agree
+
+
+async def test_what_the_broker_does_not_have_is_neither_sold_nor_guarded_until_it_has(
+    database: Database, broker: ScriptedBroker, tmp_path: Path
+) -> None:
+    await add_account(database)
+    await add_strategy(database)
+    async with running_engine(database, broker, settings=WATCHFUL) as engine, serving(engine, tmp_path) as trading:
+        broker.position_reports[:] = [position(10)]
+        await opened(engine, broker)
+        guard = pb.CreateGuardRequest(config_id="momo", epoch=1, instrument="RELIANCE", stop_price="1380")
+        await trading.stub.CreateGuard(guard, metadata=trading.as_("runner-0", "runner"))
+        await eventually(lambda: len(broker.sent) == 2, what="the stop rests")
+        broker.position_reports[:] = []
+        await eventually(lambda: broker.cancels_sent, what="the stop of what is not there is withdrawn")
+        beyond = await engine.place_for("momo", 1, side="SELL", quantity=10, price=Decimal(1500))
+        assert (beyond.reason, len(broker.sent)) == ("EXIT_EXCEEDS_OPEN", 2)
+        broker.position_reports[:] = [position(10)]
+        await eventually(lambda: len(broker.sent) == 3, what="it is guarded again")
+        assert (broker.sent[2].side, broker.sent[2].quantity) == ("SELL", 10)
 
 
 async def test_a_person_books_what_is_missing_once(engine: Engine, broker: ScriptedBroker, tmp_path: Path) -> None:

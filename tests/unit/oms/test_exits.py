@@ -58,7 +58,7 @@ def test_who_says_reduce_only_means_an_exit_whatever_is_open() -> None:
 def test_what_somebody_else_closed_is_not_closed_again() -> None:
     denial = denial_of_exit(place_order(side="SELL", quantity=10), OpenLine(10, unowned=-6))
     assert denial is not None
-    assert "6 were closed by somebody else; exit at most 4" in denial.message
+    assert "6 were closed by somebody else, or are not at the broker; exit at most 4" in denial.message
 
 
 def test_an_exit_meets_resting_entries_at_its_price_or_better() -> None:

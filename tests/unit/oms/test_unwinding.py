@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,9 +31,9 @@ def resting(**changes: Any) -> OrderRecord:
 
 def step(positions: list[PositionRecord], working: list[OrderRecord] | None = None, **changes: Any) -> Step:
     scope = changes.pop("scope", Scope.ACCOUNT)
-    foreign = foreign_lines(changes.pop("foreign", []))
+    foreign, excess = foreign_lines(changes.pop("foreign", [])), changes.pop("excess", {})
     kill = kill_switch(changes.pop("action", KillAction.SQUARE_OFF), scope, **changes)
-    return next_step(selection_of(kill), working or [], positions, foreign, NOON)
+    return next_step(selection_of(kill), working or [], positions, foreign, excess, NOON)
 
 
 def test_nothing_is_closed_while_something_works() -> None:
@@ -54,6 +55,19 @@ def test_an_exit_that_waits_is_left_alone_and_then_priced_anew() -> None:
     assert (list(young.cancel), list(young.close), young.is_finished) == ([], [], False)
     late = resting(request_id="kill-1-a", side="SELL", created_at=NOON - timedelta(seconds=2))
     assert list(step([position(10)], [late]).cancel) == [late]
+
+
+@pytest.mark.parametrize(
+    ("ours", "excess", "closes"),
+    [(10, 4, 6), (10, 10, 0), (10, 15, 0), (10, -5, 10), (-10, -4, 6), (-10, -12, 0), (-10, 3, 10)],
+)
+def test_what_the_broker_does_not_have_is_not_closed_there(ours: int, excess: int, closes: int) -> None:
+    line = {(RELIANCE.key, "MIS"): excess}
+    of_account = step([position(ours)], excess=line)
+    of_strategy = step([position(ours, "momo")], excess=line, scope=Scope.STRATEGY, subject_id="momo")
+    for now in (of_account, of_strategy):
+        assert [closing.quantity for closing in now.close] == ([closes] if closes else [])
+        assert now.is_finished is (closes == 0)  # by our books: the proof at the broker is still to come
 
 
 def test_an_accounts_position_is_shared_out_among_the_books_that_hold_it() -> None:
