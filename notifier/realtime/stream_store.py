@@ -118,9 +118,9 @@ class StreamStore:
         # The usual size of an entry, of those that are written here, by shard, and of those that are read.
         self._written_bytes = [0.0] * redis_keys.NOTIFICATION_SHARDS
         self._read_bytes = 0.0
-        self._claim = client.register_script(_CLAIM)
         self._reading = Exchange(client)
         self._writing = Exchange(client, _WRITE_SECONDS)
+        self._claiming = Exchange(client, _WRITE_SECONDS)
 
     async def begin(self) -> tuple[bytes, list[ShardState]]:
         """The epoch (a new one if there is none) and the state of every shard, at one instant."""
@@ -263,11 +263,12 @@ class StreamStore:
         rows: Any = await self._client.xrange(stream, count=_TRIM_COUNT)
         return list(rows)
 
-    async def claim(self, claims: Mapping[str, str], ttl_ms: int) -> dict[str, str]:
-        """Those keys that were there already, with their values; all others are ours now, with our values, for `ttl_ms`."""
-        found: Any = await self._claim(args=[ttl_ms, _packed(claims)])
-        keys = list(claims)
-        return {keys[place - 1]: value.decode() for place, value in zip(found[::2], found[1::2], strict=True)}
+    async def claim(self, claims: Sequence[tuple[str, str]], ttl_ms: int) -> dict[int, str]:
+        """The places of those keys that were there already, or earlier among them, with their values; all others are ours now, with our
+        values, for `ttl_ms`. One call at a time."""
+        packed = msgspec.msgpack.encode(([key for key, _ in claims], [value for _, value in claims]))
+        (found,) = await self._claiming.ask([("EVAL", _CLAIM, 0, ttl_ms, packed)])
+        return {place - 1: value.decode() for place, value in zip(found[::2], found[1::2], strict=True)}
 
     async def release(self, keys: Sequence[str]) -> None:
         """Give claims back, if Redis answers; otherwise they end by themselves."""
@@ -279,6 +280,7 @@ class StreamStore:
         """Close the connections."""
         await self._reading.close()
         await self._writing.close()
+        await self._claiming.close()
         await self._client.aclose()
 
 

@@ -74,12 +74,14 @@ async def test_a_gap_is_marked_only_in_the_life_in_which_it_happened(store: Stre
 
 
 async def test_a_claim_is_held_by_one_until_it_ends(store: StreamStore) -> None:
-    assert await store.claim({"nt:dedupe:a:1": "~n1"}, 60_000) == {}
-    assert await store.claim({"nt:dedupe:a:1": "~n2"}, 60_000) == {"nt:dedupe:a:1": "~n1"}
+    assert await store.claim([("nt:dedupe:a:1", "~n1")], 60_000) == {}
+    assert await store.claim([("nt:dedupe:a:1", "~n2")], 60_000) == {0: "~n1"}
     await store.append([], {"nt:dedupe:a:1": "n1"})
-    assert await store.claim({"nt:dedupe:a:1": "~n3"}, 60_000) == {"nt:dedupe:a:1": "n1"}
+    assert await store.claim([("nt:dedupe:a:1", "~n3")], 60_000) == {0: "n1"}
+    two = [("nt:dedupe:a:2", "~n5"), ("nt:dedupe:a:1", "~n6"), ("nt:dedupe:a:2", "~n7")]
+    assert await store.claim(two, 60_000) == {1: "n1", 2: "~n5"}
     await store.release(["nt:dedupe:a:1"])
-    assert await store.claim({"nt:dedupe:a:1": "~n4"}, 60_000) == {}
+    assert await store.claim([("nt:dedupe:a:1", "~n4")], 60_000) == {}
 
 
 async def test_a_burst_costs_history_and_never_fills_redis(state_dir: Path) -> None:
