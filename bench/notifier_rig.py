@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import psutil
 
 from tests.support.datastores import temporary_state_dir
 from tests.support.gateway_process import GatewayProcess
@@ -19,6 +22,8 @@ from tradewinds.embedded.postgres import EmbeddedPostgres
 from tradewinds.embedded.valkey import EmbeddedValkey
 from tradewinds.grpc_server import open_channel
 from tradewinds.v1.notifier_pb2_grpc import NotifierStub
+
+_STORES: Final = {"postgres": "postgres", "valkey-server": "valkey"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,15 @@ class Rig:
     def notifier_cpu_seconds(self) -> float:
         """What the notifiers have used of processors so far."""
         return sum(_cpu_seconds(notifier.pid) for notifier in self.notifiers)
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """What everybody has used of processors so far: the notifiers, their stores, and this process."""
+        used = {"notifier": self.notifier_cpu_seconds(), "bench": _cpu_seconds(os.getpid())}
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if (name := process.name()) in _STORES:
+                    used[_STORES[name]] = used.get(_STORES[name], 0.0) + _cpu_seconds(process.pid)
+        return used
 
     def notifier_megabytes(self) -> float:
         """What the first notifier holds in memory."""
