@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Self
 
+from notifier.realtime.outbox import Outbox
 from notifier.realtime.replay import LiveStreams
 from notifier.realtime.subscription import UNAUTHENTICATED, Batch, End, Sink, Subscription
 from tradewinds import auth
@@ -16,8 +17,9 @@ from tradewinds import auth
 class Stream:
     """One that is open: taken batch by batch, or poured into something that takes them by itself."""
 
-    def __init__(self, subscription: Subscription, heartbeat_seconds: float, *, resumed: bool) -> None:
+    def __init__(self, subscription: Subscription, heartbeat_seconds: float, outbox: Outbox, *, resumed: bool) -> None:
         self._subscription = subscription
+        self.outbox = outbox
         self._heartbeat_seconds = heartbeat_seconds
         self._resumed = resumed
         self._begun = False
@@ -71,7 +73,7 @@ class Following:
             lifetime, subscription.end, UNAUTHENTICATED, "the token has expired; connect again with a new one"
         )
         try:
-            yield Stream(subscription, self._heartbeat_seconds, resumed=resumed)
+            yield Stream(subscription, self._heartbeat_seconds, self._live.outbox, resumed=resumed)
         finally:
             expiry.cancel()
             self._live.unfollow(subscription)

@@ -138,7 +138,9 @@ async def _write(request: web.Request, stream: Stream) -> web.StreamResponse:
     try:
         await response.write(sse.opening())
         chunked = response.headers.get("Transfer-Encoding") == "chunked"
-        await stream.pour(ClientSink(request, sse.chunk if chunked else sse.event_bytes))
+        sink = ClientSink(request, sse.chunk if chunked else sse.event_bytes, stream.outbox)
+        await stream.pour(sink)
+        sink.flush()
         await response.write_eof()
     except ConnectionError:
         pass  # the client went while we wrote

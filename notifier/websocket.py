@@ -84,7 +84,9 @@ async def _until_it_goes(socket: web.WebSocketResponse) -> None:
 
 async def _write(request: web.Request, socket: web.WebSocketResponse, stream: Stream) -> None:
     try:
-        await stream.pour(ClientSink(request, message_bytes))
+        sink = ClientSink(request, message_bytes, stream.outbox)
+        await stream.pour(sink)
+        sink.flush()
         if stream.ended is not None:
             await socket.close(code=_CLOSE_CODES[stream.ended.reason], message=stream.ended.reason.encode())
     except ConnectionError:

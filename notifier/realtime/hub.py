@@ -13,6 +13,7 @@ from prometheus_client import Counter, Gauge
 from notifier.realtime import wire
 from notifier.realtime.cursor import START, Cursor, Place, WideCursor, shard_of
 from notifier.realtime.deliveries import Delivery, deliveries
+from notifier.realtime.outbox import Outbox
 from notifier.realtime.subscription import (
     EVERYBODY,
     QUEUE_BYTES,
@@ -41,6 +42,7 @@ class Hub:
         self._by_user: dict[str, set[Subscription]] = defaultdict(set)
         self._positions = [START] * NOTIFICATION_SHARDS
         self._closed = False
+        self.outbox = Outbox()
         self._begun = asyncio.Event()
         self._nobody = asyncio.Event()
         self._nobody.set()
@@ -113,10 +115,13 @@ class Hub:
         self._stirred.append(subscription)
 
     def deliver(self) -> None:
-        """Pour what waits for those who had something to read already. Without this it happens soon."""
+        """Everything that was routed is written, and what waits for those who had something to read already is poured. Without this it
+        happens soon."""
+        self.outbox.empty()
         stirred, self._stirred = self._stirred, []
         for subscription in stirred:
             subscription.flush()
+        self.outbox.empty()
 
     def begin(self, epoch: bytes, positions: Sequence[int]) -> None:
         """The store has (again) a beginning: everybody who followed another life of it may have lost something."""

@@ -12,6 +12,7 @@ from notifier.realtime import wire
 from notifier.realtime.cursor import WHOLE_ENTRY, Cursor, Place, WideCursor, decode, shard_of
 from notifier.realtime.deliveries import Delivery, deliveries, is_after
 from notifier.realtime.hub import Hub
+from notifier.realtime.outbox import Outbox
 from notifier.realtime.stream_store import STREAM_ERRORS, Entry, StreamStore
 from notifier.realtime.subscription import EVERYBODY, QUEUE_BYTES, WIDE_QUEUE_BYTES, Subscription
 from tradewinds.database.reconnecting import describe
@@ -37,6 +38,11 @@ class LiveStreams:
     def __init__(self, store: StreamStore, hub: Hub) -> None:
         self._store = store
         self._hub = hub
+
+    @property
+    def outbox(self) -> Outbox:
+        """Through which what is told goes to clients."""
+        return self._hub.outbox
 
     async def follow(self, user_id: str, cursor_text: str) -> tuple[Subscription, bool]:
         """A live subscription and whether everything since the cursor follows on it (always so without a cursor).
