@@ -37,7 +37,7 @@ _NOTED_AFTER_SECONDS: Final = 0.25
 _AT_ONCE: Final = 200
 _WAITING: Final = 5_000  # beyond this the table is the queue
 # Few: what fires meanwhile goes together into the next one, and each on its way takes another connection to PostgreSQL, perhaps a new one.
-_LOTS_AHEAD: Final = 1
+_LOTS_AHEAD: Final = 2
 _NAMED_IDS: Final = 50
 _NAMED_INSTRUMENTS: Final = 10
 
@@ -72,7 +72,6 @@ class Teller:
         self._clock = clock
         self._kept_for = kept_for
         self._waiting: deque[_Waiting] = deque()
-        self._given = asyncio.Event()
         self._ahead: asyncio.Queue[_Ahead] = asyncio.Queue(_LOTS_AHEAD)
         self._told: list[Fired] = []
         self._has_told = asyncio.Event()
@@ -82,7 +81,7 @@ class Teller:
         for fire in fires:
             if not fire["grouped"] and len(self._waiting) < _WAITING:
                 self._waiting.append(_Waiting(_notification(fire), fire))
-        self._given.set()
+        self._begin()
 
     def warn(self, user_id: str, instruments: Sequence[str], what: str, key: str) -> None:
         """Somebody's alerts see nothing."""
@@ -92,31 +91,29 @@ class Teller:
         title_ = f"Price alerts are blind on {len(instruments)} instrument{'s' if len(instruments) > 1 else ''}"
         text = f"{named}{more}: {what}."
         self._waiting.append(_Waiting(NewNotification(user_id, BLIND_TYPE, title_, text, data, key), None))
-        self._given.set()
+        self._begin()
 
     async def run(self) -> None:
         """Hand on, for ever, in order; and write down what has been told, which nobody waits for."""
         try:
-            await first_to_end(self._accept(), self._tell(), self._note_told())
+            await first_to_end(self._tell(), self._note_told())
         finally:
             while not self._ahead.empty():
                 self._ahead.get_nowait().accepting.cancel()
 
-    async def _accept(self) -> None:
-        while True:
-            await self._given.wait()
+    def _begin(self) -> None:
+        """Have them accepted from this moment on: another task to be woken would be another turn of the loop, for each fire."""
+        while self._waiting and not self._ahead.full():
             lot = [self._waiting.popleft() for _ in range(min(_AT_ONCE, len(self._waiting)))]
-            if not lot:
-                self._given.clear()
-                continue
             # The fire's own statement has just made its key: nobody else can have sent it.
             are_fires = all(one.fire is not None for one in lot)
             accepting = self._handing.begin([one.notification for one in lot], is_known_new=are_fires)
-            await self._ahead.put(_Ahead(lot, accepting))
+            self._ahead.put_nowait(_Ahead(lot, accepting))
 
     async def _tell(self) -> None:
         while True:
             ahead = await self._ahead.get()
+            self._begin()
             await self._finish(ahead)
             self._count([one.fire for one in ahead.lot if one.fire is not None])
 
