@@ -347,6 +347,7 @@ async def test_an_instrument_that_has_gone_says_so_and_comes_back(
 
         await eventually(is_well, timeout=SECONDS)
     assert told.titles == ["Price alerts are blind on 1 instrument"]
+    assert {new.type for new in told.by_key.values()} == {"PRICE_ALERT_BLIND"}
 
 
 async def test_a_long_silence_in_an_open_market_is_told_once(

@@ -11,13 +11,16 @@ import pytest
 
 from engine_server.broker.port import OrderTicket, Outcome, Refused, ReportStatus
 from engine_server.broker.scripted import ScriptedBroker
-from engine_server.oms.domain import chasing
+from engine_server.oms import guards
+from engine_server.oms.domain import chasing, guarding
 from engine_server.oms.domain.protection import Quote
+from notifier.types import TYPES
 from tests.integration.oms.engine import Engine, add_account, add_strategy, running_engine
 from tests.integration.oms.test_changes_and_exits import opened
 from tests.integration.oms.test_external_and_reconciliation import position
 from tests.integration.oms.test_trading_rpc import failure
 from tests.integration.oms.trading_server import Trading, serving
+from tests.support.readable import unreadable
 from tests.support.waiting import eventually
 from tradewinds.database.session import Database
 from tradewinds.v1 import trading_pb2 as pb
@@ -240,3 +243,27 @@ async def test_a_slice_that_the_broker_refuses_is_not_asked_for_at_every_look(
     await eventually(lambda: engine.rows("SELECT 1 FROM orders WHERE origin = 'GUARD' AND state = 'REJECTED'"))
     await asyncio.sleep(0.4)  # eight looks
     assert len(broker.sent) == 4
+
+
+async def test_a_guard_that_cannot_close_gives_up_and_somebody_must_acknowledge_it(
+    engine: Engine, broker: ScriptedBroker, trading: Trading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (guards, guarding):
+        monkeypatch.setattr(module, "MAXIMUM_ATTEMPTS", 2)
+    engine.quotes.last = at("1400")
+    await add_strategy(engine.database)
+    entry = await engine.place_for("momo", 1)
+    broker.fill(await engine.accepted(entry), 10, "1400")
+    await engine.wait_for(entry.order_id, "FILLED")
+
+    async def refused(ticket: OrderTicket) -> Outcome:
+        return Refused("AB4036", "too many open orders")
+
+    broker.placements.extend([refused] * 10)
+    await trading.stub.CreateGuard(protect(target_price="1399"), metadata=trading.as_("runner-0", "runner"))
+    told = await eventually(lambda: engine.rows("SELECT payload FROM outbox WHERE topic = 'GUARD_FAILED'"), timeout=20)
+    payload = told[0]["payload"]
+    assert TYPES[payload["type"]].must_acknowledge
+    assert payload["title"] == "The guard of NSE:RELIANCE-EQ cannot close it"
+    assert "too many open orders; close the position yourself" in payload["message"]
+    assert unreadable(payload["title"]) + unreadable(payload["message"]) == []

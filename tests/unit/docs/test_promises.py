@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from notifier.types import TYPES, DeliveryClass
+
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "docs" / "reference"
 
@@ -48,3 +50,27 @@ def test_what_the_order_management_promises_names_tests_that_exist() -> None:
     ]
     assert missing == []
     assert len(named) > 80
+
+
+def test_every_type_that_is_told_is_in_the_reference_with_its_class() -> None:
+    words = {
+        DeliveryClass.REALTIME: "realtime",
+        DeliveryClass.PERSISTED: "kept",
+        DeliveryClass.MUST_ACKNOWLEDGE: "must be acknowledged",
+    }
+    table = (REFERENCE / "notifier.md").read_text().partition("## What of the system is told")[2]
+    said: dict[str, str] = {}
+    for types, class_, tests in re.findall(
+        r"^\| (`[A-Z_`, ]+`) \| .* \| ([a-z; ]+) \| (`tests.*) \|$", table, re.MULTILINE
+    ):
+        names, classes = re.findall(r"[A-Z_]+", types), class_.split("; ")
+        assert [name for name in names if name not in _text_of(re.findall(r"`(tests/[\w/.]+)`", tests))] == []
+        said |= dict(zip(names, classes if len(classes) > 1 else classes * len(names), strict=True))
+    assert said == {name: words[kind.delivery_class] for name, kind in TYPES.items()}
+
+
+def _text_of(paths: list[str]) -> str:
+    files = [
+        file for path in paths for file in ([ROOT / path] if path.endswith(".py") else (ROOT / path).rglob("*.py"))
+    ]
+    return "".join(file.read_text() for file in files)
