@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from notifier.channels import Channel
+from notifier.held_back import replan
 from notifier.preferences import DEFAULTS, Preferences
 from notifier.types import Severity
 from tradewinds import audit
@@ -130,9 +131,12 @@ class PreferenceStore:
                 await session.execute(_ONE_AT_A_TIME, {"user_id": user_id})
                 row = (await session.execute(_READ, {"user_id": user_id})).one_or_none()
                 before = row._asdict() if row is not None else None
-                after = _columns(decide(_preferences(before) if before is not None else DEFAULTS))
+                known = _preferences(before) if before is not None else DEFAULTS
+                wanted = decide(known)
+                after = _columns(wanted)
                 values = after | {"user_id": user_id, "preferences": msgspec.json.encode(after["preferences"]).decode()}
                 await session.execute(_UPSERT, values)
+                await replan(session, user_id, known, wanted)
                 subject = ("notification_settings", user_id)
                 await audit.record(
                     session,

@@ -16,8 +16,10 @@ from notifier.partitions import DAYS_AHEAD, Partitions
 from tests.integration.notifier.conftest import Caller, SharedNotifier
 from tests.support.gateway_process import GatewayProcess
 from tests.support.signing import Signing
+from tests.support.waiting import eventually
 from tests.unit.notifier.test_settings_messages import FULL, message
 from tradewinds import auth
+from tradewinds.clock import ist
 from tradewinds.database.session import Database
 from tradewinds.errors import from_rpc_error
 from tradewinds.v1 import notifier_pb2 as pb
@@ -158,6 +160,31 @@ async def test_a_storm_is_one_message_and_a_digest(alice: Caller, shared: Shared
     )
     await connection.close()
     assert {row[0]: row[1] for row in rows} == {"DEFAULT": 1, "GROUPED": 69}
+
+
+async def test_changed_quiet_hours_hold_for_what_waits_already(alice: Caller) -> None:
+    await set_up(alice, EMAIL, "alice@example.com")
+    now = ist(datetime.now(UTC))
+    later = now + timedelta(days=1)
+    # Today and tomorrow whole; then today alone.
+    days = [sorted({now.isoweekday(), later.isoweekday()}), [now.isoweekday()]]
+    until = []
+    for weekdays in days:
+        window = pb.QuietWindow(weekdays=weekdays, start="00:00", end="24:00")
+        quiet = pb.QuietHours(time_zone="Asia/Kolkata", windows=[window])
+        await settings(alice, pb.NotificationSettings(quiet_hours=quiet))
+        if not until:
+            held = await sent(alice)
+        delivery = (await explained(alice, held))["EMAIL"].delivery
+        assert delivery.state == "GATHERING"
+        until.append(delivery.due_at.ToDatetime(tzinfo=UTC))
+    assert timedelta(hours=23) < until[0] - until[1] < timedelta(hours=25)
+    await settings(alice, pb.NotificationSettings())
+
+    async def is_let_go() -> bool:
+        return (await explained(alice, held))["EMAIL"].delivery.state != "GATHERING"
+
+    await eventually(is_let_go)
 
 
 async def test_endpoints_are_added_shown_without_their_secrets_and_removed(alice: Caller) -> None:
