@@ -168,7 +168,7 @@ async def test_changed_quiet_hours_hold_for_what_waits_already(alice: Caller) ->
     later = now + timedelta(days=1)
     # Today and tomorrow whole; then today alone.
     days = [sorted({now.isoweekday(), later.isoweekday()}), [now.isoweekday()]]
-    until = []
+    until: list[datetime] = []
     for weekdays in days:
         window = pb.QuietWindow(weekdays=weekdays, start="00:00", end="24:00")
         quiet = pb.QuietHours(time_zone="Asia/Kolkata", windows=[window])
