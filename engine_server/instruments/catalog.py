@@ -27,6 +27,7 @@ _RETRY_SECONDS = 1.0
 _SUGGESTION_PREFIX = 2
 _SUGGESTION_CANDIDATES = 400
 _NAMES_NEAR = 8
+_REMEMBERED = 1_000
 _CASH = ("EQ", "INDEX")
 
 Category = tuple[str, str, str]  # exchange, kind, underlying
@@ -42,6 +43,8 @@ class _Snapshot:
     search: InstrumentSearch = field(default_factory=lambda: InstrumentSearch(_NONE))
     categories: Mapping[Category, int] = field(default_factory=dict)
     trade_day: date | None = None
+    # What was asked for lately: strategies name the same few.
+    resolved: dict[str, Instrument] = field(default_factory=dict)
 
 
 class InstrumentCatalog:
@@ -90,6 +93,15 @@ class InstrumentCatalog:
         if not self.ready:
             raise UnknownInstrumentError(f"{text!r} is not known yet: the scrip master has not been loaded; try again")
         snapshot = self._snapshot
+        if (known := snapshot.resolved.get(text)) is not None:
+            return known
+        if len(snapshot.resolved) >= _REMEMBERED:
+            snapshot.resolved.clear()
+        found = snapshot.resolved[text] = self._found(snapshot, text)
+        return found
+
+    @staticmethod
+    def _found(snapshot: _Snapshot, text: str) -> Instrument:
         wanted = text.strip().upper()
         keys = (wanted, f"NSE:{wanted}-EQ", f"NSE:{wanted}")
         exact = [found for key in keys if (found := snapshot.by_key.get(key))] or snapshot.search.named(wanted)

@@ -72,7 +72,7 @@ class Calendar:
 
     def may_trade(self, day: date) -> bool:
         """False only where every segment is known not to trade on a day; an unknown day may."""
-        days = [self.day(segment, day) for segment in SEGMENTS]
+        days = (self.day(segment, day) for segment in SEGMENTS)
         return any(d.is_trading_day or not d.known for d in days)
 
     def intervals(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from engine_server.calendar.domain.calendar import Calendar
@@ -31,6 +32,7 @@ def segment_cut_off(calendar: Calendar, segment: str, market_time: datetime) -> 
     return min((end for end in ends if end is not None), default=None)
 
 
+@lru_cache(256)  # every order asks
 def _cut_off(calendar: Calendar, segment: str, instrument_class: str, day: date) -> datetime | None:
     continuous = calendar.intervals(segment, instrument_class, day)
     if not continuous:

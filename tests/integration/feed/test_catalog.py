@@ -101,6 +101,16 @@ async def test_what_is_ambiguous_or_unknown_is_refused_with_what_is_near(catalog
         catalog.resolve("NSE:ZZZ")
 
 
+async def test_a_text_that_was_resolved_before_means_what_the_newest_scrip_master_says(
+    catalog: InstrumentCatalog, valkey: Valkey
+) -> None:
+    assert catalog.resolve("SBIN") == catalog.resolve("SBIN") == SBIN
+    changed = msgspec.structs.replace(SBIN, tick_size=Decimal("0.10"))
+    await published(valkey, {changed.key: changed}, "v2")
+    assert await catalog.load()
+    assert catalog.resolve("SBIN") == changed
+
+
 async def test_a_new_scrip_master_reaches_a_follower_within_moments(
     following: InstrumentCatalog, valkey: Valkey
 ) -> None:
