@@ -7,6 +7,7 @@ passes: an egress that has lost its state starts closed.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,13 @@ class Fence(msgspec.Struct, frozen=True):
 
     epoch: int
     owner: str
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """The file: a fence whose epoch has one digit changed would let an older owner pass, so it has a checksum."""
+
+    fences: dict[str, Fence]
+    sha256: str
 
 
 class FenceAheadError(Exception):
@@ -99,18 +107,32 @@ def _load(folder: Path) -> Mapping[str, Fence]:
     except OSError as e:
         raise ConfigurationError(f"EGRESS_STATE_DIR: {folder} cannot be used ({e})") from e
     try:
-        return msgspec.json.decode(content, type=dict[str, Fence])
-    except msgspec.DecodeError as e:
+        return _read(content)
+    except (ValueError, msgspec.DecodeError) as e:  # not UTF-8; no JSON, or not ours
         raise ConfigurationError(
             f"EGRESS_STATE_DIR: {folder / _FILE} cannot be read ({e}); move it away to start closed"
         ) from e
+
+
+def _read(content: bytes) -> Mapping[str, Fence]:
+    try:
+        kept = msgspec.json.decode(content, type=_Kept)
+    except msgspec.ValidationError:
+        return msgspec.json.decode(content, type=dict[str, Fence])  # of an earlier version, which kept no checksum
+    if kept.sha256 != _checksum(kept.fences):
+        raise ValueError("its checksum says that it is not what was written")
+    return kept.fences
+
+
+def _checksum(fences: Mapping[str, Fence]) -> str:
+    return hashlib.sha256(msgspec.json.encode(fences)).hexdigest()
 
 
 def _save(folder: Path, fences: Mapping[str, Fence]) -> None:
     """The old file or the new one, never half of it, also after the machine has died."""
     temporary = folder / f".{_FILE}"
     with temporary.open("wb") as file:
-        file.write(msgspec.json.encode(fences))
+        file.write(msgspec.json.encode(_Kept(dict(fences), _checksum(fences))))
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / _FILE)

@@ -40,6 +40,27 @@ def test_a_file_that_cannot_be_read_is_refused_and_not_guessed(tmp_path: Path, c
         Fences(tmp_path)
 
 
+def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
+    """A digit of the epoch, say: the owner before would pass."""
+    Fences(tmp_path).raise_to("ACC1", Fence(5, ENGINE_0))
+    file = tmp_path / "fences.json"
+    written = file.read_bytes()
+    for bit in range(len(written) * 8):
+        flipped = bytearray(written)
+        flipped[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(flipped)
+        with pytest.raises(ConfigurationError):
+            Fences(tmp_path)
+
+
+def test_fences_of_a_version_that_kept_no_checksum_are_in_force(tmp_path: Path) -> None:
+    (tmp_path / "fences.json").write_bytes(b'{"ACC1":{"epoch":5,"owner":"engine-0"}}')
+    fences = Fences(tmp_path)
+    assert fences.in_force == {"ACC1": Fence(5, ENGINE_0)}
+    fences.raise_to("ACC1", Fence(6, ENGINE_1))
+    assert Fences(tmp_path).in_force == {"ACC1": Fence(6, ENGINE_1)}
+
+
 def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
     fences = Fences(tmp_path / "folder")
     (tmp_path / "folder").rmdir()
