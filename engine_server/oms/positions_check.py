@@ -35,6 +35,12 @@ class Difference:
         return f"{self.instrument}/{self.product}"
 
 
+def unexplained(found: Sequence[Difference], state: AccountState) -> list[Difference]:
+    """Those that no order of unknown fate may have made: it holds entries of its instrument itself, and its fate is known soon."""
+    unclear = {(order.instrument, order.product) for order in state.working.unknown}
+    return [one for one in found if (one.instrument, one.product) not in unclear]
+
+
 class PositionsCheck:
     """Compares net quantities of the account's totals. `by_token` finds an instrument by exchange and token."""
 

@@ -29,7 +29,7 @@ from engine_server.oms.draft import Draft
 from engine_server.oms.external import Adoption
 from engine_server.oms.gate import Gate
 from engine_server.oms.journal import Journal
-from engine_server.oms.positions_check import Difference, PositionsCheck
+from engine_server.oms.positions_check import Difference, PositionsCheck, unexplained
 from engine_server.oms.reconciliation import book_openings, judge
 from engine_server.oms.records import OrderRecord
 from engine_server.oms.reports import BookRead, ReadSummary, apply_book, apply_or_adopt, apply_report, tell_overdue
@@ -57,6 +57,7 @@ class RecoverySettings:
     unknown_seconds: float = 1.0  # while one is unknown, or the order stream is down
     foreign_seconds: float = 1.0  # after the stream has told of an order that is not ours
     positions_seconds: float = 30.0
+    differing_seconds: float = 5.0  # while they differ: to be said soon, and to be let go soon
     trades_seconds: float = 15.0
     idle_seconds: float = 300.0  # otherwise: it tells whether the session is still good
     refused_login_seconds: float = 30.0  # doubled up to ten minutes: a refused login locks accounts when repeated
@@ -229,7 +230,7 @@ class Recovery:
     async def _keep_comparing(self) -> None:
         """Positions and holdings beside the orders, while the account trades."""
         while True:
-            await asyncio.sleep(self._settings.positions_seconds)
+            await asyncio.sleep(self._until_next_comparison())
             if not self._gate.is_open or not self._session_ok:
                 continue
             try:
@@ -238,6 +239,10 @@ class Recovery:
                 self.read_soon()  # nothing else looks for a long while where no order works
             except _PASSING as e:
                 log.warning_throttled("positions.unread", account_id=self._state.account_id, error=repr(e))
+
+    def _until_next_comparison(self) -> float:
+        usual = self._settings.positions_seconds
+        return min(usual, self._settings.differing_seconds) if self._suspected else usual
 
     async def _compare_at_start(self) -> None:
         """Twice where something differs, with the orders read again between."""
@@ -251,7 +256,7 @@ class Recovery:
         """A fill on its way looks like a difference: only what two reads show, with no fill during either, is one."""
         fills = self._state.trade_count
         positions, holdings = await self._broker.positions(), await self._broker.holdings()
-        found = self._check.differences(self._state, positions, holdings)
+        found = unexplained(self._check.differences(self._state, positions, holdings), self._state)
         if self._state.trade_count != fills:
             return
         self._state.vitals.positions_compared_at = self._clock.now()

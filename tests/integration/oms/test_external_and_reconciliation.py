@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from engine_server.broker.port import (
     BrokerError,
     HoldingReport,
     OrderTicket,
+    Outcome,
     PositionReport,
     Refused,
     ReportStatus,
@@ -19,6 +20,7 @@ from engine_server.broker.port import (
     Unknown,
 )
 from engine_server.broker.scripted import ScriptedBroker
+from engine_server.oms.domain.resolution import ResolutionBounds
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.records import OrderRecord
 from tests.integration.oms.engine import ACCOUNT, FAST, Engine, add_account, add_strategy, running_engine
@@ -218,6 +220,39 @@ async def test_what_the_broker_does_not_have_is_neither_sold_nor_guarded_until_i
         broker.position_reports[:] = [position(10)]
         await eventually(lambda: len(broker.sent) == 3, what="it is guarded again")
         assert (broker.sent[2].side, broker.sent[2].quantity) == ("SELL", 10)
+
+
+async def test_what_an_order_of_unknown_fate_may_have_made_raises_no_alarm(
+    database: Database, broker: ScriptedBroker
+) -> None:
+    """Its book lags: the broker's positions have the fill before its orders show who made it."""
+    await add_account(database)
+    patient = replace(WATCHFUL, recovery=replace(WATCHFUL.recovery, bounds=ResolutionBounds(minimum_seconds=60.0)))
+
+    async def unanswered(_: OrderTicket) -> Outcome:
+        return Unknown("timed out")
+
+    async with running_engine(database, broker, settings=patient) as engine:
+        broker.placements.append(unanswered)
+        order = await engine.place()
+        await engine.wait_for(order.order_id, "UNKNOWN")
+        broker.position_reports[:] = [position(10)]
+        begun = await compared_at(engine)
+        await eventually(lambda: _compared_since(engine, begun), what="it is compared twice")
+        assert await engine.rows("SELECT 1 FROM account_holds") == []
+        assert (await engine.place(price=Decimal(1300))).reason == "ORDER_UNKNOWN"
+
+
+async def compared_at(engine: Engine) -> datetime:
+    management = engine.management
+    assert management is not None
+    at = management.status().vitals.positions_compared_at
+    assert at is not None
+    return at
+
+
+async def _compared_since(engine: Engine, begun: datetime) -> bool:
+    return await compared_at(engine) - begun > 3 * timedelta(seconds=WATCHFUL.recovery.positions_seconds)
 
 
 async def test_a_person_books_what_is_missing_once(engine: Engine, broker: ScriptedBroker, tmp_path: Path) -> None:
