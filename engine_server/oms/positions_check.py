@@ -30,6 +30,16 @@ class Difference:
     price: Decimal = ZERO
 
     @property
+    def line(self) -> Line:
+        """Where."""
+        return self.instrument, self.product
+
+    @property
+    def excess(self) -> int:
+        """How many more units our books have: what stays the same while both trade on."""
+        return self.ours - self.broker
+
+    @property
     def subject(self) -> str:
         """The line in one word."""
         return f"{self.instrument}/{self.product}"

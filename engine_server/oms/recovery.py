@@ -29,7 +29,7 @@ from engine_server.oms.draft import Draft
 from engine_server.oms.external import Adoption
 from engine_server.oms.gate import Gate
 from engine_server.oms.journal import Journal
-from engine_server.oms.positions_check import Difference, PositionsCheck, unexplained
+from engine_server.oms.positions_check import Difference, Line, PositionsCheck, unexplained
 from engine_server.oms.reconciliation import book_openings, judge
 from engine_server.oms.records import OrderRecord
 from engine_server.oms.reports import BookRead, ReadSummary, apply_book, apply_or_adopt, apply_report, tell_overdue
@@ -105,7 +105,7 @@ class Recovery:
         # What an account had before we ever saw it may carry the tags of an installation before this one.
         is_ours = (lambda _tag: False) if self._is_first_start else tags.is_ours
         self._adoption = Adoption(user_id, check.by_token, is_ours)
-        self._suspected: list[Difference] = []
+        self._suspected: dict[Line, int] = {}  # what our books have more than the broker, as the last look showed it
         self._wanted = asyncio.Event()
         self._session_ok = False
         self._tell_reconciled = tell_reconciled
@@ -253,18 +253,30 @@ class Recovery:
             await self._compare()
 
     async def _compare(self) -> None:
-        """A fill on its way looks like a difference: only what two reads show, with no fill during either, is one."""
-        fills = self._state.trade_count
-        positions, holdings = await self._broker.positions(), await self._broker.holdings()
-        found = unexplained(self._check.differences(self._state, positions, holdings), self._state)
-        if self._state.trade_count != fills:
+        """A fill on its way looks like a difference: one is what two looks show. Between them there may be fills, which move our books and
+        the broker's alike."""
+        found = await self._differences()
+        if found:
+            await asyncio.sleep(self._settings.retry_seconds)
+            before = {one.line: one.excess for one in found}
+            again = await self._differences()
+            found = again and [one for one in again if before.get(one.line) == one.excess]
+        if found is None:
             return
         self._state.vitals.positions_compared_at = self._clock.now()
-        if found == self._suspected:
+        shown = {one.line: one.excess for one in found}
+        if shown == self._suspected:
             verdict = book_openings if self._is_first_start else judge
             await self._writer.tell(partial(verdict, found, self._user_id))
             self._is_first_start = False
-        self._suspected = found
+        self._suspected = shown
+
+    async def _differences(self) -> list[Difference] | None:
+        """As the broker shows them now; None where something was filled meanwhile."""
+        fills = self._state.trade_count
+        positions, holdings = await self._broker.positions(), await self._broker.holdings()
+        found = unexplained(self._check.differences(self._state, positions, holdings), self._state)
+        return found if self._state.trade_count == fills else None
 
     async def _read_order_book(self) -> ReadSummary:
         begun_at, vitals = self._clock.monotonic(), self._state.vitals

@@ -202,6 +202,21 @@ async def test_a_difference_raises_one_alarm_holds_entries_and_goes_by_itself(
         assert len(broker.sent) == 2  # nothing was traded to make numbers agree
 
 
+async def test_a_difference_is_found_while_both_trade_on(database: Database, broker: ScriptedBroker) -> None:
+    await add_account(database)
+    async with running_engine(database, broker, settings=WATCHFUL) as engine:
+        for bought in range(1, 200):
+            order = await engine.place(quantity=1, price=Decimal(1400) - Decimal("0.05") * bought)
+            if order.reason == "INSTRUMENT_HELD":
+                break
+            broker_order_id = await engine.accepted(order)
+            broker.position_reports[:] = [position(bought - 2)]  # two of ours are not there, and never were
+            broker.fill(broker_order_id, 1, "1390")
+            await engine.wait_for(order.order_id, "FILLED")
+        assert order.reason == "INSTRUMENT_HELD", order
+        assert bought > 3, "it was found before anything was traded beside it"
+
+
 async def test_what_the_broker_does_not_have_is_neither_sold_nor_guarded_until_it_has(
     database: Database, broker: ScriptedBroker, tmp_path: Path
 ) -> None:
