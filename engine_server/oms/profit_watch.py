@@ -12,8 +12,11 @@ from engine_server.broker.port import Broker, BrokerError, OrderTicket
 from engine_server.oms.account_state import AccountState
 from engine_server.oms.automatic_kill import AutomaticKill
 from engine_server.oms.domain.books import Book
+from engine_server.oms.domain.risk.exposure import Exposure
 from engine_server.oms.domain.risk.limits import LimitName
 from engine_server.oms.domain.risk.losses import DayResult, LimitNear, judged, near
+from engine_server.oms.domain.risk.nearness import at_stake, nearly_used
+from engine_server.oms.domain.working_orders import WorkingOrders
 from engine_server.oms.ports import Instruments, Quotes
 from engine_server.oms.profit_store import ProfitStore
 from engine_server.oms.records import ZERO, TradeRecord
@@ -88,6 +91,7 @@ class ProfitWatch:
                 await self._store.write(self._state.account_id, config_id, self._day, result)
                 self._written[config_id] = result
             await self._act(config_id, result)
+        await self._tell_what_is_nearly_used()
         await self._estimate(now)
 
     async def _prices(self) -> dict[str, Decimal]:
@@ -106,6 +110,17 @@ class ProfitWatch:
         verdict = judged(result, max_loss, max_drawdown)
         if verdict is not None:
             await self._kill.engage(config_id, verdict.action, verdict.reason)
+
+    async def _tell_what_is_nearly_used(self) -> None:
+        """Beside the way of an order, not on it: here every look, there for each order."""
+        account_id = self._state.account_id
+        books = _by_owner(self._state.books.values())
+        for config_id in sorted({*books, "", *(order.config_id or "" for order in self._state.working)}):
+            limits = self._board.limits(account_id, config_id or None)
+            working = [o for o in self._state.working if not config_id or o.config_id == config_id]
+            exposure = Exposure([book.position for book in books.get(config_id, ())], WorkingOrders(working))
+            for limit in nearly_used(at_stake(exposure), limits.of_strategy if config_id else limits.of_account):
+                await self._warn(config_id, limit)
 
     async def _warn(self, config_id: str, limit: LimitNear) -> None:
         """Once for each limit and day, however often the result comes and goes and the engine is started again."""

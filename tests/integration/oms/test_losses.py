@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -100,6 +101,22 @@ async def test_a_strategys_loss_lets_it_only_reduce_and_then_halts_it(engine: En
     assert [row["payload"]["data"]["limit"] for row in near] == [
         "max_daily_loss"
     ]  # once a day, however often it is looked
+
+
+async def test_a_limit_on_what_is_at_stake_is_told_of_once_before_it_denies(engine: Engine) -> None:
+    await limit(engine, "ACCOUNT", "ACC1", "max_open_order_value", 6900)
+    for number in range(4):
+        await engine.accepted(await engine.place(quantity=1, price=Decimal(1390) + number))
+
+    async def told() -> list[dict[str, Any]]:
+        return await engine.rows("SELECT payload FROM outbox WHERE topic = 'RISK_LIMIT_NEAR'")
+
+    await eventually(told, what="it is told")
+    assert (await engine.place(quantity=1, price=Decimal(1395))).state == "DENIED"
+    await asyncio.sleep(0.3)  # several looks
+    (near,) = await told()
+    assert near["payload"]["data"] == {"account_id": "ACC1", "config_id": "", "limit": "max_open_order_value"}
+    assert "5566 of 6900 are used" in near["payload"]["message"]
 
 
 async def test_what_was_given_back_since_the_days_best_stops_an_account(engine: Engine, broker: ScriptedBroker) -> None:

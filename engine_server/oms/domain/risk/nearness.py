@@ -1,0 +1,34 @@
+"""Limits on what is at stake, told of before they deny anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from engine_server.oms.domain.risk.exposure import Exposure, gross_exposure, net_exposure, open_order_value
+from engine_server.oms.domain.risk.limits import LimitName
+from engine_server.oms.domain.risk.losses import NEAR, LimitNear
+from engine_server.oms.records import ZERO
+
+
+def at_stake(exposure: Exposure) -> Mapping[LimitName, Decimal]:
+    """What is used of the limits on a book and its working orders."""
+    return {
+        LimitName.MAX_OPEN_ORDERS: Decimal(len(exposure.working)),
+        LimitName.MAX_OPEN_ORDER_VALUE: open_order_value(exposure),
+        LimitName.MAX_GROSS_EXPOSURE: gross_exposure(exposure),
+        LimitName.MAX_NET_EXPOSURE: net_exposure(exposure),
+    }
+
+
+def nearly_used(used: Mapping[LimitName, Decimal], limit_of: Callable[[LimitName], Decimal | None]) -> list[LimitNear]:
+    """Those of which 80 % or more are used."""
+    limits = {name: limit_of(name) for name in used}
+    return [
+        LimitNear(
+            name,
+            f"{amount.normalize():f} of {limit.normalize():f} are used of {name}; beyond it entries are denied, exits are not",
+        )
+        for name, amount in used.items()
+        if (limit := limits[name]) is not None and amount > ZERO and amount >= limit * NEAR
+    ]

@@ -1,0 +1,38 @@
+"""A limit on what is at stake is told of from 80 % on, before it denies anything."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from engine_server.oms.domain.risk.exposure import Exposure
+from engine_server.oms.domain.risk.limits import LimitName
+from engine_server.oms.domain.risk.nearness import at_stake, nearly_used
+from engine_server.oms.domain.states import OrderState
+from engine_server.oms.domain.working_orders import WorkingOrders
+from tests.unit.oms.orders import order_record, position_record
+
+
+@pytest.mark.parametrize(
+    ("used", "told"), [("79.99", []), ("80", ["max_gross_exposure"]), ("120", ["max_gross_exposure"])]
+)
+def test_from_four_fifths_on(used: str, told: list[str]) -> None:
+    near = nearly_used({LimitName.MAX_GROSS_EXPOSURE: Decimal(used)}, {LimitName.MAX_GROSS_EXPOSURE: Decimal(100)}.get)
+    assert [limit.name for limit in near] == told
+
+
+def test_what_is_not_limited_or_not_used_is_not_told() -> None:
+    used = {LimitName.MAX_OPEN_ORDERS: Decimal(5), LimitName.MAX_NET_EXPOSURE: Decimal(0)}
+    assert nearly_used(used, {LimitName.MAX_NET_EXPOSURE: Decimal(0)}.get) == []
+
+
+def test_a_book_and_its_working_orders_are_what_is_at_stake() -> None:
+    working = WorkingOrders([order_record(state=OrderState.OPEN, quantity=5, price=Decimal(200), side="BUY")])
+    used = at_stake(Exposure([position_record(10, "100")], working))
+    assert used == {
+        LimitName.MAX_OPEN_ORDERS: Decimal(1),
+        LimitName.MAX_OPEN_ORDER_VALUE: Decimal(1000),
+        LimitName.MAX_GROSS_EXPOSURE: Decimal(2000),
+        LimitName.MAX_NET_EXPOSURE: Decimal(2000),
+    }
