@@ -22,6 +22,7 @@ _FIELDS: Final = notifier_pb2.Notification.DESCRIPTOR.fields_by_name
 _ID, _USER_ID, _TYPE, _TITLE, _MESSAGE, _DATA = (
     tag_of_bytes(_FIELDS[name].number)[0] for name in ("notification_id", "user_id", "type", "title", "message", "data")
 )
+_SEVERITIES: Final = {value: name.encode() for name, value in notifier_pb2.Severity.items()}
 # What a size of one byte says at most.
 _SHORT: Final = 0x7F
 
@@ -77,13 +78,14 @@ def _field(frame: bytes, at: int, tag: int) -> tuple[int, int]:
 def _stamped(type_: bytes, stamp: bytes) -> tuple[bytes, bytes]:
     """What the server says, and the type, as they stand before the title and after the data."""
     said = notifier_pb2.Notification.FromString(stamp)
-    fields = {"type": type_.decode(), "severity": notifier_pb2.Severity.Name(said.severity)}
-    rest = {
-        "created_at": rfc3339_of(said.created_at),
-        "persisted": said.persisted,
-        "must_acknowledge": said.must_acknowledge,
-        "acknowledged_by": "",
-    }
-    if said.HasField("expires_at"):
-        rest["expires_at"] = rfc3339_of(said.expires_at)
-    return b"," + _encode(fields)[1:-1] + b",", b"," + _encode(rest)[1:]
+    expires = b',"expires_at":"%b"' % rfc3339_of(said.expires_at).encode() if said.HasField("expires_at") else b""
+    return (
+        b',"type":%b,"severity":"%b",' % (_encode(type_.decode()), _SEVERITIES[said.severity]),
+        b',"created_at":"%b","persisted":%b,"must_acknowledge":%b,"acknowledged_by":""%b}'
+        % (
+            rfc3339_of(said.created_at).encode(),
+            b"true" if said.persisted else b"false",
+            b"true" if said.must_acknowledge else b"false",
+            expires,
+        ),
+    )
