@@ -30,6 +30,9 @@ LATE = Gauge("tradewinds_feed_bar_ticks_late", "Ticks that came after their bar 
 
 _CYCLE_SECONDS: Final = 0.25
 _STEP_SECONDS: Final = 0.001
+# At 50,000 ticks a second a round has 12,500, and no tick passed while they were taken in one piece: a third of that time now. Smaller
+# pieces cost more than they give, since each looks at every instrument that has traded.
+_AT_ONCE: Final = 3_200
 # Real seconds: a bar waits so long for the last ticks of its minute.
 GRACE_SECONDS: Final = 1.0
 _MAX_WAITING_TICKS: Final = 200_000
@@ -123,7 +126,7 @@ class BarFeed:
             pass
 
     def _steps(self, lag_seconds: float) -> Iterator[None]:
-        """A round in pieces of a millisecond or two: ticks may pass between them, and wait for the next round here."""
+        """A round in pieces of a few milliseconds at most: ticks may pass between them, and wait for the next round here."""
         now_ms = self._market_clock.now_ms()
         closed: list[ClosedBars] = []
         if now_ms < self._now_ms - _JUMP_BACK_MS:
@@ -138,8 +141,9 @@ class BarFeed:
         self._refresh_hours(now_ms)
         ticks = self._collect()
         yield
-        closed += self._builder.take(ticks)
-        yield
+        for start in range(0, len(ticks), _AT_ONCE):
+            closed += self._builder.take(ticks[start : start + _AT_ONCE])
+            yield
         grace_ms = (GRACE_SECONDS + lag_seconds) * 1000 * max(1.0, self._market_clock.rate)
         closed_until_ms = int(now_ms - grace_ms) // MINUTE_MS * MINUTE_MS
         closed += self._builder.advance(closed_until_ms)
