@@ -92,7 +92,7 @@ def _acknowledge(message: Message) -> str:
     if kind is None or not kind.must_acknowledge:
         return ""
     return (
-        "You are told again, and others too, until somebody acknowledges it:\n"
+        "It is told again, and to whoever is next on your ladder, until somebody acknowledges it:\n"
         f"tradewinds notifications ack {message.notification_id}"
     )
 

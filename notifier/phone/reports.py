@@ -17,8 +17,12 @@ _MOST_LINES: Final = 30
 def status_text(health: Any, accounts: Iterable[Any], configs: Iterable[Any], kills: Iterable[Any]) -> str:
     """Health, what is stopped, accounts, strategies."""
     lines = ["Everything is well." if health.healthy else "NOT WELL: " + "; ".join(health.problems)]
-    lines += [_kill_line(kill) for kill in kills]
-    lines += [_account_line(account) for account in accounts]
+    engaged = list(kills)
+    lines += [_kill_line(kill) for kill in engaged]
+    stopped = {kill.subject_id for kill in engaged}
+    lines += [
+        _account_line(account, is_stopped=not stopped.isdisjoint(("", account.account_id))) for account in accounts
+    ]
     strategies = list(configs)
     lines += [_strategy_line(config) for config in strategies[:_MOST_LINES]]
     if rest := strategies[_MOST_LINES:]:
@@ -58,9 +62,10 @@ def _kill_line(kill: Any) -> str:
     )
 
 
-def _account_line(account: Any) -> str:
-    is_open = account.gate == operations_pb2.GATE_OPEN
-    return f"{account.account_id}: " + ("orders pass" if is_open else f"orders do NOT pass: {account.gate_reason}")
+def _account_line(account: Any, *, is_stopped: bool) -> str:
+    if account.gate != operations_pb2.GATE_OPEN:
+        return f"{account.account_id}: orders do NOT pass: {account.gate_reason}"
+    return f"{account.account_id}: " + ("only exits and cancels pass" if is_stopped else "orders pass")
 
 
 def _strategy_line(config: Any) -> str:

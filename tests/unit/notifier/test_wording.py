@@ -16,9 +16,12 @@ from notifier.delivery.email import _mail
 from notifier.delivery.gathering import Member, digest
 from notifier.delivery.message import Message
 from notifier.delivery.wording import email_text, plain_text, push_payload, sms_size, sms_text, telegram_text
+from notifier.phone import reports
 from notifier.type_names import counted, name_of
 from notifier.types import TYPES, type_of
 from tests.support.readable import unreadable
+from tradewinds.v1 import operations_pb2, risk_pb2
+from tradewinds.v1 import strategy_manager_pb2 as strategies_pb2
 
 ORDER_ID, NOTIFICATION_ID = "ord-06h05j8mzwx0ysagd2mbmp1w3e", "ntf-06h05j8mzwx0ysagd2mbmp1w3e"
 NOW = datetime(2026, 11, 27, 4, 30, tzinfo=UTC)
@@ -141,3 +144,35 @@ def test_a_count_has_its_plural() -> None:
     assert counted("ORDER_REJECTED", 1) == "1 order rejected"
     assert counted("ORDER_REJECTED", 1_000) == "1,000 orders rejected"
     assert counted("CUSTOM_GAP_UP", 2) == "2 notifications “gap up”"
+
+
+def test_the_telephone_says_what_passes_in_words() -> None:
+    health = operations_pb2.GetHealthResponse(healthy=True)
+    accounts = [
+        operations_pb2.BrokerAccount(account_id="ACC1", gate=operations_pb2.GATE_OPEN),
+        operations_pb2.BrokerAccount(account_id="ACC2", gate=operations_pb2.GATE_OPEN),
+        operations_pb2.BrokerAccount(
+            account_id="ACC3", gate=operations_pb2.GATE_CLOSED, gate_reason="it is logging in"
+        ),
+    ]
+    configs = [
+        strategies_pb2.StrategyConfig(config_id="momentum", state=strategies_pb2.STRATEGY_STATE_RUNNING, paused=True)
+    ]
+    kill = risk_pb2.KillSwitch(
+        kill_id="kill-1", subject_id="ACC1", action=risk_pb2.KILL_ACTION_SQUARE_OFF, engaged_by="asha", reason="drill"
+    )
+    kill.progress.add(open_orders=1, open_positions=2)
+    text = reports.status_text(health, accounts, configs, [kill])
+    assert text.splitlines() == [
+        "Everything is well.",
+        "Kill switch: square off of ACC1 by asha: drill (not done yet)",
+        "ACC1: only exits and cancels pass",
+        "ACC2: orders pass",
+        "ACC3: orders do NOT pass: it is logging in",
+        "momentum: running, paused",
+    ]
+    progress = reports.progress_text("account ACC1", kill)
+    assert progress.startswith("account ACC1: square off engaged; open now: 1 order, 2 positions.")
+    day = risk_pb2.ProfitAndLoss(account_id="ACC1", net_pnl="-1234567.5", realised_pnl="0", charges="20")
+    assert reports.pnl_text([day]) == "ACC1: -₹12,34,567.50 (realised ₹0.00, open ₹0.00, charges ₹20.00)"
+    assert unreadable(text) + unreadable(progress) == []
