@@ -13,8 +13,8 @@ from tradewinds.embedded.installation import SERVICE_TOKEN_LIFETIME, Installatio
 from tradewinds.embedded.options import UpOptions
 from tradewinds.embedded.supervised import ProcessSpec, python
 
-# What of the caller's environment the notifier gets: where messages go.
-_NOTIFIER_SETTINGS = (
+# What of the caller's environment the notifier gets: where messages go, and what a how-to says that one may set.
+NOTIFIER_SETTINGS = (
     "EMAIL_PROVIDERS",
     "SMS_PROVIDERS",
     "TELEGRAM_PROVIDERS",
@@ -22,8 +22,13 @@ _NOTIFIER_SETTINGS = (
     "VAPID_SUBJECT",
     "WEBHOOK_NETWORKS",
     "PUBLIC_URL",
+    "ENDPOINT_VERIFICATION",
     "NOTIFICATION_RETENTION_DAYS",
+    "NOTIFICATION_TTL_SECONDS",
+    "PRICE_ALERTS_PER_USER",
+    "DELIVERY_CONCURRENCY",
     "HEALTHCHECK_URL",
+    "HEALTHCHECK_SECONDS",
     "HEALTHCHECK_DURING",
     "PHONE_CONTROL",
 )
@@ -136,7 +141,7 @@ class Layout:
         """Notifications."""
         environment = {
             **self._stores(),
-            **_given(_NOTIFIER_SETTINGS),
+            **_given(NOTIFIER_SETTINGS),
             "SEAL_KEY": self.installation.secrets().seal_key,
             "JWKS_FILE": str(self.installation.jwks_file),
             "SERVICE_TOKEN": self._token("notifier", auth.SERVICE),

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from notifier.heartbeat import HeartbeatSettings
+from notifier.provider_settings import ProviderSettings
+from notifier.settings import NotifierSettings, OutsideSettings, PhoneSettings
 from notifier.types import TYPES, DeliveryClass
+from tradewinds.embedded.layout import NOTIFIER_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = ROOT / "docs" / "reference"
@@ -67,6 +71,18 @@ def test_every_type_that_is_told_is_in_the_reference_with_its_class() -> None:
         assert [name for name in names if name not in _text_of(re.findall(r"`(tests/[\w/.]+)`", tests))] == []
         said |= dict(zip(names, classes if len(classes) > 1 else classes * len(names), strict=True))
     assert said == {name: words[kind.delivery_class] for name, kind in TYPES.items()}
+
+
+def test_what_the_how_tos_say_of_the_notifier_may_be_set_beside_up() -> None:
+    aliases = {
+        str(field.validation_alias)
+        for settings in (NotifierSettings, OutsideSettings, PhoneSettings, ProviderSettings, HeartbeatSettings)
+        for field in settings.model_fields.values()
+    }
+    told = "".join(file.read_text() for file in (ROOT / "docs" / "how-to").glob("*.md"))
+    named = {name for name in aliases if re.search(rf"\b{name}\b", told)}
+    assert len(named) > 10
+    assert named <= set(NOTIFIER_SETTINGS)
 
 
 def _text_of(paths: list[str]) -> str:
