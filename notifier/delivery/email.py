@@ -133,7 +133,7 @@ def _mail(message: Message, to: str, sender: str, more_headers: Mapping[str, str
         MIMEMultipart("alternative", _subparts=[text, MIMEText(html, "html", "utf-8")]) if html else text
     )
     mail["From"], mail["To"] = sender, to
-    mail["Subject"] = Header(message.part.get("subject") or message.title, "utf-8").encode()
+    mail["Subject"] = Header(message.part.get("subject") or message.title, "utf-8", header_name="Subject").encode()
     mail["Date"] = format_datetime(message.created_at)
     mail["Message-ID"] = _message_id(message, sender)
     mail["Auto-Submitted"] = "auto-generated"

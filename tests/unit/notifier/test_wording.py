@@ -101,6 +101,10 @@ def test_a_mail_says_what_where_and_when_and_how_to_acknowledge() -> None:
     )
     assert isinstance(mail, EmailMessage)
     assert mail["Subject"] == "BUY 10 NSE:RELIANCE-EQ: executed"
+    long = _mail(
+        a_message("PRICE_ALERT", "NSE:TCS-EQ: price moves 0.05% from ₹3,204.30"), "a@example.com", "t@example.com", {}
+    )
+    assert message_from_bytes(long, policy=default)["Subject"] == "NSE:TCS-EQ: price moves 0.05% from ₹3,204.30"
     body = mail.get_body()
     assert body is not None
     assert "₹1,400.05" in body.get_content()
