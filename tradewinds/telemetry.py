@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import MutableMapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from prometheus_client import start_http_server
@@ -75,6 +75,7 @@ def configure_logging(service: str, level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    Log.bind()
     structlog.contextvars.bind_contextvars(service=service)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -101,10 +102,16 @@ class Log:
     DEBUG: flow; INFO: life-cycle and money; WARNING: degraded but safe; ERROR: somebody must look.
     """
 
+    _logger: ClassVar[Any] = structlog.get_logger()
+
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._logger = structlog.get_logger()
         self._last_warning: dict[str, float] = {}
+
+    @classmethod
+    def bind(cls) -> None:
+        """Take what is configured now: structlog's own proxy would make itself a logger for every line."""
+        cls._logger = structlog.get_logger().bind()
 
     def debug(self, action: str, **fields: object) -> None:
         """Flow."""

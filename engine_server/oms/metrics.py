@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _BUCKETS = (0.0005, 0.001, 0.002, 0.004, 0.006, 0.012, 0.025, 0.05, 0.1, 0.25, 1, 5)
@@ -20,3 +22,22 @@ POSITION_DIFFERENCES = Gauge(
 )
 GATE_OPEN = Gauge("tradewinds_account_gate_open", "1 while the account may trade", ["account_id"])
 LOST_EVENTS = Counter("tradewinds_order_log_overflows_total", "Subscribers that had to read the log again")
+
+
+# Finding a counter by its labels takes longer than counting, and every order is counted: each is found once.
+@cache
+def events_of(kind: str, state: str) -> Counter:
+    """Of `EVENTS`, the one with these labels."""
+    return EVENTS.labels(kind, state)
+
+
+@cache
+def commits_of(account_id: str) -> Counter:
+    """Of `COMMITS`, the one with this label."""
+    return COMMITS.labels(account_id)
+
+
+@cache
+def outcomes_of(verb: str, outcome: str) -> Counter:
+    """Of `OUTCOMES`, the one with these labels."""
+    return OUTCOMES.labels(verb, outcome)

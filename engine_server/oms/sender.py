@@ -92,9 +92,9 @@ class Sender:
             task.cancel()
 
     async def _place(self, order: OrderRecord, ticket: OrderTicket) -> None:
-        started = self._clock.monotonic()
-        metrics.SEND_START.observe((self._clock.now() - order.created_at).total_seconds())
+        started, waited = self._clock.monotonic(), self._clock.now() - order.created_at
         outcome = await self._answer("place", self._broker.place(ticket))
+        metrics.SEND_START.observe(waited.total_seconds())  # now that nothing waits for it
         metrics.SEND.observe(self._clock.monotonic() - started)
         log.info("placed", order_id=order.order_id, outcome=type(outcome).__name__, tag=order.tag)
         await self._sink().placed(order.order_id, outcome)
@@ -130,7 +130,7 @@ class Sender:
             call.close()
         if not isinstance(outcome, Accepted | Refused):
             self._look()
-        metrics.OUTCOMES.labels(verb, type(outcome).__name__).inc()
+        metrics.outcomes_of(verb, type(outcome).__name__).inc()
         return outcome
 
     def _sink(self) -> OutcomeSink:

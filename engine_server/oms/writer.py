@@ -174,9 +174,9 @@ class Writer:
     def _publish(self, draft: Draft) -> None:
         if draft.is_empty:
             return
-        metrics.COMMITS.labels(self._state.account_id).inc()
+        metrics.commits_of(self._state.account_id).inc()
         for event in draft.events:
-            metrics.EVENTS.labels(event.kind, event.order.state if event.order else "").inc()
+            metrics.events_of(event.kind, event.order.state if event.order else "").inc()
         self._event_log.publish(draft.events)
         if draft.outbox:
             self._wake_outbox()
