@@ -157,7 +157,8 @@ class Run:
             zombie.send(signal.SIGCONT)
         self.faults |= {end, *await strike(self._parts.sandbox, self._rng, PROBABILITY)}
         self.faults |= {f"{one.name}={one.act}" for one in armed}
-        strikes = [self._strike(self._deck.draw()) for _ in range(STRIKES)]
+        drawn = dict.fromkeys(self._deck.draw() for _ in range(STRIKES))  # none twice at the same time
+        strikes = [self._strike(name) for name in drawn]
         await asyncio.gather(blow(engine, end, self._rng), self._over(engine), *strikes)
         for zombie in self._thawing:
             await self._end(zombie)
