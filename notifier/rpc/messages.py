@@ -19,6 +19,7 @@ from notifier.realtime import frames as frame_bytes
 from notifier.realtime.subscription import Batch
 from notifier.rpc.scanning import scan
 from notifier.streaming import Progress
+from notifier.types import REALTIME
 from tradewinds.auth import Principal
 from tradewinds.errors import InvalidArgumentError
 from tradewinds.v1 import notifier_pb2
@@ -46,10 +47,10 @@ def new_notification(request: notifier_pb2.SendNotificationRequest, user_id: str
         request.ClearField("locale")
     if not request.HasField("data"):
         request.data.SetInParent()  # an empty object is there too
-    content = request.SerializeToString()
-    return NewNotification(
-        user_id, request.type, request.title, request.message, NOT_DECODED, dedupe_key, ttl_seconds, content
-    )
+    type_, content = request.type, request.SerializeToString()
+    # Nobody wants to see the facts of what is only told; a row has them, and they are at hand now.
+    data = NOT_DECODED if type_ in REALTIME else plain_struct(request.data)
+    return NewNotification(user_id, type_, request.title, request.message, data, dedupe_key, ttl_seconds, content)
 
 
 def read_batch(raw: bytes, caller: Principal, kind: type[Requests]) -> tuple[Plain, Mapping[int, Request]]:
