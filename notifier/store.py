@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
 import asyncpg
-import msgspec
 
 from notifier.grouping import Grouping
-from notifier.moments import microseconds
+from notifier.moments import microseconds, timestamp
 from notifier.notification import Notification
-from notifier.planning import Plan
+from notifier.planning import NewDelivery, NewEscalation, Plan
 from notifier.ports import Stored
 from notifier.resolver import Decision
 from notifier.types import Severity
-from tradewinds.database.connecting import TRANSIENT_ERRORS, to_json
+from tradewinds.database.connecting import TRANSIENT_ERRORS
 from tradewinds.database.reconnecting import describe
 from tradewinds.database.session import Database
 from tradewinds.errors import UnavailableError
@@ -35,14 +34,12 @@ _DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (
 )
 
 # One statement for a whole batch and all that is to be sent of it: it is committed before anybody is answered, whatever happens next.
-# One JSON text for each kind of row: the driver looks at every element of an array for longer than it takes to keep it.
+# Each table's rows are one JSON value: of arrays PostgreSQL knows the length, and would plan every statement anew.
 _INSERT: Final = """
 WITH given AS (
-    SELECT notification_id, user_id, type, severity, title, message, data, dedupe_key,
-        timestamptz 'epoch' + created_us * interval '1 microsecond' AS created_at, must_acknowledge, decisions
-    FROM jsonb_to_recordset($1::text::jsonb)
-    AS g (notification_id text, user_id text, type text, severity text, title text, message text, data jsonb, dedupe_key text,
-        created_us bigint, must_acknowledge bool, decisions jsonb)
+    SELECT * FROM json_to_recordset($1::json) AS g (
+        notification_id text, user_id text, type text, severity text, title text, message text, data jsonb, dedupe_key text,
+        created_at timestamptz, must_acknowledge bool, decisions jsonb)
 ), fresh_keys AS (
     INSERT INTO notification_keys (user_id, dedupe_key, notification_id, created_at)
     SELECT user_id, dedupe_key, notification_id, created_at FROM given WHERE dedupe_key IS NOT NULL
@@ -57,13 +54,13 @@ WITH given AS (
         created_at, due_at, expires_at)
     SELECT d.delivery_id, d.notification_id, d.user_id, d.channel, d.endpoint_id,
         CASE d.gather_key WHEN '' THEN 'PENDING' ELSE 'GATHERING' END, d.reason, d.gather_key, d.created_at, d.due_at, d.expires_at
-    FROM jsonb_to_recordset($2::text::jsonb)
-    AS d (delivery_id text, notification_id text, user_id text, channel text, endpoint_id text, reason text, gather_key text,
+    FROM json_to_recordset($2::json) AS d (
+        delivery_id text, notification_id text, user_id text, channel text, endpoint_id text, reason text, gather_key text,
         created_at timestamptz, due_at timestamptz, expires_at timestamptz)
     WHERE d.notification_id IN (SELECT notification_id FROM kept)
 ), escalations AS (
     INSERT INTO notification_escalations (notification_id, user_id, steps, next_step, due_at)
-    SELECT e.* FROM jsonb_to_recordset($3::text::jsonb)
+    SELECT e.* FROM json_to_recordset($3::json)
     AS e (notification_id text, user_id text, steps jsonb, next_step int, due_at timestamptz)
     WHERE e.notification_id IN (SELECT notification_id FROM kept)
 )
@@ -93,10 +90,9 @@ class NotificationStore:
 
     async def _insert(self, groups: Sequence[Sequence[_New]]) -> list[list[Stored]]:
         news = list(chain.from_iterable(groups))
-        inserted = {row["notification_id"] for row in await self._fetch(_INSERT, *_arguments(news))}
-        first: Mapping[tuple[str, str], Stored] = {}
-        if len(inserted) < len(news):
-            first = await self._first([(n.user_id, key) for n, key, _ in news if n.notification_id not in inserted])
+        arguments = (_rows(news), *_outside([plan for _, _, plan in news]))
+        inserted = {row["notification_id"] for row in await self._fetch(_INSERT, *arguments)}
+        first = await self._first([(n.user_id, key) for n, key, _ in news if n.notification_id not in inserted])
         return [
             [
                 Stored(n.notification_id, n.created_us, duplicate=False)
@@ -108,6 +104,8 @@ class NotificationStore:
         ]
 
     async def _first(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
+        if not keys:
+            return {}
         # A statement of its own: the row that was in the way may be newer than the insert's snapshot.
         rows = await self._fetch(_FIRST, [user_id for user_id, _ in keys], [key for _, key in keys])
         return {
@@ -125,52 +123,36 @@ class NotificationStore:
             raise UnavailableError(f"PostgreSQL does not answer ({describe(e)}); try again") from e
 
 
-class _Row(msgspec.Struct, omit_defaults=True):
-    """A notification as the statement reads it."""
-
-    notification_id: str
-    user_id: str
-    type: str
-    severity: str
-    title: str
-    message: str
-    data: dict[str, Any]
-    created_us: int
-    must_acknowledge: bool
-    dedupe_key: str | None = None
-    decisions: dict[str, list[str]] | None = None
-
-
-def _arguments(news: Sequence[_New]) -> list[str]:
-    rows = [
-        _Row(
-            n.notification_id,
-            n.user_id,
-            n.type,
-            n.severity.name,
-            n.title,
-            n.message,
-            n.data,
-            n.created_us,
-            n.must_acknowledge,
-            key or None,
-            _recorded(plan.decisions),
-        )
+def _rows(news: Sequence[_New]) -> list[dict[str, Any]]:
+    return [
+        {
+            "notification_id": n.notification_id,
+            "user_id": n.user_id,
+            "type": n.type,
+            "severity": n.severity.name,
+            "title": n.title,
+            "message": n.message,
+            "data": n.data,
+            "dedupe_key": key or None,
+            "created_at": timestamp(n.created_us),
+            "must_acknowledge": n.must_acknowledge,
+            "decisions": _recorded(plan.decisions),
+        }
         for n, key, plan in news
     ]
-    deliveries = list(chain.from_iterable([plan.deliveries for _, _, plan in news]))
-    escalations = [plan.escalation for _, _, plan in news if plan.escalation is not None]
-    return [to_json(rows), to_json(deliveries), to_json(escalations)]
 
 
-def _recorded(decisions: Sequence[Decision]) -> dict[str, list[str]] | None:
+def _outside(plans: Sequence[Plan]) -> tuple[list[NewDelivery], list[NewEscalation]]:
+    deliveries = list(chain.from_iterable(plan.deliveries for plan in plans))
+    return deliveries, [plan.escalation for plan in plans if plan.escalation is not None]
+
+
+def _recorded(decisions: Iterable[Decision]) -> dict[str, list[str]] | None:
     """The decisions as they are kept; None for none."""
-    if not decisions:
-        return None
     return {
         d.channel.value: [d.action.value, d.reason.value, *((d.until.isoformat(),) if d.until else ())]
         for d in decisions
-    }
+    } or None
 
 
 def notification_of(row: Mapping[str, Any]) -> Notification:
