@@ -73,7 +73,7 @@ def left_out(story: Any, facts: Facts) -> Iterator[str]:
         yield f"its tag {row['tag']} is not told"
     if row["state"] not in story.summary or (row["reason"] and row["reason"] not in story.summary):
         yield f"why it is {row['state']} ({row['reason']}) is not told: {story.summary}"
-    if len(story.attempts) != facts.attempts:
+    if len(story.attempts) < facts.attempts:  # an exit that never got there may go again meanwhile
         yield f"{facts.attempts} later attempts, told are {len(story.attempts)}"
     asked = [line.what for line in lines if line.what in _ASKED]
     if row["origin"] == "CALLER" and len(asked) != 1:
