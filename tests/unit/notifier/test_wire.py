@@ -15,7 +15,8 @@ from notifier.realtime.wire import Told
 from tests.unit.notifier.builders import a_notification, an_entry, notification_of
 
 users = st.one_of(
-    st.sampled_from(["alice", "bob", "करण", ""]), st.text(st.characters(exclude_characters="\x00"), max_size=9)
+    st.sampled_from(["alice", "bob", "करण", ""]),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=9),
 )
 told = st.builds(Told, users, st.binary(max_size=300), st.integers(0, 2), st.one_of(st.just(0), st.integers(1, 2**62)))
 
