@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -78,8 +79,11 @@ class AccountState:
     books: dict[BookKey, Book] = field(default_factory=dict)
     holds: dict[HoldKey, Hold] = field(default_factory=dict)
     # (instrument, product): how many more units our books have than the broker, where the last comparison has found that confirmed.
-    # Ours and the broker's move together with our own fills, so it stays true between two comparisons.
-    excess: dict[tuple[str, str], int] = field(default_factory=dict)
+    # Ours and the broker's move together with our own fills, so it stays true between two comparisons; a booking by hand moves it.
+    excess: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    compare_soon: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  # `excess` is worth another look at the broker's positions
     guards: dict[str, GuardRecord] = field(default_factory=dict)
     # Admitted and waiting for the pacer, oldest first: what will be sent.
     pending: dict[str, Waiting] = field(default_factory=dict)

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
-from engine_server.oms.excess_exits import books_changed
+from engine_server.oms.excess_exits import books_changed, books_leave_the_broker
 from engine_server.oms.records import ZERO, OrderRecord, TradeRecord
 
 
 @dataclass(frozen=True, kw_only=True)
 class Booking:
-    """What shall be booked. `key` names it for ever; `price` is in rupees."""
+    """What shall be booked. `key` names it for ever; `price` is in rupees; `ours_only` where nothing moves at the broker with it."""
 
     key: str
     user_id: str
@@ -26,6 +26,7 @@ class Booking:
     price: Decimal
     reason: str
     message: str
+    ours_only: bool = False
 
 
 def book(draft: Draft, booking: Booking, audit: AuditRow | None = None) -> OrderRecord:
@@ -48,6 +49,9 @@ def book(draft: Draft, booking: Booking, audit: AuditRow | None = None) -> Order
         traded_at=draft.market_now,
     )
     booked = draft.book_trade(order, trade, audit)
+    if booking.ours_only:
+        change = order.quantity if order.side == "BUY" else -order.quantity
+        books_leave_the_broker(draft, order.instrument, order.product, change)
     books_changed(draft, order.instrument, order.product)
     return booked
 

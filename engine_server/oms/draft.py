@@ -6,7 +6,7 @@ and what must happen in the world is registered with `then` and runs after the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -68,6 +68,7 @@ class Draft:
         self.trades: list[TradeRecord] = []
         self.attributed: list[TradeRecord] = []
         self.books: dict[BookKey, Book] = {}
+        self.excess: Mapping[tuple[str, str], int] = state.excess  # replaced as a whole
         self.holds: dict[HoldKey, Hold | None] = {}  # None: released
         self.guards: dict[str, GuardRecord] = {}
         self.outbox: list[OutboxRow] = []
@@ -130,7 +131,7 @@ class Draft:
         exiting = self._exiting(config_id, instrument, product, side, without) if is_open else 0
         unowned = 0 if config_id is None else total - sum(nets.values())
         # What our books have and the broker has not cannot be closed there: it would be opened the other way round.
-        return OpenLine(own, unowned - self.state.excess.get((instrument, product), 0), exiting)
+        return OpenLine(own, unowned - self.excess.get((instrument, product), 0), exiting)
 
     def _exiting(
         self, config_id: str | None, instrument: str, product: str, side: str, without: Collection[str]
@@ -261,6 +262,7 @@ class Draft:
         for order in self.orders.values():
             self.state.put_order(order)
         self.state.books.update(self.books)
+        self.state.excess = self.excess
         for hold_key, hold in self.holds.items():
             if hold is None:
                 self.state.holds.pop(hold_key, None)

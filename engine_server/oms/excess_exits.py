@@ -18,9 +18,19 @@ _WHY = "what it was to close was closed by somebody else"
 
 
 def books_changed(draft: Draft, instrument: str, product: str) -> None:
-    """By what no order of ours did: what was found to differ may not any more, the next comparison tells."""
-    draft.state.excess.pop((instrument, product), None)
+    """By what no order of ours did. What was found to differ may be explained by it, or not: the broker is asked at once, and exits keep
+    to the difference until it has answered."""
+    if (instrument, product) in draft.excess:
+        draft.then(draft.state.compare_soon.set)
     ask_back(draft, instrument, product)
+
+
+def books_leave_the_broker(draft: Draft, instrument: str, product: str, change: int) -> None:
+    """Our line moves by `change` and the broker's does not: so does the difference, be the booking right or a mistake."""
+    line = (instrument, product)
+    units = draft.excess.get(line, 0) + change
+    draft.excess = {key: value for key, value in {**draft.excess, line: units}.items() if value}
+    draft.then(draft.state.compare_soon.set)
 
 
 def ask_back(draft: Draft, instrument: str, product: str) -> None:

@@ -145,7 +145,7 @@ def _step(admission: Admission, draft: Draft, guard: GuardRecord, instrument: In
 
 def _waits_for_the_broker(draft: Draft, guard: GuardRecord, order: OrderRecord | None, line: OpenLine) -> bool:
     """Our books have what it guards, the broker has not: it is not over, it goes on when both agree."""
-    differs = (guard.instrument, guard.product) in draft.state.excess
+    differs = (guard.instrument, guard.product) in draft.excess
     rests = order is not None and not order.state.is_terminal
     return differs and line.own != 0 and not line.closable(guard.side) and not rests
 

@@ -15,7 +15,7 @@ from engine_server.oms.domain.holds import Hold, HoldKind
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
 from engine_server.oms.events import EventKind
-from engine_server.oms.excess_exits import books_changed
+from engine_server.oms.excess_exits import ask_back
 from engine_server.oms.records import OrderRecord, TradeRecord
 from tradewinds.errors import NotFoundError, PreconditionError
 
@@ -98,7 +98,7 @@ def attribute(
     order = msgspec.structs.replace(order, config_id=config_id, updated_at=draft.now)
     for trade in trades:
         order = draft.attribute(order, trade)
-    books_changed(draft, order.instrument, order.product)
+    ask_back(draft, order.instrument, order.product)
     for hold in draft.every_hold():
         if (hold.kind, hold.subject_id) == (HoldKind.UNATTRIBUTED, order_id):
             draft.let_go(hold, f"{actor} attributed it to {config_id}")
@@ -130,6 +130,7 @@ def adjust(command: Adjustment, draft: Draft) -> OrderRecord:
         price=command.price,
         reason="ADJUSTED",
         message=f"{command.actor}: {command.reason}",
+        ours_only=True,
     )
     return book(draft, booking, audit)
 

@@ -161,6 +161,8 @@ class OrderManagement:
         if isinstance(outcome, Refused):
             raise PreconditionError(f"the broker refused: {outcome.code} {outcome.message}", reason="BROKER_REFUSED")
         if not isinstance(outcome, Accepted):
+            if self._state is not None:
+                self._state.compare_soon.set()
             raise UnavailableError(
                 f"it is not clear whether the broker converted it ({outcome.message}); the comparison of positions will show it"
             )

@@ -49,8 +49,8 @@ def judge(found: Sequence[Difference], user_id: str, draft: Draft) -> None:
 def _bound_exits(left: Sequence[Difference], draft: Draft) -> None:
     """An exit of what the broker does not have would open a position there, a square-off included."""
     excess = {one.line: one.excess for one in left}
-    found = [line for line, units in excess.items() if draft.state.excess.get(line) != units]
-    draft.state.excess = excess
+    found = [line for line, units in excess.items() if draft.excess.get(line) != units]
+    draft.excess = excess
     for line in found:
         ask_back(draft, *line)
 

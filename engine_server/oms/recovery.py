@@ -106,6 +106,7 @@ class Recovery:
         is_ours = (lambda _tag: False) if self._is_first_start else tags.is_ours
         self._adoption = Adoption(user_id, check.by_token, is_ours)
         self._suspected: dict[Line, int] = {}  # what our books have more than the broker, as the last look showed it
+        self._is_judged = False  # the last comparison showed what the one before had shown
         self._wanted = asyncio.Event()
         self._session_ok = False
         self._tell_reconciled = tell_reconciled
@@ -230,19 +231,31 @@ class Recovery:
     async def _keep_comparing(self) -> None:
         """Positions and holdings beside the orders, while the account trades."""
         while True:
-            await asyncio.sleep(self._until_next_comparison())
+            asked = await self._wait_for_next_comparison()
             if not self._gate.is_open or not self._session_ok:
                 continue
             try:
                 await self._compare()
+                if asked and not self._is_judged:
+                    await asyncio.sleep(self._settings.retry_seconds)
+                    await self._compare()
             except SessionExpiredError:
                 self.read_soon()  # nothing else looks for a long while where no order works
             except _PASSING as e:
                 log.warning_throttled("positions.unread", account_id=self._state.account_id, error=repr(e))
 
-    def _until_next_comparison(self) -> float:
-        usual = self._settings.positions_seconds
-        return min(usual, self._settings.differing_seconds) if self._suspected else usual
+    async def _wait_for_next_comparison(self) -> bool:
+        """Until its time has come, or the books were changed by hand: whether that."""
+        wanted, seconds = self._state.compare_soon, self._settings.positions_seconds
+        if self._suspected or not self._is_judged:
+            seconds = min(seconds, self._settings.differing_seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                await wanted.wait()
+        except TimeoutError:
+            return False
+        wanted.clear()
+        return True
 
     async def _compare_at_start(self) -> None:
         """Twice where something differs, with the orders read again between."""
@@ -255,6 +268,8 @@ class Recovery:
     async def _compare(self) -> None:
         """A fill on its way looks like a difference: one is what two looks show. Between them there may be fills, which move our books and
         the broker's alike."""
+        self._is_judged = False
+        known = self._state.excess
         found = await self._differences()
         if found:
             await asyncio.sleep(self._settings.retry_seconds)
@@ -266,10 +281,20 @@ class Recovery:
         self._state.vitals.positions_compared_at = self._clock.now()
         shown = {one.line: one.excess for one in found}
         if shown == self._suspected:
-            verdict = book_openings if self._is_first_start else judge
-            await self._writer.tell(partial(verdict, found, self._user_id))
-            self._is_first_start = False
+            self._is_judged = await self._writer.tell(partial(self._judge, known, found))
         self._suspected = shown
+
+    def _judge(self, known: Mapping[Line, int], found: Sequence[Difference], draft: Draft) -> bool:
+        """Unless somebody has booked by hand since the broker was asked: what was found is older than the books then."""
+        if draft.excess is not known:
+            return False
+        verdict = book_openings if self._is_first_start else judge
+        verdict(found, self._user_id, draft)
+        draft.then(self._first_start_is_over)
+        return True
+
+    def _first_start_is_over(self) -> None:
+        self._is_first_start = False
 
     async def _differences(self) -> list[Difference] | None:
         """As the broker shows them now; None where something was filled meanwhile."""

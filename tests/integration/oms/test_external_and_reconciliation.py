@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from engine_server.broker.port import (
     BrokerError,
     HoldingReport,
     OrderTicket,
-    Outcome,
     PositionReport,
     Refused,
     ReportStatus,
@@ -20,7 +19,6 @@ from engine_server.broker.port import (
     Unknown,
 )
 from engine_server.broker.scripted import ScriptedBroker
-from engine_server.oms.domain.resolution import ResolutionBounds
 from engine_server.oms.domain.tags import Tags
 from engine_server.oms.records import OrderRecord
 from tests.integration.oms.engine import ACCOUNT, FAST, Engine, add_account, add_strategy, running_engine
@@ -168,106 +166,6 @@ async def test_a_close_of_what_several_hold_is_held_until_a_person_attributes_it
     events = await engine.event_log.read_after("gap", 0, 100)
     assert (events[-1].kind, events[-1].trade is not None) == ("ATTRIBUTED", True)
     assert (await engine.place_for("momo", 1)).state == "SUBMITTING"
-
-
-async def test_a_difference_raises_one_alarm_holds_entries_and_goes_by_itself(
-    database: Database, broker: ScriptedBroker
-) -> None:
-    await add_account(database)
-    async with running_engine(database, broker, settings=WATCHFUL) as engine:
-        entry = await engine.place()
-        broker.fill(await engine.accepted(entry), 10, "1400")
-        broker.position_reports[:] = [position(10)]
-        await engine.wait_for(entry.order_id, "FILLED")
-        broker.position_reports[:] = [position(8)]
-
-        async def held() -> bool:
-            return bool(await engine.rows("SELECT 1 FROM account_holds WHERE kind = 'POSITION_DIFFERENCE'"))
-
-        await eventually(held)
-        assert (await engine.place(price=Decimal(1300))).reason == "INSTRUMENT_HELD"
-        beyond = await engine.place(side="SELL", quantity=10, price=Decimal(1500))
-        assert (beyond.reason, "exit at most 8" in beyond.message) == ("EXIT_EXCEEDS_OPEN", True)
-        assert (await engine.place(side="SELL", quantity=8, price=Decimal(1500))).state == "SUBMITTING"
-        await eventually(lambda: broker.book_reads)
-        told = await engine.rows("SELECT payload FROM outbox WHERE topic = 'POSITION_DIFFERENCE'")
-        assert len(told) == 1
-        assert "our books have 10" in told[0]["payload"]["message"]
-        broker.position_reports[:] = [position(10)]
-
-        async def free() -> bool:
-            return not await held()
-
-        await eventually(free)
-        assert len(broker.sent) == 2  # nothing was traded to make numbers agree
-
-
-async def test_a_difference_is_found_while_both_trade_on(database: Database, broker: ScriptedBroker) -> None:
-    await add_account(database)
-    async with running_engine(database, broker, settings=WATCHFUL) as engine:
-        for bought in range(1, 200):
-            order = await engine.place(quantity=1, price=Decimal(1400) - Decimal("0.05") * bought)
-            if order.reason == "INSTRUMENT_HELD":
-                break
-            broker_order_id = await engine.accepted(order)
-            broker.position_reports[:] = [position(bought - 2)]  # two of ours are not there, and never were
-            broker.fill(broker_order_id, 1, "1390")
-            await engine.wait_for(order.order_id, "FILLED")
-        assert order.reason == "INSTRUMENT_HELD", order
-        assert bought > 3, "it was found before anything was traded beside it"
-
-
-async def test_what_the_broker_does_not_have_is_neither_sold_nor_guarded_until_it_has(
-    database: Database, broker: ScriptedBroker, tmp_path: Path
-) -> None:
-    await add_account(database)
-    await add_strategy(database)
-    async with running_engine(database, broker, settings=WATCHFUL) as engine, serving(engine, tmp_path) as trading:
-        broker.position_reports[:] = [position(10)]
-        await opened(engine, broker)
-        guard = pb.CreateGuardRequest(config_id="momo", epoch=1, instrument="RELIANCE", stop_price="1380")
-        await trading.stub.CreateGuard(guard, metadata=trading.as_("runner-0", "runner"))
-        await eventually(lambda: len(broker.sent) == 2, what="the stop rests")
-        broker.position_reports[:] = []
-        await eventually(lambda: broker.cancels_sent, what="the stop of what is not there is withdrawn")
-        beyond = await engine.place_for("momo", 1, side="SELL", quantity=10, price=Decimal(1500))
-        assert (beyond.reason, len(broker.sent)) == ("EXIT_EXCEEDS_OPEN", 2)
-        broker.position_reports[:] = [position(10)]
-        await eventually(lambda: len(broker.sent) == 3, what="it is guarded again")
-        assert (broker.sent[2].side, broker.sent[2].quantity) == ("SELL", 10)
-
-
-async def test_what_an_order_of_unknown_fate_may_have_made_raises_no_alarm(
-    database: Database, broker: ScriptedBroker
-) -> None:
-    """Its book lags: the broker's positions have the fill before its orders show who made it."""
-    await add_account(database)
-    patient = replace(WATCHFUL, recovery=replace(WATCHFUL.recovery, bounds=ResolutionBounds(minimum_seconds=60.0)))
-
-    async def unanswered(_: OrderTicket) -> Outcome:
-        return Unknown("timed out")
-
-    async with running_engine(database, broker, settings=patient) as engine:
-        broker.placements.append(unanswered)
-        order = await engine.place()
-        await engine.wait_for(order.order_id, "UNKNOWN")
-        broker.position_reports[:] = [position(10)]
-        begun = await compared_at(engine)
-        await eventually(lambda: _compared_since(engine, begun), what="it is compared twice")
-        assert await engine.rows("SELECT 1 FROM account_holds") == []
-        assert (await engine.place(price=Decimal(1300))).reason == "ORDER_UNKNOWN"
-
-
-async def compared_at(engine: Engine) -> datetime:
-    management = engine.management
-    assert management is not None
-    at = management.status().vitals.positions_compared_at
-    assert at is not None
-    return at
-
-
-async def _compared_since(engine: Engine, begun: datetime) -> bool:
-    return await compared_at(engine) - begun > 3 * timedelta(seconds=WATCHFUL.recovery.positions_seconds)
 
 
 async def test_a_person_books_what_is_missing_once(engine: Engine, broker: ScriptedBroker, tmp_path: Path) -> None:
