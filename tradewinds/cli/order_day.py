@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from typing import Annotated
@@ -11,7 +9,7 @@ from typing import Annotated
 import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from tradewinds.cli.output import print_plain, short, to_dict, when
+from tradewinds.cli.output import print_json_line, print_plain, short, to_dict, when
 from tradewinds.cli.running import AsJson, StateDir, with_connection
 from tradewinds.cli.trading import orders
 from tradewinds.client.connection import Connection
@@ -40,7 +38,7 @@ def day(
         told = 0
         for listed in reversed([order async for order in _orders_of(link, account, begins)]):
             story = await link.call(link.trading.ExplainOrder, pb.ExplainOrderRequest(order_id=listed.order_id))
-            _tell_json(story) if as_json else _tell(story)
+            print_json_line(to_dict(story)) if as_json else _tell(story)
             told += 1
         return told
 
@@ -73,10 +71,6 @@ def _tell(story: pb.ExplainOrderResponse) -> None:
     for line in story.lines:
         state = short(pb.OrderState, line.state) if line.state else ""
         print_plain(f"    {when(line.recorded_at)}  {line.what:<18} {state:<17} {line.text}")
-
-
-def _tell_json(story: pb.ExplainOrderResponse) -> None:
-    sys.stdout.write(json.dumps(to_dict(story)) + "\n")
 
 
 def _begin(text: str) -> datetime:

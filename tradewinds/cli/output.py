@@ -33,6 +33,12 @@ def print_json(value: Any) -> None:
     )
 
 
+def print_json_line(value: Any) -> None:
+    """One of several JSON documents, a line each, there as soon as it is said."""
+    sys.stdout.write(json.dumps(value, default=str) + "\n")
+    sys.stdout.flush()
+
+
 def print_plain(text: str) -> None:
     """A line on stdout without markup or wrapping."""
     console.out(text, highlight=False)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from tradewinds.cli.output import console, print_json, print_table, rupees, short, to_dict, when
-from tradewinds.cli.running import AsJson, StateDir, with_connection
+from tradewinds.cli.output import console, print_json, print_json_line, print_table, rupees, short, to_dict, when
+from tradewinds.cli.running import AsJson, StateDir, say_error, with_connection
 from tradewinds.client.connection import Connection
+from tradewinds.errors import TradewindsError, UnavailableError
 from tradewinds.ids import new_id
 from tradewinds.v1 import risk_pb2 as pb
 
@@ -24,7 +26,14 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the audit 
 Account = Annotated[str, typer.Option("--account", help="Everything of this account.")]
 Strategy = Annotated[str, typer.Option("--strategy", help="This configured strategy alone.")]
 Everything = Annotated[bool, typer.Option("--all", help="Every account.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=0, help="Wait so many seconds at most until it is proven at the broker.")
+]
 _WAIT_SECONDS = 0.5
+_PROVEN_SECONDS = (
+    300.0  # two hundred orders are cancelled in half a minute; a close that nobody takes is chased for minutes
+)
+_NOT_PROVEN = 3  # exit code: engaged, and not done when the time was over
 _LIMITS = [
     field.name
     for field in pb.RiskLimit.DESCRIPTOR.fields
@@ -137,11 +146,24 @@ def cancel_all(
     account: Account = "",
     strategy: Strategy = "",
     everything: Everything = False,
+    timeout: Timeout = _PROVEN_SECONDS,
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Halt, and cancel every working order of ours; waits until the broker shows none."""
-    _engage("CANCEL_ALL", reason, account, strategy, everything=everything, state_dir=state_dir, as_json=as_json)
+    """Halt, and cancel every working order of ours; waits until the broker shows none.
+
+    Exit code 3 when the time is over before: it stays engaged and goes on. With --json a line for each step.
+    """
+    _engage(
+        "CANCEL_ALL",
+        reason,
+        account,
+        strategy,
+        everything=everything,
+        timeout=timeout,
+        state_dir=state_dir,
+        as_json=as_json,
+    )
 
 
 @kill.command("square-off")
@@ -151,10 +173,14 @@ def square_off(
     strategy: Strategy = "",
     everything: Everything = False,
     holdings: Annotated[bool, typer.Option("--holdings", help="Sell delivered shares (CNC) as well.")] = False,
+    timeout: Timeout = _PROVEN_SECONDS,
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel all, buy shorts back, sell longs; waits until the broker shows nothing open."""
+    """Cancel all, buy shorts back, sell longs; waits until the broker shows nothing open.
+
+    Exit code 3 when the time is over before: it stays engaged and goes on. With --json a line for each step.
+    """
     _engage(
         "SQUARE_OFF",
         reason,
@@ -162,6 +188,7 @@ def square_off(
         strategy,
         everything=everything,
         holdings=holdings,
+        timeout=timeout,
         state_dir=state_dir,
         as_json=as_json,
     )
@@ -233,6 +260,7 @@ def _engage(
     state_dir: StateDir,
     as_json: bool,
     holdings: bool = False,
+    timeout: float = _PROVEN_SECONDS,
 ) -> None:
     named = {"GLOBAL": "*" if everything else "", "ACCOUNT": account, "STRATEGY": strategy}
     chosen = [(scope, subject) for scope, subject in named.items() if subject]
@@ -247,28 +275,56 @@ def _engage(
         reason=reason,
         request_id=new_id("cli"),
     )
-    tell = _to_nobody if as_json else console.print
-    done = with_connection(state_dir, lambda link: _until_done(link, request, tell))
-    print_json(to_dict(done)) if as_json else _print_kills([done])
+    tell = _tell_json if as_json else _tell
+    last = with_connection(state_dir, lambda link: _until_done(link, request, tell, timeout))
+    if not as_json:
+        _print_kills([last])
+    if not last.done:
+        say_error(UnavailableError(f"after {timeout:g} s it is not proven: {_left(last)}; {_still(last.kill_id)}"))
+        raise typer.Exit(_NOT_PROVEN)
 
 
-def _to_nobody(_text: str) -> None:
-    """A script gets one document, at the end."""
+def _tell(engaged: pb.KillSwitch) -> None:
+    if not engaged.done:
+        console.print(f"{engaged.kill_id}: entries are stopped; {_left(engaged)}", markup=False)
+
+
+def _tell_json(engaged: pb.KillSwitch) -> None:
+    print_json_line(to_dict(engaged))
 
 
 async def _until_done(
-    link: Connection, request: pb.EngageKillSwitchRequest, tell: Callable[[str], None]
+    link: Connection, request: pb.EngageKillSwitchRequest, tell: Callable[[pb.KillSwitch], None], seconds: float
 ) -> pb.KillSwitch:
-    """Entries are stopped when the first call returns; the rest is shown as it goes. Ctrl-C leaves it going on."""
+    """Entries are stopped when the first call returns; each step from there is told, the last one included. Ctrl-C leaves it going on."""
     engaged: pb.KillSwitch = await link.call(link.operations.EngageKillSwitch, request)
-    shown = ""
-    while not engaged.done:
-        if (now := _left(engaged)) != shown:
+    tell(engaged)
+    ends_at = time.monotonic() + seconds
+    while not engaged.done and time.monotonic() < ends_at:
+        await asyncio.sleep(min(_WAIT_SECONDS, seconds))
+        now = await _look(link, engaged)
+        if now != engaged:
             tell(now)
-            shown = now
-        await asyncio.sleep(_WAIT_SECONDS)
-        engaged = await link.call(link.operations.GetKillSwitch, pb.GetKillSwitchRequest(kill_id=engaged.kill_id))
+        engaged = now
     return engaged
+
+
+async def _look(link: Connection, engaged: pb.KillSwitch) -> pb.KillSwitch:
+    """How far it is; as it was where nobody answers now: it is engaged all the same."""
+    try:
+        now: pb.KillSwitch = await link.call(
+            link.operations.GetKillSwitch, pb.GetKillSwitchRequest(kill_id=engaged.kill_id)
+        )
+    except TradewindsError:
+        return engaged
+    return now
+
+
+def _still(kill_id: str) -> str:
+    return (
+        f"{kill_id} stays in force and goes on, look again with `tradewinds kill show`, "
+        f"end it with `tradewinds release {kill_id}`"
+    )
 
 
 def _left(engaged: pb.KillSwitch) -> str:
@@ -278,7 +334,7 @@ def _left(engaged: pb.KillSwitch) -> str:
         for one in engaged.progress
         if not one.HasField("proven_at")
     ]
-    return f"{engaged.kill_id}: entries are stopped; " + ("; ".join(parts) or "reading the broker's books")
+    return "; ".join(parts) or "the broker's books are being read"
 
 
 def _pair(text: str) -> tuple[str, str]:

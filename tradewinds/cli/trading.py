@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Annotated, Any
 
 import typer
 
 from tradewinds.cli.output import print_json, print_table, rupees, short, to_dict, when
-from tradewinds.cli.running import AsJson, StateDir, with_connection
+from tradewinds.cli.running import AsJson, StateDir, say_error, with_connection
+from tradewinds.client.connection import Connection
+from tradewinds.errors import PreconditionError, TradewindsError
 from tradewinds.ids import new_id
 from tradewinds.v1 import common_pb2, trading_pb2
 
@@ -15,6 +19,13 @@ orders = typer.Typer(no_args_is_help=True, help="Place, cancel and look at order
 
 ConfigFilter = Annotated[str, typer.Option("--config", help="Of this configured strategy only.")]
 OrderId = Annotated[str, typer.Argument(help="The order, see `tradewinds orders list`.")]
+_LOOK_SECONDS = 0.2
+_ON_ITS_WAY = (trading_pb2.ORDER_STATE_PENDING_SUBMIT, trading_pb2.ORDER_STATE_SUBMITTING)
+_CAME_TO_NOTHING = (
+    trading_pb2.ORDER_STATE_DENIED,
+    trading_pb2.ORDER_STATE_REJECTED,
+    trading_pb2.ORDER_STATE_NOT_PLACED,
+)
 
 
 @orders.command("list")
@@ -68,10 +79,13 @@ def place(
     account: Annotated[str, typer.Option(help="Broker account; your only one when left out.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Why, for the audit.")] = "",
     request_id: Annotated[str, typer.Option(help="Repeat with the same id to be sure that it is one order.")] = "",
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="So many seconds at most for the broker's answer.")
+    ] = 3.0,
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Place an order by hand."""
+    """Place an order by hand. Exit code 1, and the reason, when it is denied here, rejected by the broker, or was not placed."""
     kind = "SL" if trigger else "LIMIT" if price else "MARKET"
     request = trading_pb2.PlaceOrderRequest(
         request_id=request_id or new_id("cli"),
@@ -85,8 +99,23 @@ def place(
         trigger_price=trigger,
         reason=reason,
     )
-    order = with_connection(state_dir, lambda link: link.call(link.trading.PlaceOrder, request))
+    order = with_connection(state_dir, lambda link: _placed(link, request, wait))
     show_order(order, as_json=as_json)
+    if order.state in _CAME_TO_NOTHING:
+        state = short(trading_pb2.OrderState, order.state)
+        say_error(PreconditionError(f"the order is {state}: {': '.join(filter(None, (order.reason, order.message)))}"))
+        raise typer.Exit(1)
+
+
+async def _placed(link: Connection, request: trading_pb2.PlaceOrderRequest, seconds: float) -> trading_pb2.Order:
+    """The order, with the broker's answer when it comes in time; it is placed, whether somebody tells what became of it or not."""
+    order: trading_pb2.Order = await link.call(link.trading.PlaceOrder, request)
+    with contextlib.suppress(TimeoutError, TradewindsError):
+        async with asyncio.timeout(seconds):
+            while order.state in _ON_ITS_WAY:
+                await asyncio.sleep(_LOOK_SECONDS)
+                order = await link.call(link.trading.GetOrder, trading_pb2.GetOrderRequest(order_id=order.order_id))
+    return order
 
 
 @orders.command()
