@@ -6,9 +6,10 @@ What needs nothing of that (nothing to dedupe, nothing to keep) is on its way in
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from notifier.arrival import Arrival
 from notifier.drafts import Accepted, Outcomes
@@ -18,8 +19,11 @@ from tradewinds.telemetry import get_logger
 
 log = get_logger("notifier.streaming")
 
-# Well within the life of a claim, even when PostgreSQL is slow.
+# Well within the life of a claim, even when PostgreSQL is slow: so many large batches, or small ones that hold as much together.
 _AHEAD: Final = 4
+_AHEAD_SMALL: Final = 64
+_AHEAD_NOTIFICATIONS: Final = 4_000
+_UNREAD: Final = 64
 
 _Result = TypeVar("_Result")
 
@@ -31,6 +35,11 @@ class Progress:
     requests: int = 0
     notifications: int = 0
     duplicates: int = 0
+
+    def with_(self, outcomes: Outcomes) -> Progress:
+        """After one more request."""
+        notifications, duplicates = self.notifications + len(outcomes), self.duplicates + outcomes.duplicates
+        return Progress(self.requests + 1, notifications, duplicates)
 
 
 async def send_to_the_end(sender: Sender, arrival: Arrival, field_of: Callable[[int], str]) -> Outcomes:
@@ -52,20 +61,28 @@ class _Ahead:
     """Batches that have begun, or are being deduped and kept, in their order; None is the end."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Begun | _Accepting | None] = asyncio.Queue(_AHEAD)
-        self._taken_too_early: list[Begun | _Accepting | None] = []
+        self._queue: deque[tuple[Begun | _Accepting | None, int]] = deque()
+        self._notifications = 0
         self._untold = 0
+        self._changed = asyncio.Event()
 
     @property
     def lets_pass(self) -> bool:
         """Whether the next one can begin without overtaking any."""
         return not self._untold
 
-    async def put(self, one: Begun | _Accepting | None) -> None:
+    async def put(self, one: Begun | _Accepting, notifications: int) -> None:
         """Waits while there are too many."""
         if isinstance(one, asyncio.Task):
             self._untold += 1
-        await self._queue.put(one)
+        while self._is_full:
+            await self._change()
+        self._notifications += notifications
+        self._put(one, notifications)
+
+    def end(self) -> None:
+        """No more will come."""
+        self._put(None, 0)
 
     def told(self, together: Sequence[Begun | _Accepting]) -> None:
         """They are out of the way."""
@@ -73,52 +90,100 @@ class _Ahead:
 
     async def take(self) -> list[Begun | _Accepting]:
         """The next one; where it is ready, with those after it that are; none at the end."""
-        first = self._taken_too_early.pop() if self._taken_too_early else await self._queue.get()
-        if first is None:
+        while not self._queue:
+            await self._change()
+        if self._queue[0][0] is None:
             return []
-        together = [first]
-        while _is_ready(together[-1]) and not self._queue.empty():
-            following = self._queue.get_nowait()
-            if following is None or not _is_ready(following):
-                self._taken_too_early.append(following)
-                break
-            together.append(following)
+        together = [self._taken()]
+        while _is_ready(together[-1]) and self._queue and _is_ready(self._queue[0][0]):
+            together.append(self._taken())
         return together
 
     def left(self) -> Iterator[Begun | _Accepting]:
         """Those that nobody will take."""
-        while self._taken_too_early or not self._queue.empty():
-            one = self._taken_too_early.pop() if self._taken_too_early else self._queue.get_nowait()
-            if one is not None:
-                yield one
+        while self._queue and self._queue[0][0] is not None:
+            yield self._taken()
+
+    @property
+    def _is_full(self) -> bool:
+        count = len(self._queue)
+        return count >= _AHEAD_SMALL or (count >= _AHEAD and self._notifications >= _AHEAD_NOTIFICATIONS)
+
+    def _put(self, one: Begun | _Accepting | None, notifications: int) -> None:
+        self._queue.append((one, notifications))
+        self._changed.set()
+
+    def _taken(self) -> Begun | _Accepting:
+        one, notifications = self._queue.popleft()
+        self._notifications -= notifications
+        self._changed.set()
+        return cast("Begun | _Accepting", one)
+
+    async def _change(self) -> None:
+        # Who reads waits only while it is full, who takes only while it is empty: never both.
+        self._changed.clear()
+        await self._changed.wait()
 
 
-def _is_ready(one: Begun | _Accepting) -> bool:
+class _Told:
+    """What is to be acknowledged. Writing one takes a turn of the loop or more, for which what comes behind it does not wait; but a caller
+    who reads no acknowledgement does not go on for ever."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Progress | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(_UNREAD)
+
+    async def put(self, progress: Progress) -> None:
+        """Waits while there are too many."""
+        await self._room.acquire()
+        self._queue.put_nowait(progress)
+
+    def end(self) -> None:
+        """No more will come."""
+        self._queue.put_nowait(None)
+
+    async def take(self) -> Progress | None:
+        """The next one; None at the end."""
+        progress = await self._queue.get()
+        self._room.release()
+        return progress
+
+
+def _is_ready(one: Begun | _Accepting | None) -> bool:
     return isinstance(one, asyncio.Task) and one.done() and not one.cancelled() and one.exception() is None
 
 
 async def stream(sender: Sender, batches: AsyncIterator[Arrival]) -> AsyncIterator[Progress]:
     """Send every batch; one `Progress` for each. What `Sender.send` raises ends it, after the batches before."""
     ahead = _Ahead()
+    told = _Told()
     reading = asyncio.create_task(_read(sender, batches, ahead), name="stream of notifications")
+    telling = asyncio.create_task(_tell_all(sender, ahead, told), name="telling a stream of notifications")
+    try:
+        while (progress := await told.take()) is not None:
+            yield progress
+        await telling
+        await reading
+    finally:
+        for task in (reading, telling):
+            task.cancel()
+            # Whoever has gone is not told why reading from them failed.
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        for left in ahead.left():
+            _finish(sender, left)
+
+
+async def _tell_all(sender: Sender, ahead: _Ahead, told: _Told) -> None:
     progress = Progress()
     try:
         while together := await ahead.take():
-            for outcomes in await _outcomes(sender, together):
-                progress = Progress(
-                    progress.requests + 1,
-                    progress.notifications + len(outcomes),
-                    progress.duplicates + outcomes.duplicates,
-                )
-                yield progress
+            several = await _outcomes(sender, together)
             ahead.told(together)
-        await reading
+            for outcomes in several:
+                progress = progress.with_(outcomes)
+                await told.put(progress)
     finally:
-        reading.cancel()
-        # Whoever has gone is not told why reading from them failed.
-        reading.add_done_callback(lambda task: task.cancelled() or task.exception())
-        for left in ahead.left():
-            _finish(sender, left)
+        told.end()
 
 
 async def _read(sender: Sender, batches: AsyncIterator[Arrival], ahead: _Ahead) -> None:
@@ -128,12 +193,12 @@ async def _read(sender: Sender, batches: AsyncIterator[Arrival], ahead: _Ahead) 
                 sender.accept(arrival, _field)
             )
             try:
-                await ahead.put(one)
+                await ahead.put(one, len(arrival))
             except asyncio.CancelledError:
                 _finish(sender, one)
                 raise
     finally:
-        await ahead.put(None)
+        ahead.end()
 
 
 def _field(index: int) -> str:

@@ -101,7 +101,7 @@ class Hub:
             dropped = sum([subscription.tell([everything]) for subscription in self._wide])
             _count(everything.told.count * len(self._wide), dropped)
         followers = self._by_user
-        if not followers.keys().isdisjoint(index.users):
+        if followers and not followers.keys().isdisjoint(index.users):
             delivered = dropped = 0
             for user_id, news in deliveries(self.epoch, shard, entry, index, frames, followers.keys()).items():
                 for subscription in followers[user_id]:

@@ -23,6 +23,7 @@ class NotingSender:
 
     def __init__(self) -> None:
         self.told: list[list[str]] = []
+        self.accepted = 0
         self.answer = asyncio.Event()
 
     def begin(self, arrival: Arrival, field_of: Callable[[int], str]) -> None:
@@ -31,6 +32,7 @@ class NotingSender:
     async def accept(self, arrival: Arrival, field_of: Callable[[int], str]) -> Any:
         if arrival.news[0].title == "bad":
             raise InvalidArgumentError.field(field_of(0), "is bad")
+        self.accepted += 1
         return Accepted(list(arrival.news), (), {}, None, {})  # type: ignore[arg-type] # drafts are nothing to a stream
 
     async def tell_together(self, many: Sequence[Any]) -> list[Outcomes]:
@@ -76,6 +78,50 @@ async def test_who_goes_away_leaves_nothing_untold() -> None:
     sender.answer.set()
     await asyncio.wait({consuming}, timeout=5)
     await eventually(lambda: sorted(title for write in sender.told for title in write) == ["1", "2", "3"])
+
+
+# The one that is told, what waits behind it, and the one for which there is no room any more.
+@pytest.mark.parametrize(("size", "most"), [(1, 1 + 64 + 1), (100, 1 + 40 + 1), (1_000, 1 + 4 + 1)])
+async def test_while_one_is_told_many_small_ones_are_taken_in_and_few_large_ones(size: int, most: int) -> None:
+    sender = NotingSender()
+    consuming = asyncio.create_task(_consume_batches(sender, size, 100))
+    await eventually(lambda: sender.accepted == most)
+    await asyncio.sleep(0.01)
+    assert (len(sender.told), sender.accepted) == (1, most)
+    sender.answer.set()
+    assert (await asyncio.wait_for(consuming, 5))[-1] == Progress(100, 100 * size, 0)
+
+
+async def _consume_batches(sender: NotingSender, size: int, count: int) -> list[Progress]:
+    async def batches() -> AsyncIterator[Arrival]:
+        for _ in range(count):
+            yield one_by_one([NewNotification("alice", "ORDER_EXECUTED", "1")] * size)
+
+    return [progress async for progress in stream(sender, batches())]  # type: ignore[arg-type]
+
+
+async def test_what_comes_is_told_though_acknowledgements_wait_to_be_read_but_not_for_ever() -> None:
+    sender = NotingSender()
+    sender.answer.set()
+    titles = [str(number) for number in range(1_000)]
+    progress = stream(sender, single(*titles))  # type: ignore[arg-type]
+    assert await anext(progress) == Progress(1, 1, 0)
+    await eventually(lambda: sum(map(len, sender.told)) > 60)
+    await asyncio.sleep(0.01)
+    assert sum(map(len, sender.told)) < 200
+    assert [one async for one in progress][-1] == Progress(1_000, 1_000, 0)
+    assert [title for write in sender.told for title in write] == titles
+
+
+async def test_who_goes_away_without_reading_acknowledgements_leaves_nothing_untold() -> None:
+    sender = NotingSender()
+    sender.answer.set()
+    progress = stream(sender, single(*map(str, range(1_000))))  # type: ignore[arg-type]
+    await anext(progress)
+    await eventually(lambda: sender.accepted > 100)
+    await asyncio.sleep(0.01)
+    await progress.aclose()  # type: ignore[attr-defined]
+    await eventually(lambda: not streaming._finishing and sum(map(len, sender.told)) == sender.accepted)
 
 
 class BeginningSender(NotingSender):
