@@ -79,8 +79,8 @@ def _record(fields: tuple[Any, ...], received_ns: int) -> bytes | None:
 def take_news(
     ticks: TickArray, sequences: Int64Array, routes: TickRoutes, memory: Int64Array, oldest_ms: float, latest_ms: int
 ) -> tuple[list[int], int] | None:
-    """The slots of ticks that are all news, of times between these two, and the newest time. They are remembered: number, time and
-    price by slot."""
+    """The slots of ticks that are all news, of times between these two, and the newest time that is remembered of them. Remembered is
+    the last of each slot: number, time and price."""
     numbers, times, prices = memory
     seen: dict[int, tuple[int, int, int]] = {}
     slots, newest_ms = [], 0
@@ -96,7 +96,7 @@ def take_news(
             return None
         seen[slot] = number, exchange_ms, price
         slots.append(slot)
-        newest_ms = max(newest_ms, exchange_ms)
     for slot, (number, exchange_ms, price) in seen.items():
         numbers[slot], times[slot], prices[slot] = number, exchange_ms, price
+        newest_ms = max(newest_ms, exchange_ms)  # a newer number may be of an earlier time
     return slots, newest_ms

@@ -6,7 +6,7 @@ import copy
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine_server.feed import tick_judge
@@ -43,6 +43,7 @@ packets = st.builds(
     circuits=st.sampled_from([(0, 0), (200_000, 100_000), (141_500, 120_000), (70_000, 64_000)]),
 )
 batches = st.lists(st.lists(packets, min_size=1, max_size=6), min_size=1, max_size=5)
+AN_EARLIER_TIME_UNDER_A_NEWER_NUMBER = [[packet(SNAP_QUOTE, sequence=n, exchange_ms=NOW - n) for n in (1, 2)]]
 
 
 @given(st.lists(packets, min_size=1, max_size=6))
@@ -70,6 +71,7 @@ def test_plain_packets_are_decoded_here_and_whatever_is_not_leaves_them_all_to_t
 
 
 @given(batches, st.sampled_from([None, MarketMoment(NOW, 1.0), MarketMoment(NOW, 60.0)]), st.booleans())
+@example(AN_EARLIER_TIME_UNDER_A_NEWER_NUMBER, None, False)
 def test_a_judge_says_and_remembers_the_same_of_a_few_ticks_as_in_bulk(
     many: list[list[bytes]], moment: MarketMoment | None, reconnects: bool
 ) -> None:
