@@ -73,6 +73,11 @@ class NotFoundError(TradewindsError):
     code = grpc.StatusCode.NOT_FOUND
     reason = "NOT_FOUND"
 
+    @classmethod
+    def field(cls, field: str, description: str) -> NotFoundError:
+        """What the caller named in `field` is not there, for them; the description says where they find what is."""
+        return cls(f"{field}: {description}", violations=(FieldViolation(field, description),))
+
 
 class AlreadyExistsError(TradewindsError):
     """A resource of this id exists already."""

@@ -11,9 +11,10 @@ from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
 from engine_server.oms.events import EventKind
 from engine_server.oms.modifying import found_at_start
+from engine_server.oms.not_found import no_order
 from engine_server.oms.outcomes import unclear
 from engine_server.oms.records import OrderRecord
-from tradewinds.errors import NotFoundError, PreconditionError
+from tradewinds.errors import PreconditionError
 
 
 def request_cancel(command: CancelOrder, draft: Draft) -> OrderRecord:
@@ -23,7 +24,7 @@ def request_cancel(command: CancelOrder, draft: Draft) -> OrderRecord:
     """
     order = draft.order(command.order_id)
     if order is None or (command.config_id and order.config_id != command.config_id):
-        raise NotFoundError(f"order {command.order_id!r} does not exist")
+        raise no_order(command.order_id)
     others = [o for o in draft.working() if o.intent_id == order.intent_id and o.order_id != order.order_id]
     for other in others if order.attempt == 1 and order.intent_id else ():
         clear_away(draft, other)  # who cancels the first attempt means the whole intent

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from engine_server.oms.not_found import no_account, no_strategy
 from tradewinds.clock import Clock
 from tradewinds.database.session import Database
-from tradewinds.errors import InvalidArgumentError, NotFoundError
+from tradewinds.errors import InvalidArgumentError
 
 _ACCOUNTS = """
 SELECT a.account_id, a.user_id, a.client_code, a.sealed_credentials, coalesce(l.owner_id, '') AS owner_id,
@@ -81,7 +82,7 @@ class AccountDirectory:
         if len(found) == 1:
             return found[0]
         if account_id:
-            raise NotFoundError(f"broker account {account_id!r} does not exist or is not enabled")
+            raise no_account(account_id)
         if not found:
             raise InvalidArgumentError.field("account_id", "you have no enabled broker account; name one or add one")
         names = ", ".join(account.account_id for account in found)
@@ -97,7 +98,7 @@ class AccountDirectory:
         if account_id not in self._accounts:
             await self.refresh()
         if account_id not in self._accounts:
-            raise NotFoundError(f"broker account {account_id!r} does not exist or is not enabled")
+            raise no_account(account_id)
         return self._accounts[account_id]
 
     def _find(self, caller: Caller, account_id: str) -> list[Account]:
@@ -138,7 +139,7 @@ class StrategyDirectory:
     async def _load(self, config_id: str) -> StrategyFacts:
         row = await self._database.pool.fetchrow(_STRATEGY, config_id)
         if row is None:
-            raise NotFoundError(f"strategy {config_id!r} does not exist")
+            raise no_strategy(config_id)
         return StrategyFacts(
             row["account_id"],
             row["user_id"],

@@ -10,10 +10,10 @@ from engine_server.oms.directory import Account, Caller
 from engine_server.oms.domain.commands import CreateGuard
 from engine_server.oms.domain.validation import check_levels
 from engine_server.oms.guards import cancel
+from engine_server.oms.not_found import no_guard
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.records import GuardRecord
 from engine_server.oms.registry import AccountRegistry
-from tradewinds.errors import NotFoundError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class GuardDesk:
             else caller.sees_everything or guard.user_id == caller.subject
         )
         if guard is None or not mine:
-            raise NotFoundError(f"guard {guard_id!r} does not exist")
+            raise no_guard(guard_id)
         management = await self._registry.management_of(guard.account_id)
         return await management.decide(
             partial(cancel, guard_id, config_id, actor, reason, caller.source), config_id, epoch

@@ -23,8 +23,9 @@ from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft, OutboxRow
 from engine_server.oms.events import EventKind
 from engine_server.oms.modifying import wish_change
+from engine_server.oms.not_found import no_guard
 from engine_server.oms.records import GuardRecord, OrderRecord
-from tradewinds.errors import InvalidArgumentError, NotFoundError
+from tradewinds.errors import InvalidArgumentError
 from tradewinds.ids import IdFactory
 from tradewinds.instruments import Instrument
 from tradewinds.money import format_rupees, in_rupees
@@ -95,7 +96,7 @@ def cancel(guard_id: str, config_id: str | None, actor: str, reason: str, source
     """Guard it no more: its exit at the broker is cancelled. Raises `NotFoundError`."""
     guard = draft.guard(guard_id)
     if guard is None or (config_id is not None and guard.config_id != config_id):
-        raise NotFoundError(f"guard {guard_id!r} does not exist, or has ended")
+        raise no_guard(guard_id)
     before, after = {"state": guard.state}, {"state": "CANCELLED"}
     draft.audit.append(
         AuditRow(actor, "guard.cancel", guard_id, reason, after, subject_type="guard", source=source, before=before)

@@ -16,8 +16,9 @@ from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
 from engine_server.oms.events import EventKind
 from engine_server.oms.excess_exits import ask_back
+from engine_server.oms.not_found import no_hold, no_order, no_working_copy
 from engine_server.oms.records import OrderRecord, TradeRecord
-from tradewinds.errors import NotFoundError, PreconditionError
+from tradewinds.errors import PreconditionError
 
 
 def resolve(command: Resolution, draft: Draft) -> OrderRecord:
@@ -25,7 +26,7 @@ def resolve(command: Resolution, draft: Draft) -> OrderRecord:
     BROKER_ORDER_TAKEN)."""
     order = draft.order(command.order_id)
     if order is None:
-        raise NotFoundError(f"order {command.order_id!r} does not exist")
+        raise no_order(command.order_id)
     if order.state is not OrderState.UNKNOWN:
         raise PreconditionError(
             f"order {order.order_id} is {order.state}: its fate is known; only UNKNOWN orders are resolved by hand",
@@ -60,7 +61,7 @@ def release_hold(
     """Let entries go again. Raises `NotFoundError`."""
     found = next((h for h in draft.every_hold() if (h.kind, h.subject_id) == (kind, subject_id)), None)
     if found is None:
-        raise NotFoundError(f"account {account_id} has no hold {kind} for {subject_id!r}; see `tradewinds holds list`")
+        raise no_hold(account_id, kind, subject_id)
     before = {"instrument": found.instrument, "kind": found.kind, "message": found.message}
     after = {"released": True}
     draft.audit.append(
@@ -83,7 +84,7 @@ def attribute(
     `PreconditionError` (ALREADY_ATTRIBUTED, NOTHING_FILLED)."""
     order = draft.order(order_id)
     if order is None:
-        raise NotFoundError(f"order {order_id!r} does not exist, or ended days ago; use `tradewinds positions adjust`")
+        raise no_working_copy(order_id)
     if order.config_id is not None:
         raise PreconditionError(
             f"order {order_id} is counted for {order.config_id} already", reason="ALREADY_ATTRIBUTED"

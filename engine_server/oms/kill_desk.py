@@ -17,6 +17,7 @@ from engine_server.oms import risk_decisions
 from engine_server.oms.directory import Caller
 from engine_server.oms.domain.kill_switch import KillAction, KillSwitch
 from engine_server.oms.fencing import Fence
+from engine_server.oms.not_found import no_kill_switch
 from engine_server.oms.risk_board import KILL_COLUMNS, kill_switch
 from engine_server.oms.risk_decisions import RELEASE_KILL_SWITCH, Actor, Decision, DecisionPolicy
 from engine_server.oms.risk_subjects import Subject
@@ -24,7 +25,7 @@ from tradewinds import audit
 from tradewinds.clock import Clock
 from tradewinds.database.faults import PASSING_FAULTS
 from tradewinds.database.session import Database
-from tradewinds.errors import NotFoundError, PreconditionError
+from tradewinds.errors import PreconditionError
 from tradewinds.ids import IdFactory
 from tradewinds.telemetry import get_logger
 
@@ -216,7 +217,7 @@ class KillDesk:
         """One; raises `NotFoundError`."""
         row = (await session.execute(_GET, {"kill_id": kill_id})).one_or_none()
         if row is None:
-            raise NotFoundError(f"kill switch {kill_id!r} does not exist")
+            raise no_kill_switch(kill_id)
         return await self._status(session, row)
 
     async def listed(self, session: AsyncSession, caller: Caller, *, include_released: bool) -> list[KillStatus]:

@@ -21,9 +21,10 @@ from engine_server.oms.domain.risk.rules import first_denial
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.draft import AuditRow, Draft
 from engine_server.oms.events import EventKind
+from engine_server.oms.not_found import no_order
 from engine_server.oms.records import OrderRecord
 from engine_server.oms.risk_view import RiskBoard, view_of
-from tradewinds.errors import InvalidArgumentError, NotFoundError, PreconditionError
+from tradewinds.errors import InvalidArgumentError, PreconditionError
 
 # A change that the books do not show by then was not made. The exchange confirms within a second or two.
 SETTLE_SECONDS = 10.0
@@ -37,7 +38,7 @@ def request_modify(command: ModifyOrder, board: RiskBoard, draft: Draft) -> Orde
     (ORDER_ENDED, ORDER_NOT_WORKING, CHANGE_PENDING, or a risk rule's reason)."""
     order = draft.order(command.order_id)
     if order is None or (command.config_id and order.config_id != command.config_id):
-        raise NotFoundError(f"order {command.order_id!r} does not exist")
+        raise no_order(command.order_id)
     _check_changeable(order, command)
     change = change_of(order, command)
     if _is_as_it_is(order, change):

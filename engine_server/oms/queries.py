@@ -16,9 +16,10 @@ from engine_server.oms.domain.holds import Hold, HoldKind
 from engine_server.oms.domain.risk.activity import REMEMBERED, Intent, intent_of
 from engine_server.oms.domain.story import AuditLine, CodeLine, LogLine, StoryLine, tell
 from engine_server.oms.journal import guard_record, order_record
+from engine_server.oms.not_found import no_order
 from engine_server.oms.records import GuardRecord, OrderRecord, PositionRecord, TradeRecord
 from tradewinds.database.session import Database
-from tradewinds.errors import InvalidArgumentError, NotFoundError
+from tradewinds.errors import InvalidArgumentError
 
 _ORDERS = ", ".join(f"o.{name}" for name in OrderRecord.__struct_fields__)
 _TRADES = ", ".join(f"t.{field.name}" for field in fields(TradeRecord))
@@ -121,7 +122,7 @@ class OrderQueries:
         """One order that the caller may see; raises `NotFoundError`."""
         order = await self.order(order_id)
         if order is None or not (caller.sees_everything or order.user_id == caller.subject):
-            raise NotFoundError(f"order {order_id!r} does not exist")
+            raise no_order(order_id)
         return order
 
     async def order_of_request(self, request_key: str) -> OrderRecord | None:

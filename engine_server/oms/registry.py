@@ -17,6 +17,7 @@ from engine_server.oms.domain.commands import CancelOrder, Denial, OrderRequest,
 from engine_server.oms.domain.protection import NoFreshQuoteError, protection_price
 from engine_server.oms.domain.validation import check_order
 from engine_server.oms.fencing import AccountFence, Fence
+from engine_server.oms.not_found import no_order
 from engine_server.oms.order_management import OrderManagement
 from engine_server.oms.parts import OmsParts
 from engine_server.oms.ports import Instruments, Market, Quotes
@@ -28,7 +29,6 @@ from tradewinds.errors import (
     ConfigurationError,
     InvalidArgumentError,
     LeaseSupersededError,
-    NotFoundError,
     PreconditionError,
     UnavailableError,
 )
@@ -131,7 +131,7 @@ class AccountRegistry:
         """The order with its wish to cancel committed. Raises as `place`, and ORDER_ENDED."""
         order = await self._queries.order(command.order_id)
         if order is None or not _may_touch(order, command.config_id, caller):
-            raise NotFoundError(f"order {command.order_id!r} does not exist")
+            raise no_order(command.order_id)
         if order.state.is_terminal and not await self._queries.attempts(order):
             raise PreconditionError(f"order {order.order_id} has ended as {order.state} already", reason="ORDER_ENDED")
         return await self._management(await self.accounts.get(order.account_id)).cancel(command)
@@ -141,7 +141,7 @@ class AccountRegistry:
         reason of the rule that denies it."""
         order = await self._queries.order(change.order_id)
         if order is None or not _may_touch(order, change.config_id, caller):
-            raise NotFoundError(f"order {change.order_id!r} does not exist")
+            raise no_order(change.order_id)
         instrument = self._resolved(order.instrument)
         account = await self.accounts.get(order.account_id)
         facts = await self._facts_of(order, change.epoch)

@@ -13,11 +13,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine_server.oms.domain.risk.limits import Scope
+from engine_server.oms.not_found import no_decision
 from tradewinds import audit
 from tradewinds.clock import seconds
 from tradewinds.database.faults import is_passing
 from tradewinds.database.session import Database
-from tradewinds.errors import InvalidArgumentError, NotFoundError, PreconditionError
+from tradewinds.errors import InvalidArgumentError, PreconditionError
 from tradewinds.telemetry import get_logger
 
 log = get_logger("oms.decisions")
@@ -186,7 +187,7 @@ async def find(session: AsyncSession, decision_id: str) -> Decision:
     """One; raises `NotFoundError`."""
     row = (await session.execute(_GET, {"decision_id": decision_id})).one_or_none()
     if row is None:
-        raise NotFoundError(f"decision {decision_id!r} does not exist")
+        raise no_decision(decision_id)
     return _decision(row)
 
 

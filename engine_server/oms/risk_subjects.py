@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from engine_server.oms.directory import Caller
 from engine_server.oms.domain.risk.limits import Scope
-from tradewinds.errors import InvalidArgumentError, NotFoundError, PermissionDeniedError
+from engine_server.oms.not_found import no_subject
+from tradewinds.errors import InvalidArgumentError, PermissionDeniedError
 
 _ACCOUNT = text("SELECT account_id, user_id FROM broker_accounts WHERE account_id = :subject_id")
 _STRATEGY = text("SELECT account_id, user_id FROM strategy_configs WHERE config_id = :subject_id")
@@ -59,5 +60,5 @@ async def find_subject(
     statement = _ACCOUNT if scope is Scope.ACCOUNT else _STRATEGY
     row = (await session.execute(statement, {"subject_id": subject_id})).one_or_none()
     if row is None or not (caller.sees_everything or row.user_id == caller.subject):
-        raise NotFoundError(f"{scope.lower()} {subject_id!r} does not exist")
+        raise no_subject(scope.lower(), subject_id)
     return Subject(scope, subject_id, row.account_id)

@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from engine_server.fleet.cordons import Cordons
+from engine_server.oms.not_found import no_account
 from engine_server.operations.health import HealthCheck
 from engine_server.operations.listings import AccountListing, Listings
 from engine_server.rpc.audit import AuditRpcs
@@ -15,7 +16,6 @@ from engine_server.rpc.broker_accounts import OwnersWord
 from engine_server.rpc.broker_logins import BrokerLogins
 from engine_server.rpc.risk import RiskParts, RiskRpcs
 from tradewinds import auth
-from tradewinds.errors import NotFoundError
 from tradewinds.paging import decode_token, encode_token, page_size
 from tradewinds.v1 import common_pb2, operations_pb2, operations_pb2_grpc
 
@@ -119,7 +119,7 @@ class OperationsServicer(AuditRpcs, RiskRpcs, operations_pb2_grpc.OperationsServ
         for one in listed:
             if one.account_id == account_id:
                 return _account(one)
-        raise NotFoundError(f"broker account {account_id!r} does not exist or is not enabled")
+        raise no_account(account_id)
 
     async def ListAuditEvents(  # noqa: N802
         self, request: operations_pb2.ListAuditEventsRequest, context: Any

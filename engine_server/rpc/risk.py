@@ -15,6 +15,7 @@ from engine_server.messages import risk as messages
 from engine_server.oms import risk_decisions, risk_limits
 from engine_server.oms.directory import Caller
 from engine_server.oms.kill_desk import KillDesk
+from engine_server.oms.not_found import no_account, no_decision, no_kill_switch
 from engine_server.oms.profit_store import ProfitStore
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.risk_decisions import Actor, DecisionPolicy
@@ -23,7 +24,6 @@ from engine_server.oms.risk_usage import capital_of, usage_of
 from tradewinds import audit, auth
 from tradewinds.clock import MarketClock, ist
 from tradewinds.database.session import Database
-from tradewinds.errors import NotFoundError
 from tradewinds.idempotency import once, request_id_of
 from tradewinds.ids import IdFactory
 from tradewinds.v1 import risk_pb2 as pb
@@ -155,7 +155,7 @@ class RiskRpcs:
         async with self._risk.database.session() as session:
             decision = await risk_decisions.find(session, request.decision_id)
             if not (caller.sees_everything or decision.requested_by == caller.subject):
-                raise NotFoundError(f"decision {request.decision_id!r} does not exist")
+                raise no_decision(request.decision_id)
             decision = await risk_decisions.withdraw(session, request.decision_id, _actor(context), request.reason)
             await session.commit()
         return messages.decision_message(decision)
@@ -168,7 +168,7 @@ class RiskRpcs:
             visible = await risk_limits.visible_subjects(session, _caller())
         accounts = {subject.account_id for subject in visible if subject.account_id}
         if request.account_id and request.account_id not in accounts:
-            raise NotFoundError(f"account {request.account_id!r} does not exist")
+            raise no_account(request.account_id)
         start, end = messages.days_of(request, self._risk.today())
         wanted = [request.account_id] if request.account_id else sorted(accounts)
         rows = await ProfitStore(self._risk.database).history(wanted, request.config_id, start, end)
@@ -207,7 +207,7 @@ async def _check_visible(session: AsyncSession, account_id: str, kill_id: str) -
         return
     own = {subject.account_id for subject in await risk_limits.visible_subjects(session, caller)}
     if account_id not in own:
-        raise NotFoundError(f"kill switch {kill_id!r} does not exist")
+        raise no_kill_switch(kill_id)
 
 
 def _caller() -> Caller:
