@@ -96,18 +96,20 @@ class Sender:
         outcome = await self._answer("place", self._broker.place(ticket))
         metrics.SEND_START.observe(waited.total_seconds())  # now that nothing waits for it
         metrics.SEND.observe(self._clock.monotonic() - started)
-        log.info("placed", order_id=order.order_id, outcome=type(outcome).__name__, tag=order.tag)
+        self._say("placed", order, outcome, started)
         await self._sink().placed(order.order_id, outcome)
 
     async def _cancel(self, order: OrderRecord) -> None:
         variety = "SL" if order.order_type == "SL" else "LIMIT"
+        started = self._clock.monotonic()
         outcome = await self._answer("cancel", self._broker.cancel(order.broker_order_id or "", variety))
-        log.info("cancel.sent", order_id=order.order_id, outcome=type(outcome).__name__)
+        self._say("cancel.sent", order, outcome, started)
         await self._sink().cancelled(order.order_id, outcome)
 
     async def _modify(self, order: OrderRecord, change: OrderChange) -> None:
+        started = self._clock.monotonic()
         outcome = await self._answer("modify", self._broker.modify(change))
-        log.info("change.sent", order_id=order.order_id, outcome=type(outcome).__name__)
+        self._say("change.sent", order, outcome, started)
         await self._sink().modified(order.order_id, outcome)
 
     async def _answer(self, verb: str, call: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -132,6 +134,22 @@ class Sender:
             self._look()
         metrics.outcomes_of(verb, type(outcome).__name__).inc()
         return outcome
+
+    def _say(self, action: str, order: OrderRecord, outcome: Outcome, started: float) -> None:
+        """The one line about a message: which order it was of, and what came of it."""
+        facts = {
+            "order_id": order.order_id,
+            "tag": order.tag,
+            "instrument": order.instrument,
+            "account_id": order.account_id,
+            "epoch": self._lease.epoch,
+            "outcome": type(outcome).__name__,
+            "milliseconds": f"{(self._clock.monotonic() - started) * 1000:.2f}",
+        }
+        if isinstance(outcome, Accepted):
+            log.info(action, **facts, broker_order_id=outcome.broker_order_id)
+        else:
+            log.warning(action, **facts, message=outcome.message)
 
     def _sink(self) -> OutcomeSink:
         if self.sink is None:

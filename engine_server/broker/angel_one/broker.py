@@ -166,11 +166,7 @@ class AngelOneBroker:
             method = _placement(ticket)
         except ValueError as e:
             return NotSent(str(e))
-        started = time.perf_counter()
-        evidence = await self._orders.send(Category.PLACE, method, made if begun is ticket else None)
-        outcome = placement_outcome(evidence)
-        self._log_outcome("order.placed", outcome, started, tag=ticket.tag, instrument=ticket.instrument.key)
-        return outcome
+        return placement_outcome(await self._orders.send(Category.PLACE, method, made if begun is ticket else None))
 
     async def modify(self, change: OrderChange) -> Outcome:
         """Ask for one change, once. An unknown one is not repeated before the order's details were read."""
@@ -178,11 +174,8 @@ class AngelOneBroker:
             parameters = change_parameters(change)
         except ValueError as e:
             return NotSent(str(e))
-        started, order_id = time.perf_counter(), change.broker_order_id
         evidence = await self._orders.send(Category.MODIFY, lambda client: client.modifyOrder(parameters))
-        outcome = request_outcome(evidence, order_id)
-        self._log_outcome("order.change_requested", outcome, started, broker_order_id=order_id)
-        return outcome
+        return request_outcome(evidence, change.broker_order_id)
 
     async def cancel(self, broker_order_id: str, order_type: str) -> Outcome:
         """Ask for one cancel, once; `order_type` as it was placed."""
@@ -190,11 +183,8 @@ class AngelOneBroker:
             variety = variety_of(order_type)
         except ValueError as e:
             return NotSent(str(e))
-        started = time.perf_counter()
         evidence = await self._orders.send(Category.CANCEL, lambda client: client.cancelOrder(broker_order_id, variety))
-        outcome = request_outcome(evidence, broker_order_id)
-        self._log_outcome("order.cancel_requested", outcome, started, broker_order_id=broker_order_id)
-        return outcome
+        return request_outcome(evidence, broker_order_id)
 
     async def convert(self, conversion: PositionConversion) -> Outcome:
         """Ask for one conversion, once. Unknown is settled by reading the positions."""

@@ -231,7 +231,7 @@ async def test_no_secret_is_in_any_log_line(
     assert store.session is not None
     known, tokens = sandbox.credentials, store.session.tokens
     said = repr(logs) + caplog.text
-    assert "order.placed" in said
+    assert "egress.tunnel.opened" in said
     for secret in (known.totp_secret, known.api_key, tokens.jwt, tokens.refresh_token, tokens.feed_token):
         assert secret not in said
     assert f"'{known.pin}'" not in said

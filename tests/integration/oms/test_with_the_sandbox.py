@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import structlog
 import uvloop
 
 from engine_server.broker.angel_one import AngelOneBroker
@@ -237,11 +238,17 @@ async def sell_by_hand(sandbox: SandboxProcess, quantity: int) -> int:
 
 
 async def test_a_resting_order_is_cancelled(engine: Engine) -> None:
-    order = await engine.place(price=BELOW)
-    await engine.accepted(order)
-    await engine.cancel(order.order_id)
-    ended = await engine.wait_for(order.order_id, "CANCELLED")
+    with structlog.testing.capture_logs() as logs:
+        order = await engine.place(price=BELOW)
+        broker_order_id = await engine.accepted(order)
+        await engine.cancel(order.order_id)
+        ended = await engine.wait_for(order.order_id, "CANCELLED")
     assert (ended.filled_quantity, ended.reason) == (0, "CANCELLED_ON_REQUEST")
+    # One line for each message, with all that anybody looks for.
+    said = [line for line in logs if line.get("outcome")]
+    assert [line["action"] for line in said] == ["oms.sender.placed", "oms.sender.cancel.sent"]
+    wanted = {"order_id": order.order_id, "tag": order.tag, "broker_order_id": broker_order_id, "outcome": "Accepted"}
+    assert all(wanted.items() <= line.items() and float(line["milliseconds"]) > 0 for line in said)
 
 
 async def test_a_stop_order_rests_until_it_is_cancelled(engine: Engine) -> None:
