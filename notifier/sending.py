@@ -9,9 +9,9 @@ Everything is done for a whole batch at once: one claim, one statement, one writ
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, Final
 
 import msgspec
@@ -185,30 +185,40 @@ class Sender:
         self, news: Sequence[tuple[Accepted, Sequence[Draft]]], wishes: Mapping[str, Preferences]
     ) -> Awaitable[None] | None:
         """Tell, of each batch, what is news in it; None where nobody wants to know."""
-        told = joined([self._told_of(accepted, drafts, wishes) for accepted, drafts in news])
+        told = self._told_of(news, wishes)
         remember = {draft.key: draft.notification_id for _, drafts in news for draft in drafts if draft.key}
         if not told and not remember:
             return None
         return self._telling.publish(told, remember, news[-1][0].created_us)
 
-    def _told_of(self, accepted: Accepted, news: Sequence[Draft], wishes: Mapping[str, Preferences]) -> Bulk:
-        """What is told of one batch, in its order."""
-        wanted = [draft for draft in news if self._is_wanted(draft, wishes.get(draft.new.user_id, DEFAULTS))]
-        looked_at = bulk_of([self._told(draft) for draft in wanted])
-        if not accepted.plain:
+    def _told_of(self, news: Sequence[tuple[Accepted, Sequence[Draft]]], wishes: Mapping[str, Preferences]) -> Bulk:
+        """What is told of several batches, in their order."""
+        begins = list(accumulate((len(accepted.ids) for accepted, _ in news), initial=0))
+        wanted = [
+            (begin + draft.position, draft)
+            for begin, (_, drafts) in zip(begins, news, strict=False)
+            for draft in drafts
+            if self._is_wanted(draft, wishes.get(draft.new.user_id, DEFAULTS))
+        ]
+        looked_at = bulk_of([self._told(draft) for _, draft in wanted])
+        if not any(accepted.plain for accepted, _ in news):
             return looked_at
-        positions = accepted.plain.rows[:, POSITION]
-        plain = told_plainly(accepted.plain, accepted.ids, accepted.created_us)
-        if not wishes.keys().isdisjoint(accepted.plain.user_ids):
-            heard = [
-                (one := wishes.get(user_id, DEFAULTS)) is DEFAULTS
-                or self._is_wanted(self._closely(accepted, position, user_id, content), one)
-                for user_id, (position, content) in zip(accepted.plain.user_ids, accepted.plain.said(), strict=True)
-            ]
+        plain = told_plainly([(accepted.plain, accepted.ids, accepted.created_us) for accepted, _ in news])
+        positions = np.concatenate(
+            [accepted.plain.rows[:, POSITION] + begin for begin, (accepted, _) in zip(begins, news, strict=False)]
+        )
+        if wishes and not wishes.keys().isdisjoint(chain.from_iterable(one.plain.user_ids for one, _ in news)):
+            heard = [is_heard for accepted, _ in news for is_heard in self._heard(accepted, wishes)]
             plain, positions = Bulk(plain.octets, plain.rows[heard]), positions[heard]
-        order = np.argsort(np.concatenate((positions, [draft.position for draft in wanted])), kind="stable")
+        order = np.argsort(np.concatenate((positions, [position for position, _ in wanted])), kind="stable")
         together = joined((plain, looked_at))
         return Bulk(together.octets, together.rows[order])
+
+    def _heard(self, accepted: Accepted, wishes: Mapping[str, Preferences]) -> Iterator[bool]:
+        """Of each plain one, whether its user wants it."""
+        for user_id, (position, content) in zip(accepted.plain.user_ids, accepted.plain.said(), strict=True):
+            one = wishes.get(user_id, DEFAULTS)
+            yield one is DEFAULTS or self._is_wanted(self._closely(accepted, position, user_id, content), one)
 
     def _closely(self, accepted: Accepted, position: int, user_id: str, content: bytes) -> Draft:
         """A plain one, looked at after all: its user has wishes."""

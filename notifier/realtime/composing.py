@@ -172,11 +172,12 @@ def bulk_of(told: Sequence[Told]) -> Bulk:
     """Of what is framed already."""
     pieces = [piece for one in told for piece in (one.user_id.encode(), one.frames)]
     places = [0, *accumulate(map(len, pieces))]
-    rows = np.zeros((len(told), WIDTH), np.int64)
-    for row, (number, one) in zip(rows, enumerate(told), strict=True):
-        user, said, end = places[2 * number : 2 * number + 3]
-        row[:] = (user, said, said, end, 0, 0, 0, 0, 0, one.delivery_class, one.expires_us)
-    return Bulk(b"".join(pieces), rows)
+    # Made at once: numpy takes longer to fill a row of its own than to read one of Python's.
+    rows = [
+        (user, said, said, end, 0, 0, 0, 0, 0, one.delivery_class, one.expires_us)
+        for one, user, said, end in zip(told, places[0::2], places[1::2], places[2::2], strict=False)
+    ]
+    return Bulk(b"".join(pieces), np.array(rows, np.int64).reshape(-1, WIDTH))
 
 
 def joined(many: Sequence[Bulk]) -> Bulk:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -133,10 +133,13 @@ def scanned(raw: bytes) -> tuple[dict[int, tuple[str, str, bytes]], dict[int, by
 
 
 class Noon:
-    """A clock that stands."""
+    """A clock that is looked at once a second."""
+
+    def __init__(self) -> None:
+        self._seconds = count()
 
     def now(self) -> datetime:
-        return datetime(2099, 11, 27, 12, tzinfo=UTC)
+        return datetime(2099, 11, 27, 12, tzinfo=UTC) + timedelta(seconds=next(self._seconds))
 
     def monotonic(self) -> float:
         return 0.0
@@ -170,16 +173,22 @@ class Followers:
         return {user_id: choosy if user_id == "bob" else DEFAULTS for user_id in user_ids}
 
 
-async def sent(arrival: Arrival) -> tuple[list[tuple[Any, ...]], list[Notification], list[Any]]:
-    """What is told and kept of a batch, and what its sender is answered."""
+async def sent(
+    *arrivals: Arrival, together: bool = False
+) -> tuple[list[tuple[Any, ...]], list[Notification], list[Any]]:
+    """What is told and kept of batches, and what their sender is answered."""
     followers, numbers = Followers(), count(1)
     sender = Sender(followers, followers, followers, followers, Noon(), _ids(numbers), messages)
-    outcomes = await sender.send_all(arrival, messages.path_in_batch)
+    if together:
+        accepted = [await sender.accept(arrival, messages.path_in_batch) for arrival in arrivals]
+        outcomes = await sender.tell_together(accepted)
+    else:
+        outcomes = [await sender.send_all(arrival, messages.path_in_batch) for arrival in arrivals]
     told = [
         (one.user_id, pb.WatchNotificationsResponse.FromString(one.frames), one.delivery_class, one.expires_us)
         for one in followers.told
     ]
-    return told, followers.rows, list(outcomes)
+    return told, followers.rows, [list(one) for one in outcomes]
 
 
 def _ids(numbers: Any) -> Any:
@@ -208,6 +217,31 @@ async def test_a_batch_is_sent_the_same_way_whether_it_is_scanned_or_looked_at_o
     assert len(scanned.plain) > WORTH_SCANNING < len(scanned.news)
     closely = one_by_one([messages.new_notification(copy_of(one), one.user_id) for one in requests])
     assert await sent(scanned) == await sent(closely)
+
+
+async def test_batches_that_are_told_together_are_told_as_one_after_the_other() -> None:
+    # Scanned and not, with kept ones and without, and for some who do not want everything.
+    plans = [(40, 10), (3, 2), (WORTH_SCANNING, 100), (1, 1), (60, 7), (WORTH_SCANNING, 1)]
+    arrivals = [
+        arrival_of(
+            pb.StreamNotificationsRequest(
+                requests=[
+                    pb.SendNotificationRequest(
+                        user_id=("alice", "bob", "carol")[number % 3],
+                        type=KEPT if number % kept_every == kept_every - 1 else LIVE,
+                        title=f"{batch} {number}",
+                    )
+                    for number in range(size)
+                ]
+            ),
+            CALLER,
+        )
+        for batch, (size, kept_every) in enumerate(plans)
+    ]
+    told, rows, outcomes = await sent(*arrivals, together=True)
+    assert (told, rows, outcomes) == await sent(*arrivals)
+    assert len(told) > sum(size for size, _ in plans) / 2
+    assert {len(one.user_id) for one in rows} == {3, 5}
 
 
 async def test_who_may_not_tell_others_is_looked_at_one_by_one() -> None:
