@@ -120,7 +120,9 @@ class Desk:
         return found
 
     def position(self, symbol: str, product: Product) -> Position:
-        """What is held of an instrument."""
+        """What is held of an instrument; also of one that it does not follow, and that a person has booked to it."""
+        if self.positions.knows(symbol):
+            return self.positions.get(symbol, product)
         return self.positions.get(self.instrument(symbol).key, product)
 
     def place(self, ticket: OrderTicket) -> OrderHandle:

@@ -48,6 +48,10 @@ class PositionBook:
         """The position, flat when there never was one."""
         return self._positions.get((instrument, product)) or Position(instrument, product)
 
+    def knows(self, instrument: str) -> bool:
+        """Whether there ever was a position in the instrument of this key."""
+        return any(key == instrument for key, _ in self._positions)
+
     def apply(self, instrument: str, product: Product, side: Side, quantity: int, price: Decimal) -> None:
         """Take one fill."""
         self._positions[instrument, product] = self.get(instrument, product).after(side, quantity, price)

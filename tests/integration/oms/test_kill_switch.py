@@ -239,6 +239,22 @@ async def test_a_writer_that_is_blocked_does_not_delay_a_kill_and_is_fenced_off(
     assert (await killable.place()).reason == "TRADING_HALTED"
 
 
+async def test_after_a_square_off_and_a_restart_a_strategys_entries_are_denied(
+    database: Database, broker: ScriptedBroker, fence: MemoryFence, tmp_path: Path
+) -> None:
+    await add_account(database)
+    await add_strategy(database)
+    async with (
+        running_engine(database, broker, fence=fence) as first,
+        serving_operations(first, tmp_path, fence) as operations,
+    ):
+        await until_done(operations, (await engage(operations, "SQUARE_OFF")).kill_id)
+    async with running_engine(database, broker, fence=fence, owner="engine-1") as second:
+        denied = await second.place_for("momo", 1)
+        assert (denied.state, denied.reason, "SQUARE_OFF" in denied.message) == ("DENIED", "TRADING_HALTED", True)
+        assert broker.sent == []
+
+
 _BLOCKED = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'orders'::regclass"
 
 

@@ -15,6 +15,7 @@ from tradewinds.sdk import (
     OrderState,
     Params,
     Position,
+    Product,
     Signal,
     StateError,
     StopReason,
@@ -290,6 +291,16 @@ async def test_a_fill_replayed_after_a_crash_makes_the_same_orders_once() -> Non
         assert harness.strategy.state == {"fills": 1}
         assert harness.strategy.position("RELIANCE").net_quantity == 10
         assert [o.request_id for o in harness.strategy.orders()] == [p.request_id for p in placed[1:]]
+
+
+async def test_what_a_person_booked_to_it_is_its_position_though_it_follows_no_such_instrument() -> None:
+    """An external fill that was attributed to it: a strategy that asks for the position of each order's instrument must not crash."""
+    harness = await started()
+    booked = Position("NSE:SBIN-EQ", Product.MIS, -2, Decimal(900))
+    await harness.crash_and_restart(from_checkpoint=Checkpoint(positions=(booked,)))
+    assert harness.strategy.position("NSE:SBIN-EQ") == booked
+    with pytest.raises(UnknownInstrumentError):
+        harness.strategy.position("NSE:TCS-EQ")
 
 
 async def test_state_that_json_cannot_hold_is_refused_with_a_remedy() -> None:
