@@ -21,6 +21,7 @@ ConfigFilter = Annotated[str, typer.Option("--config", help="Of this configured 
 OrderId = Annotated[str, typer.Argument(help="The order, see `tradewinds orders list`.")]
 _LOOK_SECONDS = 0.2
 _ON_ITS_WAY = (trading_pb2.ORDER_STATE_PENDING_SUBMIT, trading_pb2.ORDER_STATE_SUBMITTING)
+_WORKS = (*_ON_ITS_WAY, trading_pb2.ORDER_STATE_OPEN, trading_pb2.ORDER_STATE_PARTIALLY_FILLED)
 _CAME_TO_NOTHING = (
     trading_pb2.ORDER_STATE_DENIED,
     trading_pb2.ORDER_STATE_REJECTED,
@@ -60,12 +61,16 @@ def print_orders(listed: list[trading_pb2.Order]) -> None:
             rupees(order.price),
             rupees(order.average_price),
             short(trading_pb2.OrderState, order.state),
-            order.message,
+            order.message or _is_being_cancelled(order),
         )
         for order in listed
     ]
     columns = ("IST", "order", "by", "side", "instrument", ">filled", ">price ₹", ">average ₹", "state", "")
     print_table("Orders", columns, rows, empty="No orders yet.")
+
+
+def _is_being_cancelled(order: trading_pb2.Order) -> str:
+    return "a cancel is on its way" if order.cancel_requested and order.state in _WORKS else ""
 
 
 @orders.command()

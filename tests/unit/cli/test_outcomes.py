@@ -23,7 +23,7 @@ class _Link:
     def __init__(self, answers: list[Any]) -> None:
         self.answers = answers
         self.operations = self.trading = SimpleNamespace(
-            EngageKillSwitch="engage", GetKillSwitch="look", PlaceOrder="place", GetOrder="look"
+            EngageKillSwitch="engage", GetKillSwitch="look", PlaceOrder="place", GetOrder="look", CancelOrder="cancel"
         )
 
     async def call(self, _method: str, _request: Any) -> Any:
@@ -99,3 +99,14 @@ def test_an_order_that_came_to_nothing_is_a_failure_with_its_reason(
     assert result.exit_code == exit_code
     assert json.loads(result.stdout)["order_id"] == "ord-1"
     assert said in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(("state", "said"), [("OPEN", True), ("CANCELLED", False)])
+def test_who_cancels_an_order_sees_that_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, state: str, said: bool
+) -> None:
+    asked = order(state)
+    asked.cancel_requested = True
+    asked.price = "900"
+    result = run(monkeypatch, trading, trading.orders, ["cancel", "ord-1"], asked)
+    assert ("a cancel is on its way" in result.stdout) is said
