@@ -7,7 +7,7 @@ within which it has to be known); nothing but the promises that hold at any inst
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby, pairwise
@@ -25,6 +25,7 @@ _AT_BROKER = {
 _CLAIMS_TO_BE_THERE = frozenset({"OPEN", "PARTIALLY_FILLED", "FILLED"})
 _NEVER_AT_BROKER = frozenset({"NOT_PLACED", "DENIED"})
 _BROKER_WORKING = frozenset({"validation pending", "open pending", "open", "trigger pending"})
+_SECOND_NS = 1_000_000_000
 _TICK = Decimal("0.0001")  # prices are kept with four decimals
 _PRODUCTS = {"INTRADAY": "MIS", "DELIVERY": "CNC", "CARRYFORWARD": "NRML"}
 
@@ -46,6 +47,17 @@ def sent_at_most_once(evidence: Evidence, _unsettled: frozenset[str]) -> Iterato
             yield f"truth record {placement['seq']}: tag {body.get('ordertag')!r} is no order of ours"
         elif (row["side"], str(row["quantity"])) != (body["transactiontype"], body["quantity"]):
             yield f"{row['order_id']} is {row['side']} {row['quantity']}, sent was {body}"
+
+
+def most_in_a_second(evidence: Evidence) -> int:
+    """How many placements, changes and cancels arrived at the broker in any one second, those that it refused among them."""
+    arrived, most = deque[int](), 0
+    for at in sorted(request["received_mono_ns"] for request in evidence.order_requests):
+        arrived.append(at)
+        while at - arrived[0] >= _SECOND_NS:
+            arrived.popleft()
+        most = max(most, len(arrived))
+    return most
 
 
 def never_forgotten(evidence: Evidence, unsettled: frozenset[str]) -> Iterator[str]:

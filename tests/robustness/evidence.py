@@ -12,6 +12,7 @@ import httpx
 Row = Mapping[str, Any]
 
 PLACE_ROUTE = "/order/v1/placeOrder"
+ORDER_ROUTES = (PLACE_ROUTE, "/order/v1/modifyOrder", "/order/v1/cancelOrder")
 _PAGE = 10_000
 
 _QUERIES = {
@@ -29,10 +30,12 @@ _QUERIES = {
 class Evidence:
     """`placements` and `broker_orders` are in the order of their arrival at the broker; the other rows are PostgreSQL's.
 
-    `promised` maps each request id that a caller used to every order id that it was answered with.
+    `promised` maps each request id that a caller used to every order id that it was answered with. `order_requests` are all that asked the
+    broker to place, change or cancel something, answered or refused.
     """
 
     placements: Sequence[Row] = ()
+    order_requests: Sequence[Row] = ()
     broker_orders: Mapping[str, Row] = field(default_factory=dict)
     fills: Sequence[Row] = ()
     orders: Sequence[Row] = ()
@@ -57,6 +60,7 @@ class Gatherer:
         self._database_url = database_url
         self._seq = 0
         self._placements: list[Row] = []
+        self._order_requests: list[Row] = []
         self._broker_orders: dict[str, Row] = {}
         self._fills: list[Row] = []
 
@@ -66,6 +70,7 @@ class Gatherer:
         rows = await self._read_rows()
         return Evidence(
             placements=tuple(self._placements),
+            order_requests=tuple(self._order_requests),
             broker_orders=dict(self._broker_orders),
             fills=tuple(self._fills),
             promised=dict(promised),
@@ -92,8 +97,10 @@ class Gatherer:
 
     def _take(self, records: Iterable[Row]) -> None:
         for record in records:
-            if record["kind"] == "request" and record["route"].endswith(PLACE_ROUTE):
-                self._placements.append(record)
+            if record["kind"] == "request" and record["route"].endswith(ORDER_ROUTES):
+                self._order_requests.append(record)
+                if record["route"].endswith(PLACE_ROUTE):
+                    self._placements.append(record)
             if record["kind"] in ("order", "fill"):
                 self._broker_orders[record["order"]["order_id"]] = record["order"]
             if record["kind"] == "fill":

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.robustness.checker import nothing_is_held, violations
+from tests.robustness.checker import most_in_a_second, nothing_is_held, violations
 from tests.robustness.evidence import Evidence, Row
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -218,6 +218,13 @@ def test_a_hold_that_is_left_is_named() -> None:
     assert list(nothing_is_held(replace(GOOD, holds=[hold]), frozenset())) == [
         "NSE:TCS-EQ is held: UNATTRIBUTED whose is it?"
     ]
+
+
+def test_the_fullest_second_is_found_wherever_a_calendar_has_its_seconds() -> None:
+    arrived = [0, 900, 950, 1_850, 1_899, 1_900, 3_000]
+    requests = [{"received_mono_ns": milliseconds * 1_000_000} for milliseconds in reversed(arrived)]
+    assert most_in_a_second(Evidence(order_requests=requests)) == 4  # 900 to 1,899
+    assert most_in_a_second(Evidence()) == 0
 
 
 def test_the_fate_of_a_young_order_may_be_open() -> None:

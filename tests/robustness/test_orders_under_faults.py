@@ -1,8 +1,8 @@
 """A day of strategies in minutes, at a broker that misbehaves at random, with engines that are killed, frozen and stopped and take over
 from each other, a PostgreSQL, a Valkey and an egress that are killed, connections that are cut, kill switches that are thrown and
 released, and somebody who sells in the broker's own app: in the end nothing was sent twice, nothing is forgotten, nothing closed more
-than was open, nothing was let in while it was stopped, all books are the broker's, every order's story can be told, and the audit log is
-what was written.
+than was open, nothing was let in while it was stopped, no second had more messages than the exchange allows, all books are the broker's,
+every order's story can be told, and the audit log is what was written.
 
 `CHAOS_SEED` names the run. `CHAOS_ORDERS`, `CHAOS_STRATEGIES` and `CHAOS_PACE` (so many times the broker's rates, there and here) make
 it larger; it prints one line. What fails this check is in `test_naive_variants.py`.
@@ -54,6 +54,7 @@ SEED = int(os.environ.get("CHAOS_SEED", "7"))
 ORDERS = int(os.environ.get("CHAOS_ORDERS", "40"))
 STRATEGIES = int(os.environ.get("CHAOS_STRATEGIES", "6"))
 PACE = int(os.environ.get("CHAOS_PACE", "4"))
+BROKER_LIMIT = 10 * PACE  # the exchange's 10 in any second, at this pace
 ROUNDS = 2  # of each strategy under one engine
 # In all, about one placement in seven has no clear answer.
 PROBABILITY = 0.025
@@ -275,12 +276,15 @@ async def test_nothing_is_sent_twice_forgotten_or_closed_beyond_what_is_open(
             left_out = await untold(trading, evidence)
         await seal(database)
         forged = await audit_problems(engine, egress, stores.owner_url, tmp_path, noted)
+    most_in_a_second = checker.most_in_a_second(evidence)
     not_sent = Counter(row["reason"] for row in evidence.orders if not row["broker_order_id"])
     sys.stdout.write(
         f"seed={SEED} faults={','.join(sorted(run.faults))} {verdict} unknown_max={unknown[0]['seconds']:.1f}s "
-        f"recovery_ms={recovered * 1000:.0f} told={len(evidence.orders) - len(left_out)} sold_in_app={app.sold} "
+        f"recovery_ms={recovered * 1000:.0f} most_in_a_second={most_in_a_second}/{BROKER_LIMIT} "
+        f"told={len(evidence.orders) - len(left_out)} sold_in_app={app.sold} "
         f"kills={dict(drills.outcomes)} not_at_broker={dict(not_sent.most_common())}\n"
     )
     # How many are denied beside what is unclear, stopped or held is chance.
     assert verdict.acked > verdict.ops / 4
+    assert 0 < most_in_a_second <= BROKER_LIMIT
     assert (left_out[:20], forged, await drills.let_in_meanwhile()) == ([], [], [])
