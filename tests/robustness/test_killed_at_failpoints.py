@@ -28,8 +28,10 @@ from tradewinds.failpoints import Failpoint
 
 SHARE = SHARES[0]
 
-# Twelve at once are more than the rate lets go: some are sent with their intent, some wait for their turn.
-ORDERS = 12
+# At this pace an engine has waited long enough for an order that never left after 3 s. So many at once are more than the rate lets go:
+# some are sent with their intent, some wait for their turn.
+PACE = 2
+ORDERS = 24
 KILLS = (
     "oms.commit.before.PLACED=kill@5",  # nothing is committed
     "oms.commit.after.PLACED=kill@5",  # between the intent and its SUBMITTING, or its POST
@@ -76,7 +78,10 @@ async def killed_at(failpoint: str, around: Surroundings, requests: Sequence[str
     victim = EngineProcess(around, f"victim-{requests[0]}", partial(order_all, requests), log, armed)
     try:
         await eventually(lambda: victim.is_over, timeout=90, what=f"{failpoint} is reached")
-        assert victim.exit_code == -signal.SIGKILL, f"{failpoint} was not reached"
+        log_end = log.read_text(errors="replace")[-4000:]
+        assert victim.exit_code == -signal.SIGKILL, (
+            f"{failpoint} was not reached, it ended with {victim.exit_code}: {log_end}"
+        )
     finally:
         await victim.kill()
     return [(words[0], words[1]) for words in victim.said if len(words) == 2]
@@ -86,7 +91,7 @@ async def test_whatever_edge_it_is_killed_at_nothing_is_sent_twice_or_forgotten(
     database: Database, database_url: str, sandbox: SandboxProcess, egress: ForkedEgress, tmp_path: Path
 ) -> None:
     await add_account(database)
-    around = await Surroundings.of(sandbox, database_url, egress.url)
+    around = await Surroundings.of(sandbox, database_url, egress.url, PACE)
     promised: defaultdict[str, set[str]] = defaultdict(set)
     requests = [[f"r-{kill}-{number}" for number in range(ORDERS)] for kill in range(len(KILLS))]
     for kill, failpoint in enumerate(KILLS):
