@@ -165,11 +165,17 @@ async def test_the_same_request_is_the_same_order(engine: Engine, broker: Script
     assert len(broker.sent) == 1
 
 
-async def test_simultaneous_repeats_are_one_order(engine: Engine, broker: ScriptedBroker) -> None:
-    orders = await asyncio.gather(*(engine.place(request_id="r1") for _ in range(20)))
-    assert len({order.order_id for order in orders}) == 1
-    await engine.accepted(orders[0])
-    assert len(broker.sent) == 1
+async def test_simultaneous_repeats_are_one_order_and_another_body_among_them_is_refused(
+    engine: Engine, broker: ScriptedBroker
+) -> None:
+    same = [engine.place(request_id="r1") for _ in range(64)]
+    others = [engine.place(request_id="r1", quantity=11 + n) for n in range(64)]
+    first, *answers = await asyncio.gather(*same, *others, return_exceptions=True)
+    assert isinstance(first, OrderRecord)
+    assert {answer.order_id for answer in answers[:63] if isinstance(answer, OrderRecord)} == {first.order_id}
+    assert [type(answer) for answer in answers] == [OrderRecord] * 63 + [RequestIdReusedError] * 64
+    await engine.accepted(first)
+    assert [ticket.quantity for ticket in broker.sent] == [10]
 
 
 async def test_200_concurrent_orders_need_few_commits(engine: Engine, broker: ScriptedBroker) -> None:
