@@ -11,7 +11,7 @@ from engine_server.oms.margin_desk import MarginSettings
 from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.ports import Instruments, Intraday, Quotes
 from engine_server.oms.positions_check import PositionsCheck
-from engine_server.oms.recovery import RecoverySettings
+from engine_server.oms.recovery_settings import RecoverySettings
 from engine_server.oms.risk_board import StoredRiskBoard
 from tradewinds.clock import Clock, MarketClock
 from tradewinds.database.session import Database

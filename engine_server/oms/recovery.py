@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
@@ -29,9 +29,10 @@ from engine_server.oms.draft import Draft
 from engine_server.oms.external import Adoption
 from engine_server.oms.gate import Gate
 from engine_server.oms.journal import Journal
-from engine_server.oms.positions_check import Difference, Line, PositionsCheck, unexplained
-from engine_server.oms.reconciliation import book_openings, judge
+from engine_server.oms.position_comparison import PositionComparison
+from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.records import OrderRecord
+from engine_server.oms.recovery_settings import RecoverySettings
 from engine_server.oms.reports import BookRead, ReadSummary, apply_book, apply_or_adopt, apply_report, tell_overdue
 from engine_server.oms.writer import Writer
 from tradewinds.clock import Clock
@@ -47,23 +48,6 @@ _OVERDUE_SECONDS = 0.5
 # outlasts PostgreSQL's statement_timeout would be repeated for ever, and the gate would never open.
 _PORTION = 500
 _PASSING: tuple[type[Exception], ...] = (BrokerError, UnavailableError, *PASSING_FAULTS)
-
-
-@dataclass(frozen=True)
-class RecoverySettings:
-    """Real seconds. The broker serves one order-book read a second."""
-
-    sweep_seconds: float = 10.0  # while orders work
-    unknown_seconds: float = 1.0  # while one is unknown, or the order stream is down
-    foreign_seconds: float = 1.0  # after the stream has told of an order that is not ours
-    positions_seconds: float = 30.0
-    differing_seconds: float = 5.0  # while they differ: to be said soon, and to be let go soon
-    trades_seconds: float = 15.0
-    idle_seconds: float = 300.0  # otherwise: it tells whether the session is still good
-    refused_login_seconds: float = 30.0  # doubled up to ten minutes: a refused login locks accounts when repeated
-    maximum_login_seconds: float = 600.0
-    retry_seconds: float = 1.0  # after a failed read or an unanswered login, doubled up to the sweep
-    bounds: ResolutionBounds = field(default_factory=ResolutionBounds)
 
 
 @dataclass(frozen=True)
@@ -99,14 +83,10 @@ class Recovery:
         self._gate = gate
         self._clock = clock
         self._settings = settings
-        self._check = check
-        self._user_id = user_id
-        self._is_first_start = state.sequence == 0
+        self._comparison = PositionComparison(state, writer, broker, check, clock, settings, user_id)
         # What an account had before we ever saw it may carry the tags of an installation before this one.
-        is_ours = (lambda _tag: False) if self._is_first_start else tags.is_ours
+        is_ours = (lambda _tag: False) if state.sequence == 0 else tags.is_ours
         self._adoption = Adoption(user_id, check.by_token, is_ours)
-        self._suspected: dict[Line, int] = {}  # what our books have more than the broker, as the last look showed it
-        self._is_judged = False  # the last comparison showed what the one before had shown
         self._wanted = asyncio.Event()
         self._session_ok = False
         self._tell_reconciled = tell_reconciled
@@ -231,77 +211,26 @@ class Recovery:
     async def _keep_comparing(self) -> None:
         """Positions and holdings beside the orders, while the account trades."""
         while True:
-            asked = await self._wait_for_next_comparison()
+            asked = await self._comparison.due()
             if not self._gate.is_open or not self._session_ok:
                 continue
             try:
-                await self._compare()
-                if asked and not self._is_judged:
+                await self._comparison.look()
+                if asked and not self._comparison.is_judged:
                     await asyncio.sleep(self._settings.retry_seconds)
-                    await self._compare()
+                    await self._comparison.look()
             except SessionExpiredError:
                 self.read_soon()  # nothing else looks for a long while where no order works
             except _PASSING as e:
                 log.warning_throttled("positions.unread", account_id=self._state.account_id, error=repr(e))
 
-    async def _wait_for_next_comparison(self) -> bool:
-        """Until its time has come, or the books were changed by hand: whether that."""
-        wanted, seconds = self._state.compare_soon, self._settings.positions_seconds
-        if self._suspected or not self._is_judged:
-            seconds = min(seconds, self._settings.differing_seconds)
-        try:
-            async with asyncio.timeout(seconds):
-                await wanted.wait()
-        except TimeoutError:
-            return False
-        wanted.clear()
-        return True
-
     async def _compare_at_start(self) -> None:
         """Twice where something differs, with the orders read again between."""
-        await self._compare()
-        if self._suspected:
+        await self._comparison.look()
+        if self._comparison.differs:
             await asyncio.sleep(self._settings.retry_seconds)
             await self._read_order_book()
-            await self._compare()
-
-    async def _compare(self) -> None:
-        """A fill on its way looks like a difference: one is what two looks show. Between them there may be fills, which move our books and
-        the broker's alike."""
-        self._is_judged = False
-        known = self._state.excess
-        found = await self._differences()
-        if found:
-            await asyncio.sleep(self._settings.retry_seconds)
-            before = {one.line: one.excess for one in found}
-            again = await self._differences()
-            found = again and [one for one in again if before.get(one.line) == one.excess]
-        if found is None:
-            return
-        self._state.vitals.positions_compared_at = self._clock.now()
-        shown = {one.line: one.excess for one in found}
-        if shown == self._suspected:
-            self._is_judged = await self._writer.tell(partial(self._judge, known, found))
-        self._suspected = shown
-
-    def _judge(self, known: Mapping[Line, int], found: Sequence[Difference], draft: Draft) -> bool:
-        """Unless somebody has booked by hand since the broker was asked: what was found is older than the books then."""
-        if draft.excess is not known:
-            return False
-        verdict = book_openings if self._is_first_start else judge
-        verdict(found, self._user_id, draft)
-        draft.then(self._first_start_is_over)
-        return True
-
-    def _first_start_is_over(self) -> None:
-        self._is_first_start = False
-
-    async def _differences(self) -> list[Difference] | None:
-        """As the broker shows them now; None where something was filled meanwhile."""
-        fills = self._state.trade_count
-        positions, holdings = await self._broker.positions(), await self._broker.holdings()
-        found = unexplained(self._check.differences(self._state, positions, holdings), self._state)
-        return found if self._state.trade_count == fills else None
+            await self._comparison.look()
 
     async def _read_order_book(self) -> ReadSummary:
         begun_at, vitals = self._clock.monotonic(), self._state.vitals

@@ -30,7 +30,7 @@ from engine_server.oms.ports import Quotes
 from engine_server.oms.positions_check import PositionsCheck
 from engine_server.oms.queries import OrderQueries
 from engine_server.oms.records import OrderRecord
-from engine_server.oms.recovery import RecoverySettings
+from engine_server.oms.recovery_settings import RecoverySettings
 from engine_server.oms.registry import AccountRegistry
 from engine_server.oms.risk_board import StoredRiskBoard
 from engine_server.oms.risk_decisions import DecisionPolicy
