@@ -170,7 +170,7 @@ async def trade_count(stack: UpProcess, config_id: str) -> int:
 
 async def crash_notice(stack: UpProcess, config_id: str) -> dict[str, Any] | None:
     inbox = (await stack.get("/v1/notifications", page_size="100"))["notifications"]
-    found = [n for n in inbox if n["type"] == "STRATEGY_CRASHED" and config_id in n["message"]]
+    found = [n for n in inbox if n["type"] == "STRATEGY_CRASHED" and n["data"]["config_id"] == config_id]
     return found[0] if found else None
 
 

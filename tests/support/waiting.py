@@ -14,18 +14,18 @@ T = TypeVar("T")
 
 @overload
 async def eventually(
-    condition: Callable[[], Awaitable[T]], *, timeout: float = 5.0, interval: float = 0.01, what: str = ""
+    condition: Callable[[], Awaitable[T]], *, timeout: float = 15.0, interval: float = 0.01, what: str = ""
 ) -> T: ...
 
 
 @overload
 async def eventually(
-    condition: Callable[[], T], *, timeout: float = 5.0, interval: float = 0.01, what: str = ""
+    condition: Callable[[], T], *, timeout: float = 15.0, interval: float = 0.01, what: str = ""
 ) -> T: ...
 
 
 async def eventually(
-    condition: Callable[[], Any], *, timeout: float = 5.0, interval: float = 0.01, what: str = ""
+    condition: Callable[[], Any], *, timeout: float = 15.0, interval: float = 0.01, what: str = ""
 ) -> Any:
     """Call `condition` until it returns something true, and return that.
 

@@ -185,9 +185,11 @@ def _is_ready(data: Path, pid: int) -> bool:
 
 
 async def _ensure_database(url: str, services_password: str) -> None:
-    """The role always has the password of our folder, which can have been lost or copied."""
+    """The role always has the password of our folder, which can have been lost or copied. A server in recovery has what its primary has."""
     connection = await asyncpg.connect(url, timeout=5)
     try:
+        if await connection.fetchval("SELECT pg_is_in_recovery()"):
+            return
         if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", _SERVICES):
             await connection.execute(f"CREATE ROLE {_SERVICES} LOGIN")
         await connection.execute(f"ALTER ROLE {_SERVICES} PASSWORD '{services_password}'")
