@@ -99,7 +99,7 @@ async def _assemble(
     outside = await start_outside(running, database, redis, clock, settings.retention_days)
     sender = Sender(outside.keeper, publisher, Claims(streams), outside.preferences, clock, ids.new_ids, messages)
     templated = TemplatedFires(outside.templates, outside.preferences)
-    alerts = start_alerts(running, database, redis, clock, sender, settings, templated)
+    alerts = start_alerts(running, database, redis, clock, sender, settings, templated, outside.preferences)
     following = Following(LiveStreams(streams, hub), settings.heartbeat_seconds)
     engines = _reach_engines(running, database, outside)
     phone = _start_phone(running, database, engines, clock, sender)

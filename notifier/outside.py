@@ -69,6 +69,8 @@ async def start_outside(
     await preferences.start()
     templates = TemplateStore(database)
     await templates.start()
+    notifications = NotificationStore(database)
+    await notifications.begin()
     usage = UsageCounters(redis)
     planner = Planner(preferences, usage, clock, ids.new_id)
     guard, key = AddressGuard(settings.networks()), _seal_key()
@@ -77,7 +79,7 @@ async def start_outside(
     outward = routes(providers, guard, clock, links)
     wake = _start_workers(running, database, sealing, clock, outward, Parts(templates), providers.concurrency)
     return Outside(
-        keeper=PlannedKeeper(planner, NotificationStore(database), wake),
+        keeper=PlannedKeeper(planner, notifications, wake),
         preferences=preferences,
         endpoints=EndpointStore(database, sealing),
         guard=guard,

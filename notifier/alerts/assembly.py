@@ -16,6 +16,7 @@ from notifier.alerts.templated import TemplatedFires
 from notifier.arrival import one_by_one
 from notifier.drafts import Accepted
 from notifier.notification import NewNotification
+from notifier.ports import PreferenceSource
 from notifier.sending import Sender
 from notifier.settings import NotifierSettings
 from tradewinds import ids, service
@@ -57,12 +58,13 @@ def start_alerts(
     sender: Sender,
     settings: NotifierSettings,
     templated: TemplatedFires,
+    preferences: PreferenceSource,
 ) -> Alerts:
     """Run what judges and what tells."""
     fires = FireStore(database)
     teller = Teller(fires, _TemplatedSending(sender, templated), clock, timedelta(days=settings.retention_days))
     # Another life of this process is another holder: it must not go on with a lease whose memory is gone.
-    evaluator = Evaluator(database, redis, teller, clock, ids.new_id("judge"))
+    evaluator = Evaluator(database, redis, teller, preferences, clock, ids.new_id("judge"))
     running.spawn("price alerts", evaluator.run())
     running.spawn("price alert teller", teller.run())
     running.spawn("price alert sweeper", teller.sweep())

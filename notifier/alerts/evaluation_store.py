@@ -47,6 +47,8 @@ _FROM: Final = """
 _INSTRUMENTS: Final = "SELECT DISTINCT instrument FROM price_alerts WHERE state = 'ACTIVE' ORDER BY instrument"
 _LOAD: Final = f"SELECT {_COLUMNS} {_FROM}"
 _CHANGED: Final = f"SELECT {_COLUMNS} {_FROM} AND a.alert_number = ANY($2)"
+# So many are remembered anyway (`PreferenceStore`); others are asked for when they fire.
+_USERS: Final = "SELECT DISTINCT user_id FROM price_alerts WHERE state = 'ACTIVE' LIMIT 50000"
 _INSTRUMENTS_OF: Final = (
     "SELECT DISTINCT instrument FROM price_alerts WHERE state = 'ACTIVE' AND alert_number = ANY($1)"
 )
@@ -151,6 +153,11 @@ class EvaluationStore:
         """Those that active alerts watch."""
         async with self._taking_time() as connection:
             return [row["instrument"] for row in await connection.fetch(_INSTRUMENTS, timeout=_LONG_SECONDS)]
+
+    async def users(self) -> list[str]:
+        """Those who wait for active alerts; of very many, some."""
+        async with self._taking_time() as connection:
+            return [row["user_id"] for row in await connection.fetch(_USERS, timeout=_LONG_SECONDS)]
 
     async def load(self, instruments: Sequence[str]) -> RowTable:
         """Every active alert on `instruments`; an instrument's position is its slot. A million are 150 MB on the way."""

@@ -17,6 +17,7 @@ from notifier.alerts.faults import INTERRUPTIONS
 from notifier.alerts.firing import Firing
 from notifier.alerts.teller import Teller
 from notifier.alerts.turn import LEASE_TTL, LeaseLostError, Turn
+from notifier.ports import PreferenceSource
 from tradewinds.clock import Clock
 from tradewinds.database.reconnecting import describe
 from tradewinds.database.session import Database
@@ -30,11 +31,20 @@ _ASK_SECONDS: Final = 1.0
 class Evaluator:
     """`run` is a watched task. `holder` names this process among the replicas, and no other life of it."""
 
-    def __init__(self, database: Database, redis: Redis, teller: Teller, clock: Clock, holder: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        redis: Redis,
+        teller: Teller,
+        preferences: PreferenceSource,
+        clock: Clock,
+        holder: str,
+    ) -> None:
         self._database = database
         self._store = EvaluationStore(database)
         self._redis = redis
         self._teller = teller
+        self._preferences = preferences
         self._clock = clock
         self._holder = holder
         self._stopping = asyncio.Event()
@@ -66,7 +76,9 @@ class Evaluator:
             return
         log.info("taken", epoch=lease.epoch, positions=dict(lease.positions))
         firing = Firing(self._database)
-        turn = self._turn = Turn(lease, self._store, firing, self._redis, self._teller, self._clock, self._stopping)
+        turn = self._turn = Turn(
+            lease, self._store, firing, self._redis, self._teller, self._preferences, self._clock, self._stopping
+        )
         listener = await self._database.listen(CHANNEL, turn.changes.hear)
         try:
             await turn.run()

@@ -2,7 +2,7 @@
 evaluators, however frozen, restarted or slow, one ends a generation; the history row, from which the notification is told, is written
 by the same statement.
 
-Somebody waits for it, so it has a connection to itself, with the statement prepared and run once before the first tick is judged:
+Somebody waits for it, so it has a connection to itself, with the statement prepared and planned before the first tick is judged:
 connecting and preparing took twenty times as long as a fire. All fires are one JSON value, whose plan is the same for any number of them:
 of arrays PostgreSQL knows the length, and planned every single statement anew, which took longer than running it.
 """
@@ -16,6 +16,7 @@ from typing import Any, Final
 from notifier.alerts.book import Fire
 from notifier.alerts.domain.vocabulary import Measure
 from notifier.alerts.wording import describe, snapshot
+from tradewinds.database.planning import settle_plan
 from tradewinds.database.session import Database
 
 STORM_BUDGET: Final = 20
@@ -80,7 +81,7 @@ class Firing:
         self._connection = await self._database.pool.acquire(timeout=_SECONDS)
         try:
             self._statement = await self._connection.prepare(_FIRE)
-            await self._run(())
+            await settle_plan(lambda: self._run(()))
         except BaseException:
             await self.close()
             raise

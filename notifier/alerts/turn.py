@@ -27,6 +27,7 @@ from notifier.alerts.teller import Teller
 from notifier.alerts.tick_source import TickBatch, TickSource, entry_number, latest_quotes
 from notifier.alerts.together import first_to_end
 from notifier.alerts.watched import WatchedInstruments
+from notifier.ports import PreferenceSource
 from tradewinds import garbage
 from tradewinds.clock import Clock
 from tradewinds.database.faults import PASSING_FAULTS
@@ -70,6 +71,7 @@ class Turn:
         firing: Firing,
         redis: Redis,
         teller: Teller,
+        preferences: PreferenceSource,
         clock: Clock,
         stopping: asyncio.Event,
     ) -> None:
@@ -77,6 +79,7 @@ class Turn:
         self._store = store
         self._redis = redis
         self._teller = teller
+        self._preferences = preferences
         self._clock = clock
         self._stopping = stopping
         self._woken = asyncio.Event()
@@ -113,6 +116,8 @@ class Turn:
     async def _work(self) -> None:
         await self.changes.connected.wait()
         await self._load()
+        # Remembered before they have to be told something: the first fire of each took three times as long.
+        await self._preferences.of_users(await self._store.users())
         await self._firing.begin()
         self._positions = await self._source.begin()
         await first_to_end(self._source.run(), self._commits.run(), self._judge(), self._do_chores())

@@ -15,6 +15,7 @@ from notifier.alerts.evaluator import Evaluator
 from notifier.alerts.fire_store import FireStore
 from notifier.alerts.teller import Teller
 from notifier.notification import NewNotification
+from notifier.preference_store import PreferenceStore
 from tradewinds.clock import SystemClock
 from tradewinds.database.session import Database
 
@@ -47,7 +48,9 @@ class Told:
 async def replica(database: Database, redis: Redis, told: Told) -> AsyncIterator[Evaluator]:
     """A replica; leaving the block kills it, lease and all."""
     teller = Teller(FireStore(database), told, SystemClock(), timedelta(days=90))
-    evaluator = Evaluator(database, redis, teller, SystemClock(), f"judge-{secrets.token_hex(4)}")
+    evaluator = Evaluator(
+        database, redis, teller, PreferenceStore(database), SystemClock(), f"judge-{secrets.token_hex(4)}"
+    )
     tasks = [asyncio.create_task(one) for one in (evaluator.run(), teller.run(), teller.sweep())]
     try:
         yield evaluator
