@@ -38,7 +38,7 @@ chaos: export FLEET_SOAK_SECONDS ?= 300
 chaos: export NOTIFIER_LOAD ?= 20000
 chaos: export NOTIFIER_SECONDS ?= 60
 chaos: $(STAMP) ## A thousand orders, a fleet of 30 strategies and notifiers at 20,000/s under every fault, and a compressed night; a line a run (CHAOS_SEED=7)
-	@$(BIN)/python -m pytest -q -s tests/unit/oms/test_order_life_model.py tests/robustness/test_orders_under_faults.py tests/robustness/test_naive_variants.py tests/robustness/test_fleet_under_faults.py tests/robustness/test_notifiers_under_faults.py $(ARGS)
+	@$(BIN)/python -m pytest -q -s tests/unit/oms/test_order_life_model.py tests/robustness/test_orders_under_faults.py tests/robustness/test_one_fault_at_a_time.py tests/robustness/test_naive_variants.py tests/robustness/test_fleet_under_faults.py tests/robustness/test_notifiers_under_faults.py $(ARGS)
 
 install: $(STAMP) ## Create the virtual environment and install the hash-pinned dependencies
 

@@ -247,3 +247,17 @@ CHECKS: Sequence[Check] = (
     everybody_was_told_once,
     promises_are_kept,
 )
+
+
+# What must hold of orders once all that was under way has ended.
+PROMISES = (
+    sent_at_most_once,
+    never_forgotten,
+    every_fate_is_known,
+    trades_sum_to_fills,
+    account_positions_are_the_brokers,
+    strategy_books_are_their_trades,
+    the_log_has_no_holes,
+    promises_are_kept,
+    nothing_is_held,
+)

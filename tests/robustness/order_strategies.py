@@ -32,24 +32,22 @@ def shares_of(names: Sequence[str]) -> Mapping[str, Share]:
     return {name: SHARES[number % len(SHARES)] for number, name in enumerate(names)}
 
 
-async def trade_in_turns(names: Sequence[str], rounds: int, seed: int, engine: Engine, say: Say) -> None:
+async def trade_in_turns(names: Sequence[str], rounds: int, seed: int | str, engine: Engine, say: Say) -> None:
     """All strategies at once, each so many rounds."""
-    traders = [
-        Trader(engine, name, share, random.Random(f"{seed}:{engine.owner}:{name}"), say)
-        for name, share in shares_of(names).items()
-    ]
+    traders = [Trader(engine, name, share, f"{seed}:{engine.owner}", say) for name, share in shares_of(names).items()]
     async with deciding_person(engine):
         await asyncio.gather(*(trader.trade(rounds) for trader in traders))
 
 
 class Trader:
-    """One strategy at one engine. Each answer that it gets is said: its request, and the order's id."""
+    """One strategy at one engine. Each answer that it gets is said: its request, which `run` makes its own, and the order's id."""
 
-    def __init__(self, engine: Engine, name: str, share: Share, rng: random.Random, say: Say) -> None:
+    def __init__(self, engine: Engine, name: str, share: Share, run: str, say: Say) -> None:
         self._engine = engine
         self._name = name
         self._share = share
-        self._rng = rng
+        self._run = run
+        self._rng = random.Random(f"{run}:{name}")
         self._say = say
         self._asked = 0
 
@@ -108,7 +106,7 @@ class Trader:
 
     async def _place(self, **facts: object) -> OrderRecord:
         self._asked += 1
-        request_id = f"{self._engine.owner}-{self._name}-{self._asked}"
+        request_id = f"{self._run}-{self._name}-{self._asked}"
         order = await self._engine.place_for(
             self._name, EPOCH, request_id=request_id, instrument=self._share.instrument.symbol, **facts
         )

@@ -59,17 +59,6 @@ ROUNDS = 2  # of each strategy under one engine
 # In all, about one placement in seven has no clear answer.
 PROBABILITY = 0.025
 STRIKES = 3  # in the middle of each engine's time
-PROMISES = (
-    checker.sent_at_most_once,
-    checker.never_forgotten,
-    checker.every_fate_is_known,
-    checker.trades_sum_to_fills,
-    checker.account_positions_are_the_brokers,
-    checker.strategy_books_are_their_trades,
-    checker.the_log_has_no_holes,
-    checker.promises_are_kept,
-    checker.nothing_is_held,
-)
 _WHOLE_LOG = 1_000_000
 # One line of an order's story in the order log, then one in the audit log.
 FORGERIES = (
@@ -203,7 +192,7 @@ async def settled(
 
     async def clean() -> tuple[Verdict, Evidence]:
         evidence = await gatherer.gather(promised)
-        wrong = [f"{check.__name__}: {words}" for check in PROMISES for words in check(evidence, frozenset())]
+        wrong = [f"{check.__name__}: {words}" for check in checker.PROMISES for words in check(evidence, frozenset())]
         verdict = judge(evidence, await whole_log(engine))
         assert not wrong, "\n".join(wrong[:20])
         assert verdict.is_clean, verdict
