@@ -15,13 +15,13 @@ from engine_server.oms.domain.books import Book
 from engine_server.oms.domain.risk.exposure import Exposure
 from engine_server.oms.domain.risk.limits import LimitName
 from engine_server.oms.domain.risk.losses import DayResult, LimitNear, judged, near
-from engine_server.oms.domain.risk.nearness import at_stake, nearly_used
+from engine_server.oms.domain.risk.nearness import at_pace, at_stake, nearly_used
 from engine_server.oms.domain.working_orders import WorkingOrders
 from engine_server.oms.ports import Instruments, Quotes
 from engine_server.oms.profit_store import ProfitStore
 from engine_server.oms.records import ZERO, TradeRecord
 from engine_server.oms.risk_board import StoredRiskBoard
-from tradewinds.clock import MarketClock, ist
+from tradewinds.clock import Clock, MarketClock, ist
 from tradewinds.database.faults import is_passing
 from tradewinds.database.session import Database
 from tradewinds.instruments import UnknownInstrumentError
@@ -45,6 +45,7 @@ class ProfitWatch:
         database: Database,
         instruments: Instruments,
         quotes: Quotes,
+        clock: Clock,
         market_clock: MarketClock,
         interval_seconds: float,
     ) -> None:
@@ -57,6 +58,7 @@ class ProfitWatch:
         self._store = ProfitStore(database)
         self._instruments = instruments
         self._quotes = quotes
+        self._clock = clock
         self._market_clock = market_clock
         self._interval_seconds = interval_seconds
         self._day: date | None = None
@@ -114,12 +116,19 @@ class ProfitWatch:
     async def _tell_what_is_nearly_used(self) -> None:
         """Beside the way of an order, not on it: here every look, there for each order."""
         account_id = self._state.account_id
-        books = _by_owner(self._state.books.values())
-        for config_id in sorted({*books, "", *(order.config_id or "" for order in self._state.working)}):
+        books, intents, now = _by_owner(self._state.books.values()), self._state.activity.intents, self._clock.now()
+        owners = {
+            *books,
+            "",
+            *(order.config_id or "" for order in self._state.working),
+            *(i.config_id or "" for i in intents),
+        }
+        for config_id in sorted(owners):
             limits = self._board.limits(account_id, config_id or None)
             working = [o for o in self._state.working if not config_id or o.config_id == config_id]
             exposure = Exposure([book.position for book in books.get(config_id, ())], WorkingOrders(working))
-            for limit in nearly_used(at_stake(exposure), limits.of_strategy if config_id else limits.of_account):
+            used = {**at_stake(exposure), **(at_pace(intents, config_id, now) if config_id else {})}
+            for limit in nearly_used(used, limits.of_strategy if config_id else limits.of_account):
                 await self._warn(config_id, limit)
 
     async def _warn(self, config_id: str, limit: LimitNear) -> None:

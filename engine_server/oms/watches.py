@@ -105,6 +105,7 @@ class Watches:
             parts.database,
             parts.instruments,
             parts.quotes,
+            parts.clock,
             parts.market_clock,
             parts.settings.profit_seconds,
         )

@@ -119,6 +119,20 @@ async def test_a_limit_on_what_is_at_stake_is_told_of_once_before_it_denies(engi
     assert "5566 of 6900 are used" in near["payload"]["message"]
 
 
+async def test_a_strategy_that_enters_again_and_again_is_told_of_before_it_is_stopped(engine: Engine) -> None:
+    await add_strategy(engine.database)
+    await limit(engine, "STRATEGY", "momo", "max_repeated_entries", 5)
+    for number in range(4):
+        await engine.accepted(await engine.place_for("momo", 1, quantity=1, price=Decimal(1390) + number))
+
+    async def told() -> list[dict[str, Any]]:
+        return await engine.rows("SELECT payload FROM outbox WHERE topic = 'RISK_LIMIT_NEAR'")
+
+    (near,) = await eventually(told, what="it is told")
+    assert near["payload"]["data"] == {"account_id": "ACC1", "config_id": "momo", "limit": "max_repeated_entries"}
+    assert "4 of 5 are used" in near["payload"]["message"]
+
+
 async def test_what_was_given_back_since_the_days_best_stops_an_account(engine: Engine, broker: ScriptedBroker) -> None:
     await bought(engine, broker)
     await limit(engine, "ACCOUNT", "ACC1", "max_drawdown", 200)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from engine_server.oms.domain.risk.activity import Intent
 from engine_server.oms.domain.risk.exposure import Exposure
 from engine_server.oms.domain.risk.limits import LimitName
-from engine_server.oms.domain.risk.nearness import at_stake, nearly_used
+from engine_server.oms.domain.risk.nearness import at_pace, at_stake, nearly_used
 from engine_server.oms.domain.states import OrderState
 from engine_server.oms.domain.working_orders import WorkingOrders
 from tests.unit.oms.orders import order_record, position_record
@@ -35,4 +37,26 @@ def test_a_book_and_its_working_orders_are_what_is_at_stake() -> None:
         LimitName.MAX_OPEN_ORDER_VALUE: Decimal(1000),
         LimitName.MAX_GROSS_EXPOSURE: Decimal(2000),
         LimitName.MAX_NET_EXPOSURE: Decimal(2000),
+    }
+
+
+def test_how_often_a_strategy_orders_is_counted_by_the_minute_and_entries_until_its_exit() -> None:
+    now = datetime(2026, 11, 27, 6, 0, tzinfo=UTC)
+
+    def intent(seconds: float, config_id: str = "momo", *, is_exit: bool = False) -> Intent:
+        at = now - timedelta(seconds=seconds)
+        return Intent("o", at, config_id, "NSE:SBIN-EQ", "BUY", 1, "MIS", Decimal(900), is_exit)
+
+    intents = [
+        intent(700),
+        intent(300),
+        intent(200, is_exit=True),
+        intent(100),
+        intent(60),
+        intent(5, "other"),
+        intent(1),
+    ]
+    assert at_pace(intents, "momo", now) == {
+        LimitName.MAX_ORDERS_PER_MINUTE: Decimal(2),
+        LimitName.MAX_REPEATED_ENTRIES: Decimal(3),
     }

@@ -1,13 +1,16 @@
-"""Limits on what is at stake, told of before they deny anything."""
+"""Limits on what is at stake and on how often a strategy orders, told of before they deny anything."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 
+from engine_server.oms.domain.risk.activity import REMEMBERED, Intent, RecentIntents
 from engine_server.oms.domain.risk.exposure import Exposure, gross_exposure, net_exposure, open_order_value
 from engine_server.oms.domain.risk.limits import LimitName
 from engine_server.oms.domain.risk.losses import NEAR, LimitNear
+from engine_server.oms.domain.risk.repetition import entries_without_exit
 from engine_server.oms.records import ZERO
 
 
@@ -18,6 +21,16 @@ def at_stake(exposure: Exposure) -> Mapping[LimitName, Decimal]:
         LimitName.MAX_OPEN_ORDER_VALUE: open_order_value(exposure),
         LimitName.MAX_GROSS_EXPOSURE: gross_exposure(exposure),
         LimitName.MAX_NET_EXPOSURE: net_exposure(exposure),
+    }
+
+
+def at_pace(intents: Sequence[Intent], config_id: str, now: datetime) -> Mapping[LimitName, Decimal]:
+    """What is used of the limits on how often a strategy orders; `intents` are all of the account's last ones, oldest first."""
+    own = [i for i in RecentIntents(intents).within(REMEMBERED.total_seconds(), now) if i.config_id == config_id]
+    repeated = entries_without_exit(own).values()
+    return {
+        LimitName.MAX_ORDERS_PER_MINUTE: Decimal(sum((now - i.at).total_seconds() <= 60 for i in own)),
+        LimitName.MAX_REPEATED_ENTRIES: Decimal(max(repeated, default=0)),
     }
 
 
