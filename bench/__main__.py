@@ -15,6 +15,7 @@ from tradewinds.telemetry import configure_logging
 _FRAMEWORK = {
     "__main__",
     "alert_market",
+    "bare_call",
     "bare_follower",
     "ceilings",
     "feed_rig",
