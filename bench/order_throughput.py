@@ -2,7 +2,8 @@
 
 It is the OMS of an engine over a real PostgreSQL on a disk, with 200 orders resting; its broker is a scripted one that refuses what comes
 beyond at once, which is committed too. The ceiling, in the same run: the very statements that the writer committed meanwhile, with the
-same rows in the same batches, made beforehand and run one after the other in a second such database.
+same rows in the same batches, made beforehand and run one after the other in a second such database. Both take turns, and the medians
+are told: from one second to the next a machine that others use too may be half as fast.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from statistics import median
 from typing import Any, Final
 
 from bench.result import Result
@@ -26,10 +28,12 @@ from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.parts import OmsSettings
 from tests.integration.oms.engine import ACCOUNT, Engine, add_account, running_engine
 from tests.support.waiting import eventually
+from tradewinds import garbage
 from tradewinds.database.connecting import to_json
 from tradewinds.database.session import Database
 
-_ADMITTED, _CALLERS = 3_000, 64
+_TURNS: Final = 3
+_ADMITTED, _CALLERS = 2_000, 64
 _RESTING = 200  # as many as an account may have open
 _LIFTED: Final = OmsSettings(pacer=PacerSettings(limit=100_000))
 _TAKE_LEASE: Final = """
@@ -48,15 +52,18 @@ class _Committed:
 
 async def run() -> list[Result]:
     """Orders a second."""
+    admitted, raw = zip(*[await _turn() for _ in range(_TURNS)], strict=True)
+    target = ">= 1000, >= 0.5 of the statement"
+    return [Result("order.admitted_by_one_account", median(admitted), "orders/s", target, median(raw))]
+
+
+async def _turn() -> tuple[float, float]:
     async with database_on_disk() as database:
         await add_account(database)
         admitted, commits = await _admission(database)
     async with database_on_disk() as database:
         await add_account(database)
-        raw = await _raw(database, commits)
-    return [
-        Result("order.admitted_by_one_account", admitted, "orders/s", ">= 1000, >= 0.5 of the statement", raw),
-    ]
+        return admitted, await _raw(database, commits)
 
 
 async def _admission(database: Database) -> tuple[float, list[_Committed]]:
@@ -69,6 +76,7 @@ async def _admission(database: Database) -> tuple[float, list[_Committed]]:
         await _per_second(engine, _RESTING, _CALLERS)
         await eventually(lambda: all(order.broker_order_id for order in _working(engine)), what="all rest")
         commits.append(_Committed("", ()))
+        garbage.settle()  # as the engine does when it has loaded
         broker.placements.extend([_refuse] * (_ADMITTED + _CALLERS))
         admitted = await _per_second(engine, _ADMITTED, _CALLERS)
     return admitted, commits
