@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from tradewinds import garbage
 from tradewinds.telemetry import configure_logging
 
 _FRAMEWORK = {
@@ -51,6 +52,7 @@ def main() -> None:
     configure_logging("bench", "INFO")  # as the services have it: it is a part of what they do
     for name in chosen(sys.argv[1:]):
         module = importlib.import_module(f"bench.{name}")
+        garbage.settle()  # as every service has it: its pauses must not be measured
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             for result in runner.run(module.run()):
                 print(result.line(), flush=True)
