@@ -87,13 +87,20 @@ def _account(row: Any) -> AccountListing:
         broker=row["broker"],
         client_code=row["client_code"],
         gate_open=owned and row["gate"] == "OPEN",
-        gate_reason=(row["gate_reason"] or "") if owned else _NO_OWNER,
+        gate_reason=_gate_reason(row["gate_reason"] or "", owned=owned),
         session=_session(has_session=row["has_session"], error=row["session_error"]),
         session_error=row["session_error"],
         logged_in_at=row["logged_in_at"],
         owner_id=row["owner_id"] if owned else "",
         epoch=row["epoch"] or 0,
     )
+
+
+def _gate_reason(reason: str, *, owned: bool) -> str:
+    """Without an owner: with what the last one said when it gave the account back, which is what keeps the next one away, too."""
+    if owned:
+        return reason
+    return f"{_NO_OWNER}: {reason}" if reason else _NO_OWNER
 
 
 def _session(*, has_session: bool | None, error: str) -> str:

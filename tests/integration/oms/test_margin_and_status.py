@@ -137,3 +137,10 @@ async def test_without_an_owner_what_is_on_record_is_said(engine: Engine, tmp_pa
         asked = pb.GetBrokerAccountRequest(account_id="ACC2")
         account = await operations.stub.GetBrokerAccount(asked, metadata=operations.as_("asha"))
         assert (account.epoch, account.gate_reason, account.HasField("status")) == (7, "it starts", False)
+        given_back = (
+            "UPDATE account_leases SET expires_at = now() - interval '1 s', gate_reason = $1 WHERE account_id = 'ACC2'"
+        )
+        for why, said in (("stopped by break-glass", ": stopped by break-glass"), ("", "")):
+            await engine.database.pool.execute(given_back, why)
+            account = await operations.stub.GetBrokerAccount(asked, metadata=operations.as_("asha"))
+            assert (account.owner_id, account.gate_reason) == ("", f"no engine owns this account now{said}")
