@@ -89,7 +89,7 @@ class NotificationStore:
     async def begin(self) -> None:
         """Be ready for the first one: connecting and planning took ten times as long as keeping. Raises what asyncpg does."""
         async with AsyncExitStack() as held:
-            for _ in range(_READY):
+            for _ in range(min(_READY, self._database.pool.get_max_size())):
                 acquired = self._database.pool.acquire(timeout=_ACQUIRE_SECONDS)
                 connection = await held.enter_async_context(acquired)
                 await settle_plan(partial(connection.fetch, _INSERT, [], [], []))

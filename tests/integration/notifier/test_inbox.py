@@ -13,8 +13,10 @@ import pytest
 from google.protobuf import timestamp_pb2
 
 from notifier.partitions import DAYS_AHEAD, Partitions
+from notifier.store import NotificationStore
 from tests.integration.notifier.conftest import Caller, SharedNotifier
 from tests.support.gateway_process import GatewayProcess
+from tests.support.settings import database_settings
 from tests.support.signing import Signing
 from tests.support.waiting import eventually
 from tests.unit.notifier.test_settings_messages import FULL, message
@@ -276,3 +278,23 @@ async def tables(database: Database) -> list[str]:
         "SELECT relname FROM pg_class WHERE relname ~ '^notifications_[0-9]' AND relkind = 'r' ORDER BY 1"
     )
     return [row[0] for row in rows]
+
+
+async def test_before_the_first_is_kept_its_statement_is_planned_for_good_however_small_the_pool(
+    database_url: str,
+) -> None:
+    database = Database(database_settings(database_url))
+    await database.connect()
+    plans = """
+    SELECT custom_plans, generic_plans FROM pg_prepared_statements
+    WHERE statement LIKE '%INSERT INTO notification_keys%' AND statement NOT LIKE '%pg_prepared_statements%'
+    """
+    try:
+        await NotificationStore(database).begin()
+        async with database.pool.acquire() as one, database.pool.acquire() as other:
+            assert database.pool.get_max_size() == 2
+            for connection in (one, other):
+                (planned,) = await connection.fetch(plans)
+                assert planned["generic_plans"] > 0, planned
+    finally:
+        await database.close()
