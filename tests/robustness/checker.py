@@ -235,22 +235,7 @@ def promises_are_kept(evidence: Evidence, _unsettled: frozenset[str]) -> Iterato
 
 Check = Callable[[Evidence, frozenset[str]], Iterator[str]]
 
-CHECKS: Sequence[Check] = (
-    sent_at_most_once,
-    never_forgotten,
-    every_fate_is_known,
-    trades_sum_to_fills,
-    account_positions_are_the_brokers,
-    strategy_books_are_their_trades,
-    one_process_at_a_time,
-    the_log_has_no_holes,
-    everybody_was_told_once,
-    promises_are_kept,
-)
-
-
-# What must hold of orders once all that was under way has ended.
-PROMISES = (
+_OF_ORDERS: Sequence[Check] = (
     sent_at_most_once,
     never_forgotten,
     every_fate_is_known,
@@ -259,5 +244,7 @@ PROMISES = (
     strategy_books_are_their_trades,
     the_log_has_no_holes,
     promises_are_kept,
-    nothing_is_held,
 )
+CHECKS: Sequence[Check] = (*_OF_ORDERS, one_process_at_a_time, everybody_was_told_once)
+# Once all that was under way has ended, without strategies' processes and a notifier.
+PROMISES: Sequence[Check] = (*_OF_ORDERS, nothing_is_held)
