@@ -25,6 +25,7 @@ _FRAMEWORK = {
     "notifier_rig",
     "order_rig",
     "result",
+    "script_server",
     "stores",
 }
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from bench.script_server import script_server
 from tradewinds.grpc_server import open_channel
 
 # Answers with its monotonic clock, which every process of the machine shares.
@@ -33,10 +32,8 @@ _ABOUT_AN_ORDER: Final = bytes(120)
 @asynccontextmanager
 async def bare_call() -> AsyncIterator[Callable[[], Awaitable[float]]]:
     """A function that makes one call, and returns in how many milliseconds its handler had it."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _SERVER, stdout=asyncio.subprocess.PIPE)
-    try:
-        assert process.stdout is not None
-        channel = open_channel(f"127.0.0.1:{int(await process.stdout.readline())}")
+    async with script_server(_SERVER) as port:
+        channel = open_channel(f"127.0.0.1:{port}")
         method = channel.unary_unary("/bench/Now", request_serializer=None, response_deserializer=None)
 
         async def call() -> float:
@@ -47,6 +44,3 @@ async def bare_call() -> AsyncIterator[Callable[[], Awaitable[float]]]:
             yield call
         finally:
             await channel.close()
-    finally:
-        process.kill()
-        await process.wait()

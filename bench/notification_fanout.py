@@ -11,16 +11,14 @@ same bytes to as many sockets, one write for each.
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from bench.bare_follower import Follower, follow
 from bench.notification_load import FOLLOWERS, Heard, as_fast_as_acknowledged, paced, user
 from bench.notifier_rig import Rig, rig
 from bench.result import Result, percentile
+from bench.script_server import script_server
 
 _TARGET: Final = 30_000
 _SECONDS: Final = 6.0
@@ -99,7 +97,7 @@ async def _raw_writes() -> float:
             nonlocal received
             received += len(data)
 
-    async with _writer() as port:
+    async with script_server(_WRITER, FOLLOWERS, _EVENT_BYTES) as port:
         loop = asyncio.get_running_loop()
         transports = [(await loop.create_connection(Client, "127.0.0.1", port))[0] for _ in range(FOLLOWERS)]
         await asyncio.sleep(0.5)
@@ -109,16 +107,3 @@ async def _raw_writes() -> float:
         for transport in transports:
             transport.close()
     return rate
-
-
-@asynccontextmanager
-async def _writer() -> AsyncIterator[int]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _WRITER, str(FOLLOWERS), str(_EVENT_BYTES), stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        assert process.stdout is not None
-        yield int(await process.stdout.readline())
-    finally:
-        process.kill()
-        await process.wait()

@@ -28,7 +28,6 @@ from engine_server.oms.pacer import PacerSettings
 from engine_server.oms.parts import OmsSettings
 from tests.integration.oms.engine import ACCOUNT, Engine, add_account, running_engine
 from tests.support.waiting import eventually
-from tradewinds import garbage
 from tradewinds.database.connecting import to_json
 from tradewinds.database.session import Database
 
@@ -76,7 +75,6 @@ async def _admission(database: Database) -> tuple[float, list[_Committed]]:
         await _per_second(engine, _RESTING, _CALLERS)
         await eventually(lambda: all(order.broker_order_id for order in _working(engine)), what="all rest")
         commits.append(_Committed("", ()))
-        garbage.settle()  # as the engine does when it has loaded
         broker.placements.extend([_refuse] * (_ADMITTED + _CALLERS))
         admitted = await _per_second(engine, _ADMITTED, _CALLERS)
     return admitted, commits

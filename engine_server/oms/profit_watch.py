@@ -116,18 +116,13 @@ class ProfitWatch:
     async def _tell_what_is_nearly_used(self) -> None:
         """Beside the way of an order, not on it: here every look, there for each order."""
         account_id = self._state.account_id
-        books, intents, now = _by_owner(self._state.books.values()), self._state.activity.intents, self._clock.now()
-        owners = {
-            *books,
-            "",
-            *(order.config_id or "" for order in self._state.working),
-            *(i.config_id or "" for i in intents),
-        }
-        for config_id in sorted(owners):
+        books = _by_owner(self._state.books.values())
+        pace = at_pace(self._state.activity.intents, self._clock.now())
+        for config_id in sorted({*books, "", *pace, *(order.config_id or "" for order in self._state.working)}):
             limits = self._board.limits(account_id, config_id or None)
             working = [o for o in self._state.working if not config_id or o.config_id == config_id]
             exposure = Exposure([book.position for book in books.get(config_id, ())], WorkingOrders(working))
-            used = {**at_stake(exposure), **(at_pace(intents, config_id, now) if config_id else {})}
+            used = {**at_stake(exposure), **pace.get(config_id, {})}
             for limit in nearly_used(used, limits.of_strategy if config_id else limits.of_account):
                 await self._warn(config_id, limit)
 

@@ -56,7 +56,9 @@ def test_how_often_a_strategy_orders_is_counted_by_the_minute_and_entries_until_
         intent(5, "other"),
         intent(1),
     ]
-    assert at_pace(intents, "momo", now) == {
+    used = at_pace(intents, now)
+    assert used.keys() == {"momo", "other"}
+    assert used["momo"] == {
         LimitName.MAX_ORDERS_PER_MINUTE: Decimal(2),
         LimitName.MAX_REPEATED_ENTRIES: Decimal(3),
     }

@@ -24,13 +24,18 @@ def at_stake(exposure: Exposure) -> Mapping[LimitName, Decimal]:
     }
 
 
-def at_pace(intents: Sequence[Intent], config_id: str, now: datetime) -> Mapping[LimitName, Decimal]:
-    """What is used of the limits on how often a strategy orders; `intents` are all of the account's last ones, oldest first."""
-    own = [i for i in RecentIntents(intents).within(REMEMBERED.total_seconds(), now) if i.config_id == config_id]
-    repeated = entries_without_exit(own).values()
+def at_pace(intents: Sequence[Intent], now: datetime) -> Mapping[str, Mapping[LimitName, Decimal]]:
+    """What each strategy uses of the limits on how often it orders; `intents` are the account's last ones, oldest first."""
+    by_strategy: dict[str, list[Intent]] = {}
+    for intent in RecentIntents(intents).within(REMEMBERED.total_seconds(), now):
+        if intent.config_id is not None:
+            by_strategy.setdefault(intent.config_id, []).append(intent)
     return {
-        LimitName.MAX_ORDERS_PER_MINUTE: Decimal(sum((now - i.at).total_seconds() <= 60 for i in own)),
-        LimitName.MAX_REPEATED_ENTRIES: Decimal(max(repeated, default=0)),
+        config_id: {
+            LimitName.MAX_ORDERS_PER_MINUTE: Decimal(sum((now - i.at).total_seconds() <= 60 for i in own)),
+            LimitName.MAX_REPEATED_ENTRIES: Decimal(max(entries_without_exit(own).values(), default=0)),
+        }
+        for config_id, own in by_strategy.items()
     }
 
 
