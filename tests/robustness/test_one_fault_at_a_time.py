@@ -1,6 +1,6 @@
 """One fault of the broker after the other, each as bad as it gets, while strategies trade at one engine: what each alone does to orders,
 in figures. All of them at once, with everything else, is `test_orders_under_faults.py`; the names E11 to E16 are those of
-`docs/robustness.md`.
+`docs/reference/oms.md`.
 """
 
 from __future__ import annotations
