@@ -14,14 +14,13 @@ from typing import Any
 
 import pytest
 
-from tests.integration.oms.engine import ACCOUNT, Engine, add_account, add_strategy
-from tests.robustness import checker
+from tests.integration.oms.engine import Engine, add_account, add_strategy
 from tests.robustness.engine_process import Surroundings, engine_at, is_open
 from tests.robustness.evidence import Gatherer
 from tests.robustness.forked_egress import ForkedEgress
-from tests.robustness.order_people import deciding_person
 from tests.robustness.order_strategies import shares_of, trade_in_turns
-from tests.robustness.verdict import UNKNOWN_SECONDS, Verdict, judge
+from tests.robustness.settling import settled
+from tests.robustness.verdict import UNKNOWN_SECONDS, Verdict
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
 from tradewinds.database.session import Database
@@ -125,7 +124,7 @@ async def test_each_fault_alone_loses_doubles_and_forgets_nothing(
             since = (await engine.rows("SELECT clock_timestamp() AS now"))[0]["now"]
             promised = await _traded(engine, sandbox, case, names, f"{SEED}:{number}")
             healed = time.monotonic()
-            verdict = await _settled(engine, gatherer, promised)
+            verdict, _ = await settled(engine, gatherer, promised, timeout=60, interval=0.2)
             (unknown,) = await engine.rows(f"{UNKNOWN_SECONDS} AND recorded_at > $1", since)
             sys.stdout.write(
                 f"experiment={case.experiment} seed={SEED} faults={case} ops={verdict.ops - before.ops} "
@@ -155,16 +154,3 @@ async def _traded(
     finally:
         await sandbox.clear_faults()
     return promised
-
-
-async def _settled(engine: Engine, gatherer: Gatherer, promised: Mapping[str, frozenset[str]]) -> Verdict:
-    async def clean() -> Verdict:
-        evidence = await gatherer.gather(promised)
-        wrong = [f"{check.__name__}: {words}" for check in checker.PROMISES for words in check(evidence, frozenset())]
-        verdict = judge(evidence, await engine.event_log.read_account_after(ACCOUNT, 0, 1_000_000))
-        assert not wrong, "\n".join(wrong[:20])
-        assert verdict.is_clean, verdict
-        return verdict
-
-    async with deciding_person(engine):
-        return await eventually(clean, timeout=60, interval=0.2, what="a clean verdict")

@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,22 +26,22 @@ import asyncpg
 import pytest
 
 from engine_server.broker.fence import EgressFence
-from engine_server.oms.records import OrderEventRecord
 from engine_server.operations.audit_chain import Head, verify
 from engine_server.operations.log_seals import seal
-from tests.integration.oms.engine import ACCOUNT, Engine, add_account, add_strategy
+from tests.integration.oms.engine import Engine, add_account, add_strategy
 from tests.integration.oms.risk_server import serving_operations
 from tests.integration.oms.trading_server import serving
 from tests.robustness import checker
 from tests.robustness.engine_process import EngineProcess, Surroundings, engine_at, is_open
-from tests.robustness.evidence import Evidence, Gatherer
+from tests.robustness.evidence import Gatherer
 from tests.robustness.forked_egress import ForkedEgress
 from tests.robustness.order_faults import ENDS, Deck, blow, cut_database, drawn_failpoints, kill_egress, strike
-from tests.robustness.order_people import AppHand, KillDrills, deciding_person
+from tests.robustness.order_people import AppHand, KillDrills
 from tests.robustness.order_stores import OrderStores, running_stores
 from tests.robustness.order_story import untold
 from tests.robustness.order_strategies import shares_of, trade_in_turns
-from tests.robustness.verdict import UNKNOWN_SECONDS, Verdict, judge
+from tests.robustness.settling import settled
+from tests.robustness.verdict import UNKNOWN_SECONDS
 from tests.support.datastores import temporary_state_dir
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.settings import database_settings
@@ -59,7 +59,6 @@ ROUNDS = 2  # of each strategy under one engine
 # In all, about one placement in seven has no clear answer.
 PROBABILITY = 0.025
 STRIKES = 3  # in the middle of each engine's time
-_WHOLE_LOG = 1_000_000
 # One line of an order's story in the order log, then one in the audit log.
 FORGERIES = (
     "UPDATE order_events SET payload = payload || '{\"note\": {}}' WHERE sequence = (SELECT max(sequence) / 2 FROM order_events)",
@@ -185,27 +184,6 @@ class Run:
             await connection.close()
 
 
-async def settled(
-    engine: Engine, gatherer: Gatherer, promised: Mapping[str, frozenset[str]]
-) -> tuple[Verdict, Evidence]:
-    """Once all that is under way has ended: the verdict, and what it was judged by."""
-
-    async def clean() -> tuple[Verdict, Evidence]:
-        evidence = await gatherer.gather(promised)
-        wrong = [f"{check.__name__}: {words}" for check in checker.PROMISES for words in check(evidence, frozenset())]
-        verdict = judge(evidence, await whole_log(engine))
-        assert not wrong, "\n".join(wrong[:20])
-        assert verdict.is_clean, verdict
-        return verdict, evidence
-
-    async with deciding_person(engine):
-        return await eventually(clean, timeout=90, interval=0.5, what="a clean verdict")
-
-
-async def whole_log(engine: Engine) -> Sequence[OrderEventRecord]:
-    return await engine.event_log.read_account_after(ACCOUNT, 0, _WHOLE_LOG)
-
-
 async def audit_problems(
     engine: Engine, egress: ForkedEgress, owner_url: str, folder: Path, noted: Sequence[Head]
 ) -> list[str]:
@@ -258,7 +236,7 @@ async def test_nothing_is_sent_twice_forgotten_or_closed_beyond_what_is_open(
     healed = time.monotonic()
     async with engine_at(around, "engine-last", database) as engine:
         await eventually(lambda: is_open(engine), timeout=60, what="the gate opens")
-        verdict, evidence = await settled(engine, gatherer, run.promised)
+        verdict, evidence = await settled(engine, gatherer, run.promised, timeout=90, interval=0.5)
         recovered = time.monotonic() - healed
         unknown = await engine.rows(UNKNOWN_SECONDS)
         async with serving(engine, tmp_path) as trading:
