@@ -139,11 +139,7 @@ async def test_a_strategy_that_raises_in_every_tick_is_restarted_told_of_and_har
     assert (await configure(stack, "raising", "RaisingStrategy", "raising"))["status_code"] == 200
     await start(stack, "raising")
 
-    async def crashed_twice() -> dict[str, Any] | None:
-        config = await stack.get("/v1/strategy-configs/raising")
-        return config if config["crash_count"] >= 2 else None
-
-    crashing = await eventually(crashed_twice, timeout=20, interval=0.1, what="two crashes: it was started again")
+    crashing = await eventually(partial(crashed_twice, stack, "raising"), timeout=20, interval=0.1)
     assert "ZeroDivisionError: the strategy's own mistake" in crashing["state_reason"]
 
     runs = await fetch(
@@ -164,6 +160,12 @@ async def test_a_strategy_that_raises_in_every_tick_is_restarted_told_of_and_har
         assert (now["process_id"], now["crash_count"]) == (before["process_id"], 0)
 
 
+async def crashed_twice(stack: UpProcess, config_id: str) -> dict[str, Any] | None:
+    """It, once it has been started again and has crashed again."""
+    config = await stack.get(f"/v1/strategy-configs/{config_id}")
+    return config if config["crash_count"] >= 2 else None
+
+
 async def trade_count(stack: UpProcess, config_id: str) -> int:
     return len((await stack.get("/v1/trades", config_id=config_id, page_size="500"))["trades"])
 
@@ -175,14 +177,18 @@ async def crash_notice(stack: UpProcess, config_id: str) -> dict[str, Any] | Non
 
 
 async def test_a_strategy_that_crashes_again_and_again_can_be_stopped_and_stays_stopped(stack: UpProcess) -> None:
-    response = await stack.rest.post("/v1/strategy-configs/raising:stop", json={})
+    # One of its own, stopped at its second crash: another four, and it would be quarantined, which a stop leaves as it is.
+    assert (await configure(stack, "raising", "RaisingStrategy", "stopped"))["status_code"] == 200
+    await start(stack, "stopped")
+    await eventually(partial(crashed_twice, stack, "stopped"), timeout=20, interval=0.05)
+    response = await stack.rest.post("/v1/strategy-configs/stopped:stop", json={})
     assert response.status_code == 200, response.text
 
-    async def stopped() -> dict[str, Any] | None:
-        config = await stack.get("/v1/strategy-configs/raising")
-        return config if config["state"] == "STRATEGY_STATE_STOPPED" else None
+    async def ended() -> bool:
+        return bool((await stack.get("/v1/strategy-configs/stopped"))["state"] == "STRATEGY_STATE_STOPPED")
 
-    config = await eventually(stopped, timeout=15, interval=0.1)
+    await eventually(ended, timeout=15, interval=0.1)
+    config = await stack.get("/v1/strategy-configs/stopped")
     assert (config["desired_state"], config["process_id"]) == ("DESIRED_STATE_STOPPED", "0")
 
 
