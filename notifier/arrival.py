@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
-from typing import Final
+from itertools import accumulate, chain, count
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from notifier.compiled import COLUMN, TABLE, compiled
 from notifier.notification import NewNotification
 from notifier.realtime import composing
-from notifier.realtime.composing import Bulk
+from notifier.realtime.composing import Bulk, places
 from notifier.realtime.frames import stamp
 from notifier.types import REALTIME, DeliveryClass, type_of
 
 # The columns of `Plain.rows`: its place in the batch, its type, whose it is and what is said (from, to), and whether that is without facts.
 POSITION, TYPE, USER, USER_END, SAID, SAID_END, BARE = range(7)
 TYPES: Final = tuple(sorted(REALTIME))
+_REALTIME: Final = int(DeliveryClass.REALTIME)
 
 
 class Plain(msgspec.Struct, frozen=True, gc=False):
@@ -75,22 +77,37 @@ def one_by_one(news: Sequence[NewNotification]) -> Arrival:
     return Arrival(news, range(len(news)))
 
 
+@compiled(TABLE, TABLE, COLUMN, COLUMN, TABLE)
+def _place(given: Any, batches: Any, id_ends: Any, stamp_ends: Any, rows: Any) -> Any:
+    """Fill the rows for what is `given`, of one batch after the other: how many there are of each, and where its octets, its ids and its
+    stamps begin."""
+    number = 0
+    for which in range(len(batches)):
+        for _ in range(batches[which, 0]):
+            row, one = rows[number], given[number]
+            octets, name, stamped = batches[which, 1], batches[which, 2] + one[POSITION], batches[which, 3] + one[TYPE]
+            row[composing.USER], row[composing.USER_END] = one[USER] + octets, one[USER_END] + octets
+            row[composing.SAID], row[composing.SAID_END] = one[SAID] + octets, one[SAID_END] + octets
+            row[composing.ID], row[composing.ID_END] = id_ends[name], id_ends[name + 1]
+            row[composing.STAMP], row[composing.STAMP_END] = stamp_ends[stamped], stamp_ends[stamped + 1]
+            row[composing.BARE], row[composing.CLASS] = one[BARE], _REALTIME
+            number += 1
+
+
 def told_plainly(several: Sequence[tuple[Plain, Sequence[str], int]]) -> Bulk:
-    """Batches one after the other, with what the server says of each; with a batch come the ids of all of it, and when it was accepted.
-    All at once: for a small batch numpy's columns cost more than what is in them."""
+    """Batches one after the other, with what the server says of each; with a batch come the ids of all of it, and when it was accepted."""
     given = np.concatenate([plain.rows for plain, _, _ in several])
-    batch = np.repeat(np.arange(len(several)), [len(plain) for plain, _, _ in several])
-    octet_begins = np.cumsum([0, *(len(plain.octets) for plain, _, _ in several)])
-    stamps = [stamp(type_of(name), created_us) for _, _, created_us in several for name in TYPES]
-    stamp_ends = octet_begins[-1] + np.cumsum([0, *map(len, stamps)])
     ids = list(chain.from_iterable(ids for _, ids, _ in several))
-    id_ends = stamp_ends[-1] + np.cumsum([0, *map(len, ids)])
-    names = given[:, POSITION] + np.cumsum([0, *(len(ids) for _, ids, _ in several)])[batch]
-    stamped = given[:, TYPE] + len(TYPES) * batch
+    stamps = [stamp(type_of(name), created_us) for _, _, created_us in several for name in TYPES]
+    id_ends = places(ids, sum([len(plain.octets) for plain, _, _ in several]))
+    stamp_ends = places(stamps, id_ends[-1])
+    octets = b"".join((*(plain.octets for plain, _, _ in several), "".join(ids).encode(), *stamps))
+    begins = (
+        accumulate((len(plain.octets) for plain, _, _ in several), initial=0),
+        accumulate((len(ids) for _, ids, _ in several), initial=0),
+        count(0, len(TYPES)),
+    )
+    batches = [(len(plain), *begin) for (plain, _, _), *begin in zip(several, *begins, strict=False)]
     rows = np.zeros((len(given), composing.WIDTH), np.int64)
-    rows[:, composing.USER : composing.ID] = given[:, USER:BARE] + octet_begins[batch, np.newaxis]
-    rows[:, composing.ID], rows[:, composing.ID_END] = id_ends[names], id_ends[names + 1]
-    rows[:, composing.STAMP], rows[:, composing.STAMP_END] = stamp_ends[stamped], stamp_ends[stamped + 1]
-    rows[:, composing.BARE] = given[:, BARE]
-    rows[:, composing.CLASS] = DeliveryClass.REALTIME
-    return Bulk(b"".join((*(plain.octets for plain, _, _ in several), *stamps, "".join(ids).encode())), rows)
+    _place(given, np.array(batches), id_ends, stamp_ends, rows)
+    return Bulk(octets, rows)

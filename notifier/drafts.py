@@ -116,8 +116,20 @@ class Accepted(msgspec.Struct, frozen=True):
                 )
         return news
 
+    @property
+    def is_all_new(self) -> bool:
+        """Nothing of it was sent before, or twice."""
+        return (
+            not self.sent_before
+            and len(self.unique) == len(self.drafts)
+            and not any(one.duplicate for one in self.stored.values())
+        )
+
     def outcomes(self) -> Outcomes:
         """Of the whole batch."""
+        if self.is_all_new:
+            new = {draft.position: Outcome(draft.notification_id, False, draft.kind.persisted) for draft in self.drafts}
+            return Outcomes(self.ids, new)
         return Outcomes(self.ids, {draft.position: self._outcome(draft) for draft in self.drafts})
 
     def _outcome(self, draft: Draft) -> Outcome:

@@ -47,7 +47,7 @@ NOT_DECODED: Final[Mapping[str, Any]] = {}
 class NewNotification(msgspec.Struct, frozen=True, gc=False):
     """What a caller asks to be told to `user_id`; `dedupe_key` is empty where it may be told twice, `ttl_seconds` 0 where it does not
     expire. `content` are the bytes of all that as the contract's Notification, where it came in such bytes; then `data` may be in there
-    alone (`NOT_DECODED`).
+    alone (`NOT_DECODED`). `is_good`: whoever read these bytes has found already that `check` would find nothing.
     """
 
     user_id: str
@@ -58,10 +58,13 @@ class NewNotification(msgspec.Struct, frozen=True, gc=False):
     dedupe_key: str = ""
     ttl_seconds: int = 0
     content: bytes = b""
+    is_good: bool = False
 
 
 def is_plainly_good(new: NewNotification) -> bool:
     """Whether `check` would find nothing, found out cheaply; False where that takes a closer look."""
+    if new.is_good:
+        return True
     title, message, user_id, dedupe_key = new.title, new.message, new.user_id, new.dedupe_key
     return (
         0 < len(new.content) <= SURELY_SMALL

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from notifier.notification import NewNotification, Notification
 from notifier.preferences import Preferences
 from notifier.realtime.composing import Bulk
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """What became of one: its id (the first one's where it was a duplicate) and when that was accepted."""
 
     notification_id: str

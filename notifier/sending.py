@@ -23,9 +23,9 @@ from notifier.drafts import Accepted, Draft, Outcome, Outcomes
 from notifier.notification import MAXIMUM_BATCH, NewNotification, Notification, check, is_plainly_good
 from notifier.ports import Claiming, Contents, Keeper, PreferenceSource, Stored, Telling
 from notifier.preferences import DEFAULTS, Preferences
-from notifier.realtime.composing import Bulk, bulk_of, joined
-from notifier.realtime.frames import frame, stamp
-from notifier.realtime.wire import Told, is_over
+from notifier.realtime.composing import Bulk, Said, bulk_of_said, joined
+from notifier.realtime.frames import expiry, stamp
+from notifier.realtime.wire import is_over
 from notifier.resolver import is_told_live
 from notifier.types import type_of
 from tradewinds import failpoints
@@ -200,7 +200,7 @@ class Sender:
             for draft in drafts
             if self._is_wanted(draft, wishes.get(draft.new.user_id, DEFAULTS))
         ]
-        looked_at = bulk_of([self._told(draft) for _, draft in wanted])
+        looked_at = bulk_of_said([self._said(draft) for _, draft in wanted])
         if not any(accepted.plain for accepted, _ in news):
             return looked_at
         plain = told_plainly([(accepted.plain, accepted.ids, accepted.created_us) for accepted, _ in news])
@@ -225,12 +225,12 @@ class Sender:
         new = self._contents.new_of(user_id, content)
         return Draft(new, type_of(new.type), accepted.ids[position], accepted.created_us, "", position)
 
-    def _told(self, draft: Draft) -> Told:
-        new, kind = draft.new, draft.kind
-        expires_us = draft.expires_us if new.ttl_seconds else 0
+    def _said(self, draft: Draft) -> Said:
+        new, kind, stamped, expires_us = draft.new, draft.kind, stamp(draft.kind, draft.created_us), draft.expires_us
+        if expires_us:
+            stamped += expiry(expires_us)
         content = new.content or self._contents.content_of(new)
-        framed = frame(content, draft.notification_id, stamp(kind, draft.created_us), expires_us)
-        return Told(new.user_id, framed, kind.delivery_class, expires_us)
+        return new.user_id, content, draft.notification_id, stamped, kind.delivery_class, expires_us
 
     def _whole(self, draft: Draft) -> Notification:
         return draft.notification(self._contents.data_of(draft.new))

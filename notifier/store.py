@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 
 from notifier.grouping import Grouping
 from notifier.moments import microseconds, timestamp
@@ -30,6 +31,9 @@ _AT_ONCE: Final = 2
 _PER_STATEMENT: Final = 1_000
 # Connections that are ready for the first of them: whoever reads meanwhile has one too.
 _READY: Final = _AT_ONCE + 1
+_SEVERITIES: Final = {one: one.name for one in Severity}
+# All of a batch were accepted at one moment.
+_moment: Final = lru_cache(maxsize=64)(timestamp)
 # What is to be kept, its dedupe key or '', and what was decided about it.
 _New = tuple[Notification, str, Plan]
 _DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (
@@ -136,21 +140,37 @@ class NotificationStore:
             raise UnavailableError(f"PostgreSQL does not answer ({describe(e)}); try again") from e
 
 
-def _rows(news: Sequence[_New]) -> list[dict[str, Any]]:
+class _Row(msgspec.Struct, frozen=True, gc=False):
+    """A notification as the statement reads it; text as it is kept."""
+
+    notification_id: str
+    user_id: str
+    type: str
+    severity: str
+    title: str
+    message: str
+    data: Mapping[str, Any]
+    dedupe_key: str | None
+    created_at: datetime
+    must_acknowledge: bool
+    decisions: dict[str, list[str]] | None
+
+
+def _rows(news: Sequence[_New]) -> list[_Row]:
     return [
-        {
-            "notification_id": n.notification_id,
-            "user_id": n.user_id,
-            "type": n.type,
-            "severity": n.severity.name,
-            "title": n.title,
-            "message": n.message,
-            "data": n.data,
-            "dedupe_key": key or None,
-            "created_at": timestamp(n.created_us),
-            "must_acknowledge": n.must_acknowledge,
-            "decisions": _recorded(plan.decisions),
-        }
+        _Row(
+            n.notification_id,
+            n.user_id,
+            n.type,
+            _SEVERITIES[n.severity],
+            n.title,
+            n.message,
+            n.data,
+            key or None,
+            _moment(n.created_us),
+            n.must_acknowledge,
+            _recorded(plan.decisions) if plan.decisions else None,
+        )
         for n, key, plan in news
     ]
 
@@ -160,12 +180,12 @@ def _outside(plans: Sequence[Plan]) -> tuple[list[NewDelivery], list[NewEscalati
     return deliveries, [plan.escalation for plan in plans if plan.escalation is not None]
 
 
-def _recorded(decisions: Iterable[Decision]) -> dict[str, list[str]] | None:
-    """The decisions as they are kept; None for none."""
+def _recorded(decisions: Iterable[Decision]) -> dict[str, list[str]]:
+    """The decisions as they are kept."""
     return {
         d.channel.value: [d.action.value, d.reason.value, *((d.until.isoformat(),) if d.until else ())]
         for d in decisions
-    } or None
+    }
 
 
 def notification_of(row: Mapping[str, Any]) -> Notification:

@@ -5,7 +5,7 @@ of the index are written where they belong, without an object for each.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
@@ -107,7 +107,7 @@ def _copied(octets: Any, start: Any, end: Any, into: Any, at: Any) -> Any:
 
 @inner
 def _framed(octets: Any, rows: Any, number: Any, body: Any, into: Any, at: Any) -> Any:
-    """As `frames.frame` has it."""
+    """What is said, the id and the stamp behind each other."""
     if rows[number, ID_END] == rows[number, ID]:
         return _copied(octets, rows[number, SAID], rows[number, SAID_END], into, at)
     into[at] = _FRAME
@@ -168,16 +168,30 @@ class Bulk(msgspec.Struct, frozen=True, gc=False):
         return {octets[start:end].decode() for start, end in saying.tolist()}
 
 
+# Of one: whose it is, what is said, its id, its stamp, its class, and when it expires (0: never).
+Said = tuple[str, bytes, str, bytes, int, int]
+
+
 def bulk_of(told: Sequence[Told]) -> Bulk:
     """Of what is framed already."""
-    pieces = [piece for one in told for piece in (one.user_id.encode(), one.frames)]
-    places = [0, *accumulate(map(len, pieces))]
-    # Made at once: numpy takes longer to fill a row of its own than to read one of Python's.
-    rows = [
-        (user, said, said, end, 0, 0, 0, 0, 0, one.delivery_class, one.expires_us)
-        for one, user, said, end in zip(told, places[0::2], places[1::2], places[2::2], strict=False)
-    ]
-    return Bulk(b"".join(pieces), np.array(rows, np.int64).reshape(-1, WIDTH))
+    return bulk_of_said([(one.user_id, one.frames, "", b"", one.delivery_class, one.expires_us) for one in told])
+
+
+def bulk_of_said(said: Sequence[Said]) -> Bulk:
+    """Of what is not framed yet."""
+    pieces = [piece for one in said for piece in (one[0].encode(), one[1], one[2].encode(), one[3])]
+    ends = places(pieces, 0)
+    rows = np.zeros((len(said), WIDTH), np.int64)
+    for piece, (begin, end) in enumerate(((USER, USER_END), (SAID, SAID_END), (ID, ID_END), (STAMP, STAMP_END))):
+        rows[:, begin], rows[:, end] = ends[piece:-1:4], ends[piece + 1 :: 4]
+    rows[:, CLASS], rows[:, EXPIRES_US] = [one[4] for one in said], [one[5] for one in said]
+    return Bulk(b"".join(pieces), rows)
+
+
+def places(pieces: Sequence[Sized], begin: int) -> npt.NDArray[np.int64]:
+    """Where each of them begins, and the last one ends, when they are put one behind the other."""
+    ends = np.fromiter(map(len, pieces), np.int64, len(pieces)).cumsum()
+    return np.concatenate(((begin,), ends + begin))
 
 
 def joined(many: Sequence[Bulk]) -> Bulk:

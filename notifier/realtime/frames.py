@@ -1,8 +1,8 @@
-"""The bytes of a notification on its way to a follower, made once.
+"""The bytes of what the server says of a notification on its way to a follower, made once.
 
-A frame is one element of `WatchNotificationsResponse.notifications`: what the caller said, as it came, and behind it what the server
-adds. Protobuf merges fields that follow each other, so that nothing is decoded on the way, and frames put one after the other are a
-response. (The field numbers are the contract's; a test holds the two together.)
+A frame (`composing.py` puts it together) is one element of `WatchNotificationsResponse.notifications`: what the caller said, as it came,
+and behind it what the server adds. Protobuf merges fields that follow each other, so that nothing is decoded on the way, and frames put
+one after the other are a response. (The field numbers are the contract's; a test holds the two together.)
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ _CURSOR: Final = b"\x12"
 _RESUMED: Final = b"\x18\x01"
 _DROPPED: Final = b"\x28"
 _END: Final = b"\x22"
-_NAMES: Final = tuple(_ID + _varint(size) for size in range(128))
-_SHORT: Final = tuple(_FRAME + _varint(size) for size in range(2_048))
 
 
 def tag_of_bytes(field_number: int) -> bytes:
@@ -56,17 +54,9 @@ def stamp(kind: NotificationType, created_us: int) -> bytes:
     )
 
 
-def frame(content: bytes, notification_id: str, stamped: bytes, expires_us: int = 0) -> bytes:
-    """A whole notification; `expires_us` is 0 when it does not expire."""
-    name = notification_id.encode()
-    body = content + _NAMES[len(name)] + name + stamped
-    if expires_us:
-        body += _moment(_EXPIRES_AT, expires_us)
-    return _head(len(body)) + body
-
-
-def _head(size: int) -> bytes:
-    return _SHORT[size] if size < len(_SHORT) else _FRAME + _varint(size)
+def expiry(expires_us: int) -> bytes:
+    """What it says, behind its stamp, of one that expires."""
+    return _moment(_EXPIRES_AT, expires_us)
 
 
 def body(framed: bytes) -> bytes:

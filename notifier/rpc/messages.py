@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from google.protobuf import struct_pb2, timestamp_pb2
 from google.protobuf.message import DecodeError, Message
 
 from notifier.access import ME, recipient, tells_others
-from notifier.arrival import NO_PLAIN, Plain
+from notifier.arrival import NO_PLAIN, POSITION, Arrival, Plain
 from notifier.drafts import Outcome
 from notifier.moments import timestamp
 from notifier.notification import NOT_DECODED, NewNotification, Notification
 from notifier.realtime import frames as frame_bytes
 from notifier.realtime.subscription import Batch
-from notifier.rpc.scanning import scan
+from notifier.rpc.scanning import NAMES, Scanned, scan
 from notifier.streaming import Progress
 from notifier.types import REALTIME
 from tradewinds.auth import Principal
@@ -27,6 +27,7 @@ from tradewinds.v1 import notifier_pb2
 Request = notifier_pb2.SendNotificationRequest
 Requests = notifier_pb2.BatchSendNotificationsRequest | notifier_pb2.StreamNotificationsRequest
 _SEVERITIES: Final = {value: name for name, value in notifier_pb2.Severity.items()}
+_NO_DATA: Final = frame_bytes.tag_of_bytes(notifier_pb2.Notification.DESCRIPTOR.fields_by_name["data"].number) + b"\0"
 
 
 def new_notification(request: notifier_pb2.SendNotificationRequest, user_id: str) -> NewNotification:
@@ -53,16 +54,63 @@ def new_notification(request: notifier_pb2.SendNotificationRequest, user_id: str
     return NewNotification(user_id, type_, request.title, request.message, data, dedupe_key, ttl_seconds, content)
 
 
-def read_batch(raw: bytes, caller: Principal, kind: type[Requests]) -> tuple[Plain, Mapping[int, Request]]:
-    """What can be told of a batch as it came, and all other requests of it by their positions, without unknown fields. Raises
-    `InvalidArgumentError` for bytes that are no such batch."""
+class Read(NamedTuple):
+    """A batch: what can be told of it as it came, and by their positions what is clear already and all other requests, without unknown
+    fields."""
+
+    plain: Plain
+    clear: Mapping[int, NewNotification]
+    others: Mapping[int, Request]
+
+
+def read_batch(raw: bytes, caller: Principal, kind: type[Requests]) -> Read:
+    """Raises `InvalidArgumentError` for bytes that are no such batch."""
     scanned = scan(raw) if tells_others(caller) else None
     try:
         if scanned is None:
-            return NO_PLAIN, dict(enumerate(_known(kind.FromString(raw)).requests))
-        return scanned.plain, {place: _known(Request.FromString(one)) for place, one in scanned.others().items()}
+            return Read(NO_PLAIN, {}, dict(enumerate(_known(kind.FromString(raw)).requests)))
+        others = {place: _known(Request.FromString(one)) for place, one in scanned.others().items()}
     except DecodeError as e:
         raise InvalidArgumentError.field("requests", f"are not bytes of a {kind.DESCRIPTOR.full_name}") from e
+    return Read(scanned.plain, clear_in(scanned), others)
+
+
+def clear_in(scanned: Scanned) -> Mapping[int, NewNotification]:
+    """What is clear of a batch, by its positions."""
+    return {row[POSITION]: _clear(scanned, row) for row in scanned.clear}
+
+
+def _clear(scanned: Scanned, row: Sequence[int]) -> NewNotification:
+    """What `new_notification` says of a request of which a scan has found all parts."""
+    raw, text = scanned.raw, scanned.text
+    _, type_, user, user_end, said, said_end, bare, _, title, title_end, message, message_end, *behind = row
+    data, data_end, key, key_end, facts, facts_end = behind
+    name = NAMES[type_]
+    return NewNotification(
+        text[user:user_end],
+        name,
+        text[title:title_end],
+        raw[message:message_end].decode(),
+        NOT_DECODED
+        if name in REALTIME
+        else plain_struct(struct_pb2.Struct.FromString(raw[data:data_end]))
+        if facts_end < 0
+        else {raw[a:b].decode(): raw[c:d].decode() for a, b, c, d in scanned.facts[facts:facts_end]},
+        raw[key:key_end].decode(),
+        0,
+        raw[said:said_end] + _NO_DATA if bare else raw[said:said_end],
+        is_good=True,
+    )
+
+
+def arrival_of(read: Read, caller: Principal) -> Arrival:
+    """A batch of whose other requests (which this consumes) no one names a template any more. Raises `InvalidArgumentError` and
+    `PermissionDeniedError`."""
+    news = dict(read.clear)
+    if read.others:
+        news |= zip(read.others, new_notifications(read.others, caller), strict=True)
+        news = dict(sorted(news.items()))
+    return Arrival(list(news.values()), list(news), read.plain)
 
 
 _Message = TypeVar("_Message", bound=Message)

@@ -115,7 +115,7 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
             yield await self._arrival(batch, caller, notifier_pb2.StreamNotificationsRequest)
 
     async def _arrival(self, batch: bytes, caller: auth.Principal, kind: type[messages.Requests]) -> Arrival:
-        plain, others = messages.read_batch(batch, caller, kind)
-        messages.refuse_request_ids(others)
-        await self._fill_in_all(others, caller)
-        return Arrival(messages.new_notifications(others, caller), list(others), plain)
+        read = messages.read_batch(batch, caller, kind)
+        messages.refuse_request_ids(read.others)
+        await self._fill_in_all(read.others, caller)
+        return messages.arrival_of(read, caller)

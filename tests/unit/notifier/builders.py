@@ -10,8 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from notifier.notification import NewNotification, Notification
 from notifier.realtime import wire
-from notifier.realtime.composing import Bulk, entries_of
-from notifier.realtime.frames import frame, stamp
+from notifier.realtime.composing import Bulk, bulk_of_said, entries_of
+from notifier.realtime.frames import expiry, stamp
 from notifier.realtime.wire import Told
 from notifier.rpc import messages
 from notifier.types import Severity, type_of
@@ -39,10 +39,10 @@ def told(notification: Notification) -> Told:
         notification.user_id, notification.type, notification.title, notification.message, notification.data
     )
     kind, expires_us = type_of(notification.type), notification.expires_us or 0
-    framed = frame(
-        messages.content_of(new), notification.notification_id, stamp(kind, notification.created_us), expires_us
-    )
-    return Told(notification.user_id, framed, kind.delivery_class, expires_us)
+    stamped = stamp(kind, notification.created_us) + (expiry(expires_us) if expires_us else b"")
+    content, named = messages.content_of(new), notification.notification_id
+    said = (notification.user_id, content, named, stamped, kind.delivery_class, expires_us)
+    return told_in(bulk_of_said([said]))[0]
 
 
 def an_entry(shard: int, *notifications: Notification) -> tuple[int, bytes, bytes]:

@@ -1,17 +1,20 @@
-"""What is found plain in the bytes of a batch is what a look at each of its requests would have found, and nothing else is."""
+"""What is found plain or clear in the bytes of a batch is what a look at each of its requests would have found, and nothing else is."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+import pytest
+from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.access import ME
-from notifier.arrival import TYPE, Arrival, one_by_one
+from notifier.arrival import SAID, SAID_END, TYPE, Arrival, one_by_one
 from notifier.arrival import TYPES as REALTIME_TYPES
 from notifier.notification import NewNotification, Notification, is_plainly_good
 from notifier.ports import Stored
@@ -19,7 +22,7 @@ from notifier.preferences import DEFAULTS, Preferences
 from notifier.realtime.composing import Bulk
 from notifier.realtime.wire import Told
 from notifier.rpc import messages
-from notifier.rpc.scanning import WORTH_SCANNING, scan
+from notifier.rpc.scanning import KEY_END, WORTH_SCANNING, scan
 from notifier.sending import Sender
 from notifier.types import TYPES, Severity
 from tests.unit.notifier.builders import told_in
@@ -68,68 +71,132 @@ def copy_of(request: pb.SendNotificationRequest) -> pb.SendNotificationRequest:
     return pb.SendNotificationRequest.FromString(request.SerializeToString())
 
 
-def is_plain(request: pb.SendNotificationRequest, new: NewNotification) -> bool:
-    """By the words of the definition, one by one."""
-    kind = TYPES.get(new.type)
+def is_good(request: pb.SendNotificationRequest, new: NewNotification) -> bool:
+    """Plain or clear, by the words of the definition, one by one."""
     return (
-        is_plainly_good(new)
-        and kind is not None
-        and not kind.persisted
-        and not (request.dedupe_key or request.ttl_seconds or request.locale)
+        is_plainly_good(msgspec.structs.replace(new, is_good=False))
+        and new.type in TYPES
+        and not (request.ttl_seconds or request.locale)
         and request.user_id not in ("", ME)
     )
 
 
+def is_plain(request: pb.SendNotificationRequest) -> bool:
+    """Of what is good: whether it is only told."""
+    return not (TYPES[request.type].persisted or request.dedupe_key)
+
+
+def closely(request: pb.SendNotificationRequest) -> NewNotification:
+    """What a close look finds."""
+    return messages.new_notification(copy_of(request), request.user_id)
+
+
 @given(st.lists(requests(), max_size=12))
 def test_a_scan_finds_what_a_close_look_finds(batch: list[pb.SendNotificationRequest]) -> None:
-    found, others = scanned(pb.StreamNotificationsRequest(requests=batch).SerializeToString())
-    assert sorted([*found, *others]) == list(range(len(batch)))
+    found, clear, others = scanned(pb.StreamNotificationsRequest(requests=batch).SerializeToString())
+    assert sorted([*found, *clear, *others]) == list(range(len(batch)))
     for position, request in enumerate(batch):
-        new = messages.new_notification(copy_of(request), request.user_id)
+        new = closely(request)
         if position in found:
-            assert is_plain(request, new)
+            assert is_good(request, new)
+            assert is_plain(request)
             user_id, type_, content = found[position]
             assert (user_id, type_) == (new.user_id, new.type)
             assert pb.SendNotificationRequest.FromString(content) == request
-        elif is_plain(request, new):
-            # Only a text that a scan does not judge is left to a closer look.
-            text = request.title + request.user_id
-            is_deep = any(
-                one.HasField("struct_value") or one.HasField("list_value") for one in request.data.fields.values()
-            )
-            assert not text.isascii() or not text.isprintable() or request.title.startswith(" ") or is_deep
-        if position in others:
+        elif position in clear:
+            assert is_good(request, new)
+            assert not is_plain(request)
+            assert is_the_same(clear[position], new)
+        else:
             assert pb.SendNotificationRequest.FromString(others[position]) == request
+            # Only a text that a scan does not judge is left to a closer look.
+            assert not is_good(request, new) or is_deep(request) or not is_simple(request)
+
+
+def is_the_same(one: NewNotification, other: NewNotification) -> bool:
+    """But for who has found it good, and that protobuf's bytes differ with the order in which it has facts."""
+    assert pb.Notification.FromString(one.content) == pb.Notification.FromString(other.content)
+    return msgspec.structs.replace(one, content=b"", is_good=False) == msgspec.structs.replace(other, content=b"")
+
+
+def is_deep(request: pb.SendNotificationRequest) -> bool:
+    """Whether a fact holds others."""
+    return any(one.HasField("struct_value") or one.HasField("list_value") for one in request.data.fields.values())
+
+
+def is_simple(request: pb.SendNotificationRequest) -> bool:
+    """Whether its texts are such as a scan judges."""
+    text = request.title + request.user_id
+    return text.isascii() and text.isprintable() and not request.title.startswith(" ")
 
 
 @given(st.lists(requests(), min_size=1, max_size=4), st.data())
-def test_strange_bytes_are_found_plain_only_where_they_are_a_plain_request(
+def test_strange_bytes_are_found_good_only_where_they_are_such_a_request(
     batch: list[pb.SendNotificationRequest], data: st.DataObject
 ) -> None:
     raw = bytearray(pb.StreamNotificationsRequest(requests=batch).SerializeToString())
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     whole = bytes(raw[: data.draw(st.one_of(st.just(len(raw)), st.integers(0, len(raw))))])
-    for user_id, type_, content in scanned(whole)[0].values():
-        request = pb.SendNotificationRequest.FromString(content)
-        closely = copy_of(request)
-        closely.DiscardUnknownFields()
-        assert closely == request
+    found, _, _ = scanned(whole)
+    for user_id, type_, content in found.values():
+        request = known(pb.SendNotificationRequest, content)
         assert (request.user_id, request.type) == (user_id, type_)
-        assert is_plain(request, messages.new_notification(copy_of(request), user_id))
+        assert is_good(request, closely(request))
+        assert is_plain(request)
+    good = scan(whole, least=1)
+    for row, new in zip(good.clear, messages.clear_in(good).values(), strict=True) if good is not None else ():
+        request = known(pb.SendNotificationRequest, whole[row[SAID] : max(row[SAID_END], row[KEY_END])])
+        assert is_good(request, closely(request))
+        assert not is_plain(request)
+        assert is_the_same(new, closely(request))
 
 
-def scanned(raw: bytes) -> tuple[dict[int, tuple[str, str, bytes]], dict[int, bytes]]:
-    """What is plain, and what is not."""
+_Message = TypeVar("_Message", bound=Message)
+
+
+def known(kind: type[_Message], content: bytes) -> _Message:
+    """What these bytes are, of which nothing is unknown."""
+    message = kind.FromString(content)
+    without = kind.FromString(content)
+    without.DiscardUnknownFields()
+    assert without == message
+    return message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"order_id": "o-1", "instrument": "NSE:RELIANCE-EQ"},
+        {"text": "₹ 5", "empty": "", "": "key"},
+        {"number": 3.0, "text": "t"},
+        {"yes": True, "nothing": None},
+        {str(number): "v" for number in range(8 * 2)},
+    ],
+)
+def test_the_facts_of_what_is_kept_are_those_that_protobuf_reads(data: dict[str, Any]) -> None:
+    request = pb.SendNotificationRequest(user_id="alice", type=KEPT, title="t", dedupe_key="k")
+    request.data.update(data)
+    _, clear, _ = scanned(pb.StreamNotificationsRequest(requests=[request]).SerializeToString())
+    assert clear[0].data == data
+    assert is_the_same(clear[0], closely(request))
+
+
+def scanned(
+    raw: bytes,
+) -> tuple[dict[int, tuple[str, str, bytes]], Mapping[int, NewNotification], Mapping[int, bytes]]:
+    """What is plain, what is clear, and what is neither."""
     found = scan(raw, least=1)
     if found is None:
-        return {}, {}
+        return {}, {}, {}
     plain = found.plain
     types = [REALTIME_TYPES[number] for number in plain.rows[:, TYPE].tolist()]
-    return {
+    said = {
         position: (user_id, type_, content)
         for (position, content), user_id, type_ in zip(plain.said(), plain.user_ids, types, strict=True)
-    }, found.others()
+    }
+    return said, messages.clear_in(found), found.others()
 
 
 class Noon:
@@ -196,8 +263,8 @@ def _ids(numbers: Any) -> Any:
 
 
 def arrival_of(batch: pb.StreamNotificationsRequest, caller: Principal) -> Arrival:
-    plain, others = messages.read_batch(batch.SerializeToString(), caller, pb.StreamNotificationsRequest)
-    return Arrival(messages.new_notifications(others, caller), list(others), plain)
+    read = messages.read_batch(batch.SerializeToString(), caller, pb.StreamNotificationsRequest)
+    return messages.arrival_of(read, caller)
 
 
 async def test_a_batch_is_sent_the_same_way_whether_it_is_scanned_or_looked_at_one_by_one() -> None:
