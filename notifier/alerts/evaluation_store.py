@@ -40,8 +40,11 @@ _COLUMNS: Final = f"""
     a.bar_minutes, a.arms, a.cooldown_seconds, a.basis_points, a.lower, a.upper, a.distance, a.hysteresis, a.mark, a.seen,
     a.not_before_ms, {_microseconds("a.cooling_until")}, {_microseconds("a.snoozed_until")}
 """
+# Grouped, so that PostgreSQL knows each instrument to be there once: else it builds its table of the alerts, on disk, and in one process.
 _FROM: Final = """
-    FROM price_alerts a JOIN unnest($1::text[]) WITH ORDINALITY AS i (instrument, slot) USING (instrument)
+    FROM price_alerts a JOIN (
+        SELECT instrument, min(slot) AS slot FROM unnest($1::text[]) WITH ORDINALITY AS g (instrument, slot) GROUP BY instrument
+    ) AS i USING (instrument)
     WHERE a.state = 'ACTIVE'
 """
 _INSTRUMENTS: Final = "SELECT DISTINCT instrument FROM price_alerts WHERE state = 'ACTIVE' ORDER BY instrument"
@@ -162,9 +165,14 @@ class EvaluationStore:
     async def load(self, instruments: Sequence[str]) -> RowTable:
         """Every active alert on `instruments`; an instrument's position is its slot. A million are 150 MB on the way."""
         copied = BytesIO()
+
+        async def take(piece: bytes) -> None:
+            # Here: into a file asyncpg writes each of ten thousand pieces in a thread.
+            copied.write(piece)
+
         async with self._taking_time() as connection:
             await connection.copy_from_query(
-                _LOAD, list(instruments), output=copied, format="binary", timeout=_LONG_SECONDS
+                _LOAD, list(instruments), output=take, format="binary", timeout=_LONG_SECONDS
             )
         return from_copy(copied.getvalue())
 
