@@ -200,18 +200,21 @@ class Sender:
             for draft in drafts
             if self._is_wanted(draft, wishes.get(draft.new.user_id, DEFAULTS))
         ]
-        looked_at = bulk_of_said([self._said(draft) for _, draft in wanted])
+        looked_at = [self._said(draft) for _, draft in wanted]
         if not any(accepted.plain for accepted, _ in news):
-            return looked_at
+            return bulk_of_said(looked_at)
         plain = told_plainly([(accepted.plain, accepted.ids, accepted.created_us) for accepted, _ in news])
-        positions = np.concatenate(
-            [accepted.plain.rows[:, POSITION] + begin for begin, (accepted, _) in zip(begins, news, strict=False)]
-        )
+        heard: list[bool] | slice = slice(None)
         if wishes and not wishes.keys().isdisjoint(chain.from_iterable(one.plain.user_ids for one, _ in news)):
             heard = [is_heard for accepted, _ in news for is_heard in self._heard(accepted, wishes)]
-            plain, positions = Bulk(plain.octets, plain.rows[heard]), positions[heard]
+            plain = Bulk(plain.octets, plain.rows[heard])
+        if not looked_at:  # they are in their order
+            return plain
+        positions = np.concatenate(
+            [accepted.plain.rows[:, POSITION] + begin for begin, (accepted, _) in zip(begins, news, strict=False)]
+        )[heard]
         order = np.argsort(np.concatenate((positions, [position for position, _ in wanted])), kind="stable")
-        together = joined((plain, looked_at))
+        together = joined((plain, bulk_of_said(looked_at)))
         return Bulk(together.octets, together.rows[order])
 
     def _heard(self, accepted: Accepted, wishes: Mapping[str, Preferences]) -> Iterator[bool]:
