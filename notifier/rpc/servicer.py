@@ -14,7 +14,7 @@ from notifier.arrival import Arrival, one_by_one
 from notifier.following import Following
 from notifier.outside import Outside
 from notifier.phone.desk import PhoneDesk
-from notifier.rpc import messages
+from notifier.rpc import messages, reading
 from notifier.rpc.deliveries import DeliveryRpcs
 from notifier.rpc.inbox import InboxRpcs
 from notifier.rpc.phone import PhoneRpcs
@@ -87,7 +87,7 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
     async def BatchSendNotifications(self, request: bytes, context: Any) -> bytes:
         caller = auth.principal()
         arrival = await self._arrival(request, caller, notifier_pb2.BatchSendNotificationsRequest)
-        outcomes = await send_to_the_end(self._sender, arrival, messages.path_in_batch)
+        outcomes = await send_to_the_end(self._sender, arrival, reading.path_in_batch)
         return messages.batch_response(outcomes)
 
     async def StreamNotifications(
@@ -114,8 +114,8 @@ class NotifierServicer(InboxRpcs, SettingsRpcs, DeliveryRpcs, TemplateRpcs, Pric
         async for batch in batches:
             yield await self._arrival(batch, caller, notifier_pb2.StreamNotificationsRequest)
 
-    async def _arrival(self, batch: bytes, caller: auth.Principal, kind: type[messages.Requests]) -> Arrival:
-        read = messages.read_batch(batch, caller, kind)
-        messages.refuse_request_ids(read.others)
+    async def _arrival(self, batch: bytes, caller: auth.Principal, kind: type[reading.Requests]) -> Arrival:
+        read = reading.read_batch(batch, caller, kind)
+        reading.refuse_request_ids(read.others)
         await self._fill_in_all(read.others, caller)
-        return messages.arrival_of(read, caller)
+        return reading.arrival_of(read, caller)

@@ -11,7 +11,7 @@ from notifier.realtime import frames
 from notifier.realtime.cursor import Cursor
 from notifier.realtime.deliveries import Delivery
 from notifier.realtime.subscription import Batch, End
-from notifier.rpc import messages
+from notifier.rpc import messages, reading
 from notifier.types import TYPES, type_of
 from tests.unit.notifier.builders import a_notification, notification_of, told
 from tradewinds.auth import Principal
@@ -83,7 +83,7 @@ def test_what_a_caller_says_travels_on_and_no_more() -> None:
     batch.requests.add().MergeFromString(forged.SerializeToString())
     batch.requests[0].dedupe_key, batch.requests[0].ttl_seconds = "k", 9
     batch.DiscardUnknownFields()
-    (new,) = messages.new_notifications({0: batch.requests[0]}, Principal("alice", frozenset({"trader"})))
+    (new,) = reading.new_notifications({0: batch.requests[0]}, Principal("alice", frozenset({"trader"})))
     assert pb.Notification.FromString(new.content) == pb.Notification(user_id="alice", type="T", title="t", data={})
     assert (new.dedupe_key, new.ttl_seconds) == ("k", 9)
 

@@ -21,7 +21,7 @@ from notifier.ports import Stored
 from notifier.preferences import DEFAULTS, Preferences
 from notifier.realtime.composing import Bulk
 from notifier.realtime.wire import Told
-from notifier.rpc import messages
+from notifier.rpc import messages, reading
 from notifier.rpc.scanning import KEY_END, WORTH_SCANNING, scan
 from notifier.sending import Sender
 from notifier.types import TYPES, Severity
@@ -145,7 +145,7 @@ def test_strange_bytes_are_found_good_only_where_they_are_such_a_request(
         assert is_good(request, closely(request))
         assert is_plain(request)
     good = scan(whole, least=1)
-    for row, new in zip(good.clear, messages.clear_in(good).values(), strict=True) if good is not None else ():
+    for row, new in zip(good.clear, reading.clear_in(good).values(), strict=True) if good is not None else ():
         request = known(pb.SendNotificationRequest, whole[row[SAID] : max(row[SAID_END], row[KEY_END])])
         assert is_good(request, closely(request))
         assert not is_plain(request)
@@ -196,7 +196,7 @@ def scanned(
         position: (user_id, type_, content)
         for (position, content), user_id, type_ in zip(plain.said(), plain.user_ids, types, strict=True)
     }
-    return said, messages.clear_in(found), found.others()
+    return said, reading.clear_in(found), found.others()
 
 
 class Noon:
@@ -247,10 +247,10 @@ async def sent(
     followers, numbers = Followers(), count(1)
     sender = Sender(followers, followers, followers, followers, Noon(), _ids(numbers), messages)
     if together:
-        accepted = [await sender.accept(arrival, messages.path_in_batch) for arrival in arrivals]
+        accepted = [await sender.accept(arrival, reading.path_in_batch) for arrival in arrivals]
         outcomes = await sender.tell_together(accepted)
     else:
-        outcomes = [await sender.send_all(arrival, messages.path_in_batch) for arrival in arrivals]
+        outcomes = [await sender.send_all(arrival, reading.path_in_batch) for arrival in arrivals]
     told = [
         (one.user_id, pb.WatchNotificationsResponse.FromString(one.frames), one.delivery_class, one.expires_us)
         for one in followers.told
@@ -263,8 +263,8 @@ def _ids(numbers: Any) -> Any:
 
 
 def arrival_of(batch: pb.StreamNotificationsRequest, caller: Principal) -> Arrival:
-    read = messages.read_batch(batch.SerializeToString(), caller, pb.StreamNotificationsRequest)
-    return messages.arrival_of(read, caller)
+    read = reading.read_batch(batch.SerializeToString(), caller, pb.StreamNotificationsRequest)
+    return reading.arrival_of(read, caller)
 
 
 async def test_a_batch_is_sent_the_same_way_whether_it_is_scanned_or_looked_at_one_by_one() -> None:
