@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -77,9 +78,8 @@ class SocketHub:
         }
 
     async def close(self) -> None:
-        """Say goodbye to everybody."""
-        for line in self.lines:
-            await line.socket.close(code=WSCloseCode.GOING_AWAY)
+        """Say goodbye to everybody, at once: who does not answer is waited for."""
+        await asyncio.gather(*(line.socket.close(code=WSCloseCode.GOING_AWAY) for line in self.lines))
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The route handler: handshake, then what the client says until it leaves."""
