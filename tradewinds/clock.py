@@ -8,9 +8,10 @@ schedules, bars, day keys and what a strategy sees. With a real broker they agre
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 IST = ZoneInfo("Asia/Kolkata")
@@ -53,12 +54,17 @@ class ClockReading:
         return self.market_ms + int(max(0.0, real_ms - self.real_ms) * self.rate)
 
 
+_REMEMBERED: Final = 16  # readings: some seconds of them
+
+
 class MarketClock:
     """The broker's time. Starts as the real clock; `set` takes a reading published by a simulated broker."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._reading: ClockReading | None = None
+        # Those before it, and the real time until which each was followed.
+        self._earlier: deque[tuple[float, ClockReading]] = deque(maxlen=_REMEMBERED)
 
     @property
     def rate(self) -> float:
@@ -67,16 +73,31 @@ class MarketClock:
 
     def set(self, reading: ClockReading) -> None:
         """Follow the published reading from now on."""
+        if self._reading is not None and reading != self._reading:
+            self._earlier.append((self._real_ms(), self._reading))
         self._reading = reading
 
     def now_ms(self) -> int:
         """Market time, epoch milliseconds."""
-        real_ms = self._clock.now().timestamp() * 1000
-        return self._reading.at(real_ms) if self._reading else int(real_ms)
+        return _at(self._real_ms(), self._reading)
 
     def now(self) -> datetime:
         """Market time, UTC."""
         return datetime.fromtimestamp(self.now_ms() / 1000, UTC)
+
+    def ago_ms(self, real_seconds: float) -> int:
+        """What market time was so many real seconds ago, as far as it was known then: before it leapt forward, if it has since. Never
+        later than it is now."""
+        real_ms = self._real_ms() - real_seconds * 1000
+        then = next((reading for until_ms, reading in self._earlier if real_ms < until_ms), self._reading)
+        return min(_at(real_ms, then), self.now_ms())
+
+    def _real_ms(self) -> float:
+        return self._clock.now().timestamp() * 1000
+
+
+def _at(real_ms: float, reading: ClockReading | None) -> int:
+    return reading.at(real_ms) if reading else int(real_ms)
 
 
 def ist(moment: datetime) -> datetime:

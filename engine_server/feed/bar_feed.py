@@ -33,7 +33,7 @@ _STEP_SECONDS: Final = 0.001
 # At 50,000 ticks a second a round has 12,500, and no tick passed while they were taken in one piece: a third of that time now. Smaller
 # pieces cost more than they give, since each looks at every instrument that has traded.
 _AT_ONCE: Final = 3_200
-# Real seconds: a bar waits so long for the last ticks of its minute.
+# Real seconds: a bar waits so long for the last ticks of its minute, also where market time leaps over them.
 GRACE_SECONDS: Final = 1.0
 _MAX_WAITING_TICKS: Final = 200_000
 _JUMP_BACK_MS: Final = 60_000
@@ -144,8 +144,7 @@ class BarFeed:
         for start in range(0, len(ticks), _AT_ONCE):
             closed += self._builder.take(ticks[start : start + _AT_ONCE])
             yield
-        grace_ms = (GRACE_SECONDS + lag_seconds) * 1000 * max(1.0, self._market_clock.rate)
-        closed_until_ms = int(now_ms - grace_ms) // MINUTE_MS * MINUTE_MS
+        closed_until_ms = self._market_clock.ago_ms(GRACE_SECONDS + lag_seconds) // MINUTE_MS * MINUTE_MS
         closed += self._builder.advance(closed_until_ms)
         LATE.set(self._builder.late)
         self._correct_late(now_ms)

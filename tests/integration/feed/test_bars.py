@@ -20,7 +20,7 @@ from tests.support.sandbox_client import SandboxClient
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.waiting import eventually
 from tradewinds import redis_keys
-from tradewinds.bars import BROKER, INTERVAL_MINUTES, STREAM, Bar
+from tradewinds.bars import BROKER, STREAM, Bar
 from tradewinds.clock import IST
 from tradewinds.database.session import Database
 
@@ -143,13 +143,6 @@ async def _stay_logged_in(
         await asyncio.sleep(0.2)
 
 
-def _ends_the_day(bar: Bar) -> bool:
-    """Whether its last minute is the one before the night, over which the replay leaps: it leaps over the second, too, that a bar waits for
-    its last ticks."""
-    over_ms = bar.start_ms + INTERVAL_MINUTES[bar.interval] * 60_000
-    return _start_ms(f"{DAY}T15:29:00+05:30") < over_ms < _start_ms(f"{NEXT_DAY}T00:00:00+05:30")
-
-
 async def _complete_ones_are_exact(client: SandboxClient, bars: list[Bar]) -> None:
     """What was published as complete is what the broker's candle says, in every interval."""
     names = {"1m": "ONE_MINUTE", "3m": "THREE_MINUTE", "5m": "FIVE_MINUTE", "15m": "FIFTEEN_MINUTE"}
@@ -159,8 +152,7 @@ async def _complete_ones_are_exact(client: SandboxClient, bars: list[Bar]) -> No
             theirs = await candles(client, key, name)
             for bar in bars:
                 is_anchored = bar.start_ms >= _start_ms(f"{NEXT_DAY}T00:00:00+05:30") or interval in ("1m", "5m")
-                is_asked = (bar.instrument, bar.interval) == (key, interval) and bar.complete and is_anchored
-                if is_asked and not _ends_the_day(bar):
+                if (bar.instrument, bar.interval) == (key, interval) and bar.complete and is_anchored:
                     assert ohlcv(bar) == theirs[bar.start_ms], bar
                     compared += 1
     assert compared > 10

@@ -79,9 +79,13 @@ class Clock:
 
     def __init__(self) -> None:
         self.ms = at("09:00:00")
+        self.leapt_from_ms: int | None = None  # a moment ago
 
     def now_ms(self) -> int:
         return self.ms
+
+    def ago_ms(self, real_seconds: float) -> int:
+        return self.ms - int(real_seconds * 1000) if self.leapt_from_ms is None else self.leapt_from_ms
 
 
 class Stage:
@@ -186,6 +190,21 @@ def test_a_process_that_was_held_up_gives_bars_so_much_longer(stage: Stage) -> N
     stage.tick("09:15:50", 120, 8)
     stage.now_is("09:16:03.3")
     assert stage.minutes() == [("09:15", 8, True)]
+
+
+def test_a_bar_waits_for_its_last_ticks_while_market_time_leaps_over_the_night(stage: Stage) -> None:
+    for one in (SBIN, TCS):
+        stage.tick("15:29:10", 100, 5, one)
+    stage.clock.leapt_from_ms = at("15:29:59.4")
+    stage.tick("23:59:00", 100, 5, TCS)
+    assert stage.minutes() == stage.minutes(TCS) == []
+    stage.tick("15:29:59", 120, 8)  # it was on its way
+    stage.sockets = [StreamedSocket({SBIN.key: SBIN}, 1), StreamedSocket({TCS.key: TCS}, None)]
+    stage.now_is("23:59:30")
+    stage.clock.leapt_from_ms = None
+    stage.now_is("23:59:31")
+    assert stage.minutes(SBIN) == [("15:29", 8, True)]
+    assert stage.minutes(TCS) == [("15:29", 5, False)], "what its socket had not delivered is lost"
 
 
 def test_what_moves_to_another_socket_is_interrupted_and_its_neighbour_is_not(stage: Stage) -> None:

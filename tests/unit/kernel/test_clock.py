@@ -46,6 +46,26 @@ def test_a_reading_from_the_future_does_not_turn_the_clock_back() -> None:
     assert reading.at(4_000) == 1_000
 
 
+def test_what_time_it_was_a_moment_ago_is_told_by_the_reading_of_that_moment() -> None:
+    clock = FrozenClock(NOON)
+    market = MarketClock(clock)
+    evening = datetime(2021, 6, 8, 10, 0, tzinfo=UTC)
+    market.set(ClockReading(milliseconds(evening), milliseconds(NOON), 60.0))
+    assert market.ago_ms(4.0) == milliseconds(evening), "of what was before the first reading nothing is known"
+    clock.moment = NOON + timedelta(seconds=10)
+    assert market.ago_ms(4.0) == milliseconds(evening + timedelta(minutes=6))
+    morning = evening + timedelta(hours=17)
+    leap = ClockReading(milliseconds(morning), milliseconds(clock.moment), 120.0)
+    market.set(leap)
+    market.set(leap)  # said again
+    clock.moment += timedelta(seconds=1)
+    assert market.now() == morning + timedelta(minutes=2)
+    assert market.ago_ms(0.5) == milliseconds(morning + timedelta(minutes=1))
+    assert market.ago_ms(1.5) == milliseconds(evening + timedelta(minutes=9.5))
+    market.set(ClockReading(milliseconds(evening), milliseconds(clock.moment), 1.0))
+    assert market.ago_ms(0.5) == milliseconds(evening), "it has leapt back"
+
+
 def test_the_trading_day_begins_at_midnight_in_india() -> None:
     assert day_key(datetime(2026, 11, 21, 18, 29, tzinfo=UTC)) == "2026-11-21"
     assert day_key(datetime(2026, 11, 21, 18, 30, tzinfo=UTC)) == "2026-11-22"
