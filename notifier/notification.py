@@ -17,6 +17,7 @@ MAXIMUM_DEDUPE_KEY: Final = 200
 MAXIMUM_USER_ID: Final = 128
 MAXIMUM_TTL_SECONDS: Final = 30 * 24 * 3600
 MAXIMUM_BATCH: Final = 1_000
+_NUL: Final = "holds a NUL character, which PostgreSQL cannot keep; leave it out"
 # JSON takes at most six bytes where protobuf takes one (an escaped control character).
 SURELY_SMALL: Final = MAXIMUM_DATA_BYTES // 6
 
@@ -78,6 +79,7 @@ def is_plainly_good(new: NewNotification) -> bool:
         and "\x00" not in user_id
         and (not dedupe_key or (len(dedupe_key) <= MAXIMUM_DEDUPE_KEY and "\x00" not in dedupe_key))
         and (not new.ttl_seconds or 0 < new.ttl_seconds <= MAXIMUM_TTL_SECONDS)
+        and not (new.data and _holds_nul(new.data))  # those of what is kept are decoded
     )
 
 
@@ -110,9 +112,22 @@ def _problems(new: NewNotification, data: Mapping[str, Any]) -> Iterator[tuple[s
         if len(value) > maximum:
             yield name, f"has {len(value)} characters, at most {maximum} are allowed"
         if "\x00" in value:
-            yield name, "holds a NUL character, which PostgreSQL cannot keep; leave it out"
+            yield name, _NUL
     if not 0 <= new.ttl_seconds <= MAXIMUM_TTL_SECONDS:
         yield "ttl_seconds", f"is {new.ttl_seconds}, 0 (never) to {MAXIMUM_TTL_SECONDS} are allowed"
     size = len(msgspec.json.encode(dict(data)))
     if size > MAXIMUM_DATA_BYTES:
         yield "data", f"has {size} bytes as JSON, at most {MAXIMUM_DATA_BYTES} are allowed; send ids, not documents"
+    if type_of(new.type).persisted and _holds_nul(data):
+        yield "data", _NUL
+
+
+def _holds_nul(value: object) -> bool:
+    match value:
+        case str():
+            return "\x00" in value
+        case Mapping():
+            return any(_holds_nul(key) or _holds_nul(one) for key, one in value.items())
+        case list() | tuple():
+            return any(map(_holds_nul, value))
+    return False

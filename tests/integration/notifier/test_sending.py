@@ -140,6 +140,16 @@ async def test_an_unknown_type_is_refused_with_the_near_ones(alice: Caller) -> N
     assert error.violations[0].field == "type"
 
 
+async def test_facts_that_postgresql_cannot_keep_are_refused_by_name(alice: Caller) -> None:
+    request = a_request(KEPT)
+    request.data.update({"note": "a\x00b"})
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await alice("SendNotification", request)
+    error = from_rpc_error(refused.value)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT, error.message
+    assert [one.field for one in error.violations] == ["data"]
+
+
 async def test_settings_begin_with_the_defaults_and_take_effect_at_once(shared: SharedNotifier, alice: Caller) -> None:
     settings = await alice("GetNotificationSettings", pb.GetNotificationSettingsRequest(user_id="me"))
     assert settings == pb.NotificationSettings(

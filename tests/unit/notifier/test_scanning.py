@@ -138,7 +138,8 @@ def is_deep(request: pb.SendNotificationRequest) -> bool:
 def is_simple(request: pb.SendNotificationRequest) -> bool:
     """Whether its texts are such as a scan judges."""
     text = request.title + request.user_id
-    return text.isascii() and text.isprintable() and not request.title.startswith(" ")
+    facts = "".join(key + one.string_value for key, one in request.data.fields.items())
+    return text.isascii() and text.isprintable() and not request.title.startswith(" ") and "\x00" not in facts
 
 
 @given(st.lists(requests(), min_size=1, max_size=4), st.data())
