@@ -139,6 +139,9 @@ class BarFeed:
             self._has_lost = False
             self._interrupt(self._followed.slots, now_ms)
         self._refresh_hours(now_ms)
+        # Before the ticks: where a socket has been lost and is there again since the last round, those of the new one would end a bar that
+        # the old one has not filled.
+        self._follow(self._streamed(), now_ms)
         ticks = self._collect()
         yield
         for start in range(0, len(ticks), _AT_ONCE):
@@ -152,7 +155,6 @@ class BarFeed:
         self._tell(closed, ticks)
         yield
         self._store(closed, closed_until_ms)
-        self._follow(self._streamed(), now_ms)
 
     def _collect(self) -> Rows:
         """What has come since the last round of what we follow."""

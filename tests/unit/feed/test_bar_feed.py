@@ -157,6 +157,16 @@ def test_a_socket_that_is_down_makes_no_minute_complete_until_it_is_back_for_a_m
     assert stage.keeper.whole[SBIN.key] == Range(at("09:19:00"), at("09:20:00"))
 
 
+def test_a_socket_that_was_lost_and_is_back_within_a_round_spoils_the_minute_all_the_same(stage: Stage) -> None:
+    stage.tick("09:15:10", 100, 5)
+    stage.sockets = [StreamedSocket(stage.instruments, 2)]
+    stage.tick("09:16:05", 101, 50)
+    stage.tick("09:17:05", 101, 60)
+    stage.tick("09:18:05", 101, 65)
+    # When the 45 of the first new tick were traded is not known.
+    assert stage.minutes() == [("09:15", 5, False), ("09:17", 10, True)]
+
+
 def test_lost_frames_spoil_the_minute_that_they_were_in(stage: Stage) -> None:
     stage.tick("09:15:10", 100, 5)
     stage.feed.lost()
