@@ -41,8 +41,16 @@ def test_the_defaults_are_good(tmp_path: Path) -> None:
     UpOptions(state_dir=tmp_path).check()
 
 
-def test_ports_chosen_together_differ() -> None:
-    assert len(set(free_ports(20))) == 20
+def test_ports_chosen_together_differ_and_are_none_that_somebody_gets_by_chance() -> None:
+    chosen = free_ports(20)
+    assert len(set(chosen)) == 20
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", chosen[0]))
+        taken.listen()
+        assert chosen[0] not in free_ports(12_000)
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if given.exists():
+        assert max(chosen) < int(given.read_text().split()[0])
 
 
 def test_an_occupied_port_is_refused_only_when_it_was_asked_for() -> None:
